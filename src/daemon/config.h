@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The environment as one validated struct. Read once, then constant. Every fault is found, not only the first.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "base/prefix.h"
+#include "wire/nd.h"
+#include "wire/wgkey.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONFIG_SUFFIX_MAX = 12,
+	CONFIG_MAX_ALLOWED_IPS = 32,
+	CONFIG_MAX_NAMESERVERS = 8,
+	CONFIG_MAX_SEARCH = 8,
+	CONFIG_MAX_ROUTES = 16,
+	CONFIG_PATH_MAX = 256,
+};
+
+enum wg_backend { WG_BACKEND_AUTO, WG_BACKEND_KERNEL, WG_BACKEND_USERSPACE, WG_BACKEND_NONE };
+enum subscriber_mode { SUBSCRIBER_AUTO, SUBSCRIBER_MOVE, SUBSCRIBER_LOCAL, SUBSCRIBER_MACVLAN, SUBSCRIBER_VLAN };
+
+struct ip_prefix {
+	int family; /* AF_INET or AF_INET6 */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+	uint8_t plen;
+};
+
+struct config {
+	char suffix[CONFIG_SUFFIX_MAX + 1];
+	char tunnel[IFNAMSIZ]; /* wg-<suffix> */
+
+	enum wg_backend backend;
+	uint8_t wg_private_key[WGKEY_LEN]; /* wiped by config_wipe_secrets() */
+	uint8_t wg_preshared_key[WGKEY_LEN];
+	bool has_preshared_key;
+	uint8_t wg_peer[WGKEY_LEN];
+	uint8_t wg_public_key[WGKEY_LEN];  /* of our private one, for log and status */
+	struct prefix6 wg_address;
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} wg_endpoint;
+	uint16_t wg_listen_port; /* 0: the kernel chooses */
+	uint16_t wg_keepalive_s; /* 0: none */
+	uint32_t wg_mtu;
+	size_t n_allowed_ips;
+	struct ip_prefix allowed_ips[CONFIG_MAX_ALLOWED_IPS];
+
+	struct prefix6 assigned;
+	struct prefix6 transfer; /* always a /64 */
+	struct prefix6 pd_pool;
+	uint8_t pd_len;
+
+	char subscriber[IFNAMSIZ];
+	enum subscriber_mode subscriber_mode;
+	uint16_t vlan_id; /* SUBSCRIBER_VLAN */
+	struct in6_addr link_local;
+	char host_netns[CONFIG_PATH_MAX];
+	bool host_netns_given;
+
+	uint32_t preferred_lft_s;
+	uint32_t valid_lft_s;
+	bool ia_na;
+	bool rapid_commit;
+	size_t n_nameservers;
+	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];
+	size_t n_search;
+	char search[CONFIG_MAX_SEARCH][256];
+
+	uint16_t ra_min_interval_s;
+	uint16_t ra_max_interval_s;
+	uint16_t ra_lifetime_s;
+	enum nd_preference ra_preference;
+	bool ra_managed;
+	bool ra_other;
+	bool ra_deprecate_on_stop;
+	size_t n_ra_routes;
+	struct nd_route_info ra_routes[CONFIG_MAX_ROUTES];
+	bool has_pref64;
+	struct prefix6 pref64;
+
+	char state_dir[CONFIG_PATH_MAX];
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/*
+ * Reads `env` (NULL-terminated, "NAME=value") and the files that NAME_FILE and WIREGUARD_CONFIG_FILE name. Faults and
+ * warnings go into *report, one line each, ready to be shown: variable, what was wrong with it, an example. Secrets are never in it.
+ * 0: *ret_config is complete; -EINVAL: it has faults (ret_config is untouched); -ENOMEM.
+ */
+struct config_report {
+	size_t n_faults;
+	size_t n_warnings;
+	char **faults;
+	char **warnings;
+};
+int config_read(char *const *env, struct config *ret_config, struct config_report *report);
+void config_report_done(struct config_report *report);
+
+/* The effective configuration as NAME=value lines, secrets masked; what `vbng check` prints. */
+void config_print(const struct config *c, FILE *out);
+/* Markdown tables of every variable, for the README; the same table config_read() works by. */
+void config_print_reference(FILE *out);
+/* The commented env file of docker/provider.env.example, from that table too. */
+void config_print_example(FILE *out);
+/* Overwrites the keys in *c, and in the environment block the values of secret variables, then unsets those. */
+void config_wipe_secrets(struct config *c, char **env);
