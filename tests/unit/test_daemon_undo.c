@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "daemon/undo.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static int order[8];
+static size_t n_order;
+
+struct step {
+	int id;
+	int result;
+};
+
+static int record(void *arg)
+{
+	struct step *s = (struct step *)arg;
+	order[n_order++] = s->id;
+	return s->result;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	n_order = 0;
+	return 0;
+}
+
+static void runs_newest_first(void **state)
+{
+	(void)state;
+	struct step a = { 1, 0 }, b = { 2, 0 }, c = { 3, 0 };
+	struct undo u = { 0 };
+	undo_push(&u, "a", record, &a);
+	undo_push(&u, "b", record, &b);
+	undo_push(&u, "c", record, &c);
+	assert_int_equal(undo_run(&u), 0);
+	assert_int_equal(n_order, 3);
+	assert_int_equal(order[0], 3);
+	assert_int_equal(order[1], 2);
+	assert_int_equal(order[2], 1);
+}
+
+static void goes_on_after_a_failure_and_counts_it(void **state)
+{
+	(void)state;
+	struct step a = { 1, 0 }, b = { 2, -EIO }, c = { 3, 0 };
+	struct undo u = { 0 };
+	undo_push(&u, "a", record, &a);
+	undo_push(&u, "b", record, &b);
+	undo_push(&u, "c", record, &c);
+	assert_int_equal(undo_run(&u), 1);
+	assert_int_equal(n_order, 3);
+}
+
+static void already_gone_is_done(void **state)
+{
+	(void)state;
+	struct step gone[] = { { 1, -ENODEV }, { 2, -ENOENT }, { 3, -ESRCH }, { 4, -EADDRNOTAVAIL }, { 5, -ENXIO } };
+	struct undo u = { 0 };
+	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+		undo_push(&u, "gone", record, &gone[i]);
+	assert_int_equal(undo_run(&u), 0);
+	assert_int_equal(n_order, 5);
+}
+
+static void runs_each_step_once(void **state)
+{
+	(void)state;
+	struct step a = { 1, 0 };
+	struct undo u = { 0 };
+	undo_push(&u, "a", record, &a);
+	undo_run(&u);
+	undo_run(&u);
+	assert_int_equal(n_order, 1);
+}
+
+static void a_forgotten_step_does_not_run(void **state)
+{
+	(void)state;
+	struct step a = { 1, 0 }, b = { 2, 0 }, c = { 3, 0 };
+	struct undo u = { 0 };
+	undo_push(&u, "a", record, &a);
+	undo_push(&u, "b", record, &b);
+	undo_push(&u, "c", record, &c);
+	assert_true(undo_forget(&u, record, &b));
+	assert_false(undo_forget(&u, record, &b));
+	undo_run(&u);
+	assert_int_equal(n_order, 2);
+	assert_int_equal(order[0], 3);
+	assert_int_equal(order[1], 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(runs_newest_first, setup),
+		cmocka_unit_test_setup(goes_on_after_a_failure_and_counts_it, setup),
+		cmocka_unit_test_setup(already_gone_is_done, setup),
+		cmocka_unit_test_setup(runs_each_step_once, setup),
+		cmocka_unit_test_setup(a_forgotten_step_does_not_run, setup),
+	};
+	log_setup(LOG_ERROR, LOG_TEXT, NULL);
+	return cmocka_run_group_tests_name("undo", tests, NULL, NULL);
+}
