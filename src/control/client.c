@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/client.h"
+
+#include "base/cleanup.h"
+#include "control/render.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+
+enum { ANSWER_TIMEOUT_S = 4 };
+
+const char *control_request_word(enum control_request r)
+{
+	static const char *const words[] = { "status", "leases", "health" };
+	return (size_t)r < ARRAY_LEN(words) ? words[r] : NULL;
+}
+
+/* Connects and asks. A stream of the answer, or NULL with errno set. */
+static FILE *ask(enum control_request request)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return NULL;
+	struct timeval limit = { .tv_sec = ANSWER_TIMEOUT_S };
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+		return NULL;
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONTROL_SOCKET };
+	if (connect(fd, (const struct sockaddr *)&at, sizeof at) < 0)
+		return NULL;
+	char line[16];
+	int n = snprintf(line, sizeof line, "%s\n", control_request_word(request));
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
+		return NULL;
+	FILE *answer = fdopen(fd, "r");
+	if (answer)
+		(void)take_fd(&fd); /* the stream's now */
+	return answer;
+}
+
+static int no_answer(int err)
+{
+	if (err == ENOENT || err == ECONNREFUSED)
+		fprintf(stderr, "vbng: no instance is running here (%s: %s). Run this inside its container: "
+				"docker exec NAME vbng status\n",
+			CONTROL_SOCKET, strerror(err));
+	else if (err == EACCES || err == EPERM)
+		fprintf(stderr, "vbng: %s: %s. Run this as the user that the instance runs as (root)\n", CONTROL_SOCKET,
+			strerror(err));
+	else
+		fprintf(stderr, "vbng: the instance does not answer on %s: %s\n", CONTROL_SOCKET, strerror(err));
+	return EX_UNAVAILABLE;
+}
+
+/* Parses the only option there is. False: usage. */
+static bool parse_json_flag(const char *verb, int argc, char **argv, bool *ret_json)
+{
+	bool json = false;
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") != 0) {
+			fprintf(stderr, "vbng %s: unknown argument '%s'. Usage: vbng %s [--json]\n", verb, argv[i], verb);
+			return false;
+		}
+		json = true;
+	}
+	*ret_json = json;
+	return true;
+}
+
+int verb_status(int argc, char **argv)
+{
+	bool json = false;
+	if (!parse_json_flag("status", argc, argv, &json))
+		return EX_USAGE;
+	FILE *answer = ask(CONTROL_STATUS);
+	if (!answer)
+		return no_answer(errno);
+	json_error_t fault;
+	errno = 0;
+	json_t *status = json_loadf(answer, 0, &fault);
+	int err = errno;
+	(void)fclose(answer); /* only read from */
+	if (!status)
+		return no_answer(err ? err : EPROTO);
+	int code = 0;
+	if (json)
+		code = json_dumpf(status, stdout, JSON_INDENT(2)) == 0 && puts("") >= 0 ? 0 : EX_SOFTWARE;
+	else
+		render_status(status, stdout);
+	json_decref(status);
+	return code;
+}
+
+int verb_leases(int argc, char **argv)
+{
+	bool json = false;
+	if (!parse_json_flag("leases", argc, argv, &json))
+		return EX_USAGE;
+	FILE *answer = ask(CONTROL_LEASES);
+	if (!answer)
+		return no_answer(errno);
+	AUTO_FREE char *line = NULL;
+	size_t size = 0, n = 0;
+	bool complete = false;
+	if (json)
+		fputs("[", stdout);
+	else
+		render_leases_head(stdout);
+	while (getline(&line, &size, answer) > 0) {
+		json_t *lease = json_loads(line, 0, NULL);
+		if (!lease)
+			break;
+		/* The last line says how many there were, so that a cut stream is noticed. */
+		complete = json_object_get(lease, "leases") != NULL;
+		if (!complete && json)
+			printf("%s\n  %.*s", n ? "," : "", (int)strcspn(line, "\n"), line);
+		else if (!complete)
+			render_lease(lease, stdout);
+		n += !complete;
+		json_decref(lease);
+		if (complete)
+			break;
+	}
+	int err = errno;
+	(void)fclose(answer); /* only read from */
+	if (json)
+		puts(n ? "\n]" : "]");
+	if (complete)
+		return 0;
+	return no_answer(err == EAGAIN ? ETIMEDOUT : EPROTO);
+}
+
+int verb_healthcheck(int argc, char **argv)
+{
+	if (argc > 0) {
+		fprintf(stderr, "vbng healthcheck: unknown argument '%s'. Usage: vbng healthcheck\n", argv[0]);
+		return EX_USAGE;
+	}
+	FILE *answer = ask(CONTROL_HEALTH);
+	if (!answer)
+		return no_answer(errno);
+	json_t *health = json_loadf(answer, 0, NULL);
+	(void)fclose(answer); /* only read from */
+	const char *state = json_string_value(json_object_get(health, "state"));
+	bool serving = json_is_true(json_object_get(health, "healthy"));
+	printf("%s\n", state ? state : "no answer");
+	json_decref(health);
+	return serving ? 0 : EX_UNAVAILABLE;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the instance answers, as JSON (made from plain structs) and as text for people. */
+#pragma once
+
+#include "engine/bindings.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { STATUS_TEXT_MAX = 160 };
+
+/* What `vbng status` tells. Strings are the caller's; NULL becomes null. Ages are seconds, -1: never. */
+struct status_view {
+	const char *instance;
+	const char *version;
+	const char *state; /* "serving", "starting", "stopping" */
+	uint64_t uptime_s;
+	uint64_t server_restarts;
+	struct {
+		bool present; /* false: WIREGUARD_BACKEND=none */
+		const char *name;
+		const char *backend;
+		const char *state; /* "connecting", "up", "stale" or "down" */
+		const char *public_key;
+		const char *peer;
+		const char *endpoint;
+		const char *address;
+		uint32_t mtu;
+		int64_t handshake_age_s;
+		uint64_t rx_bytes;
+		uint64_t tx_bytes;
+	} tunnel;
+	struct {
+		const char *interface;
+		const char *mode;
+		bool link;
+		const char *link_local;
+		const char *transfer;
+		bool nic_missing;
+	} subscriber;
+	struct status_pool {
+		const char *kind; /* "prefixes" or "addresses" */
+		const char *range;
+		unsigned plen;
+		uint64_t capacity;
+		uint64_t bound;
+		uint64_t set_aside; /* declined */
+	} pools[2];
+	size_t n_pools;
+	struct {
+		uint64_t dhcpv6_received, dhcpv6_answered, dhcpv6_dropped;
+		uint64_t rs_received, rs_dropped, ra_sent;
+		uint64_t routes_failed;
+	} counters;
+	const struct status_drop {
+		const char *reason;
+		uint64_t n;
+	} *drops;
+	size_t n_drops;
+	struct {
+		const char *path;
+		bool ok;
+		const char *fault; /* NULL where ok */
+	} store;
+};
+
+/* A new reference, or NULL (no memory). */
+json_t *status_to_json(const struct status_view *v);
+/* One binding; valid_left_s and preferred_left_s UINT64_MAX: for ever. A new reference, or NULL. */
+json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t now_unix_ms);
+
+void render_status(const json_t *status, FILE *out);
+void render_leases_head(FILE *out);
+void render_lease(const json_t *lease, FILE *out);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What init and the server say to each other over their socket pair (SOCK_SEQPACKET): one struct a packet, the same program
+ * on both ends, so no encoding. Either end treats a packet of another size as a fault of ours.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum message_type {
+	/* init to server */
+	MESSAGE_SERVE = 1,  /* our addresses are usable: answer from now on */
+	MESSAGE_LINK,       /* the subscriber link's carrier came or went; the NIC vanished */
+	MESSAGE_UPLINK,     /* the tunnel as init last saw it */
+	MESSAGE_ANNOUNCE,   /* SIGHUP: advertise at once */
+	MESSAGE_SUMMARY,    /* SIGUSR1: log a summary */
+	MESSAGE_STOP,       /* say farewell, close the store, exit */
+	/* server to init */
+	MESSAGE_READY,      /* bindings loaded, their routes in place */
+	MESSAGE_SERVING,    /* the first advertisement left */
+	MESSAGE_UPLINK_ASK, /* somebody wants the tunnel's state as it is now */
+};
+
+enum uplink_state { UPLINK_NONE, UPLINK_CONNECTING, UPLINK_UP, UPLINK_STALE, UPLINK_DOWN };
+const char *uplink_state_name(enum uplink_state s);
+
+struct message {
+	enum message_type type;
+	union {
+		struct {
+			bool carrier;
+			bool missing;
+		} link;
+		struct {
+			enum uplink_state state;
+			uint64_t handshake_unix_s; /* 0: never */
+			uint64_t rx_bytes;
+			uint64_t tx_bytes;
+			struct sockaddr_storage endpoint;
+		} uplink;
+	};
+};
+
+/* Nonblocking, never partial. 0; -EAGAIN: nothing there, or no room; -EPIPE: the other end is gone; -EPROTO: no message of ours. */
+int message_send(int fd, const struct message *m);
+int message_recv(int fd, struct message *ret_message);
