@@ -2,7 +2,7 @@
 /*
  * One event, one line on stderr: "level subsystem event key=value…" or the same as a JSON object.
  * In text, values with spaces, quotes, '=' or control characters are quoted and escaped. Never give it a secret.
- * The logger keeps errno. Lines longer than LOG_LINE_MAX are cut and marked.
+ * The logger keeps errno. Lines longer than LOG_LINE_MAX are cut and marked (cut=true).
  *
  *	log_info("pd", "bound", kv_str("prefix", text), kv_u64("valid_s", 7200));
  */
