@@ -156,7 +156,9 @@ struct d6_msg {
 
 /*
  * Parses a message of a client (types SOLICIT to INFORMATION_REQUEST and REPLY), not a relay's. Unknown options are skipped.
- * Whether the type may carry what it carries is the server's business (RFC 9915 §16).
+ * Whether the type may carry what it carries is the server's business (RFC 9915 §16). Of resources beyond
+ * D6_MAX_IA_RESOURCES in an IA and of vendor classes beyond the first only the form is checked. On a verdict other than
+ * D6_OK, *ret_msg is not to be read. Elements of oro, ias and resources beyond their counts are indeterminate.
  */
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg);
 bool d6_oro_has(const struct d6_msg *m, uint16_t code);
@@ -171,7 +173,8 @@ struct d6_relay {
 	struct d6_span remote_id;     /* RFC 4649, enterprise number included */
 	struct d6_span subscriber_id; /* RFC 4580 */
 	struct d6_span linklayer;     /* RFC 6939: hardware type and address */
-	bool has_relay_port;          /* RFC 8357 */
+	bool has_relay_port;          /* RFC 8357: the answer goes to the UDP port that it came from */
+	uint16_t relay_port;          /* the port of the next relay downstream, or 0; echoed */
 	struct rd message;
 };
 enum d6_verdict d6_parse_relay(struct rd packet, struct d6_relay *ret_relay);
@@ -191,5 +194,5 @@ size_t d6_open_ia(struct wr *w, uint16_t code, uint32_t iaid, uint32_t t1_s, uin
 void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lft_s, uint32_t valid_lft_s);
 /* Opens IAPREFIX (options such as PD_EXCLUDE may follow); close with d6_close. */
 size_t d6_open_iaprefix(struct wr *w, const struct prefix6 *p, uint32_t preferred_lft_s, uint32_t valid_lft_s);
-/* The fixed part of a RELAY-REPL that answers `relay`, with its Interface-Id echoed; then open OPT_RELAY_MSG. */
+/* The fixed part of a RELAY-REPL that answers `relay`, with its Interface-Id and Relay Port echoed; then open OPT_RELAY_MSG. */
 void d6_put_relay_reply(struct wr *w, const struct d6_relay *relay);
