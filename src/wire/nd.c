@@ -84,11 +84,12 @@ static bool opt_next(struct rd *r, uint8_t *ret_type, struct rd *ret_body)
 		r->bad = true; /* §4.6: it would never end */
 		return false;
 	}
-	struct rd body = rd_sub(r, (size_t)units * ND_UNIT - 2);
-	if (r->bad)
+	size_t len = (size_t)units * ND_UNIT - 2;
+	const uint8_t *body = rd_take(r, len);
+	if (!body)
 		return false;
 	*ret_type = type;
-	*ret_body = body;
+	*ret_body = rd_of(body, len);
 	return true;
 }
 
