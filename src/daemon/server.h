@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server: a process forked from init that serves subscribers on descriptors that init holds. It loads the bindings, puts
+ * their routes in place, tells init that it is ready, and from MESSAGE_SERVE on answers: commit, route, reply.
+ */
+#pragma once
+
+#include "daemon/config.h"
+#include "host/dhcp6_sock.h"
+#include "host/nd_sock.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server_params {
+	const struct config *config;
+	const char *version;
+	int init_fd;       /* our end of the socket pair */
+	int control_fd;    /* listening */
+	struct dhcp6_sock *dhcp6_sock;
+	struct nd_sock *nd_sock;
+	unsigned ifindex;  /* the subscriber interface's */
+	uint8_t lladdr[6]; /* and its link-layer address */
+	bool has_lladdr;
+	const char *subscriber_mode; /* as resolved: "move" or "local" */
+	const char *backend;         /* as resolved: "kernel", "userspace"; NULL: none */
+	uint8_t pool_key[16];        /* chooses prefixes; from the configuration alone */
+	uint64_t started_at_ms;      /* the appliance's start, monotonic */
+	uint64_t restarts;           /* of the server, so far */
+	pid_t init_pid;
+};
+
+/* Runs until told to stop. An exit code for the process: 0 after a farewell, else a fault that init logs. */
+int server_run(const struct server_params *p);
