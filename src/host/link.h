@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links and addresses (rtnetlink through libnl-route-3). A struct rtnl is a socket that belongs to one network namespace for good.
+ * Results are 0 or a negative errno: -ENODEV no such link, -EPERM no CAP_NET_ADMIN in that namespace, -EEXIST the name is taken.
+ */
+#pragma once
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rtnl;
+
+/* netns_fd -1: our own namespace. */
+int rtnl_open(int netns_fd, struct rtnl **ret_rtnl);
+void rtnl_close(struct rtnl *rt); /* NULL is allowed */
+
+enum { LINK_KIND_MAX = 16 };
+
+struct link_info {
+	unsigned ifindex;
+	char name[IFNAMSIZ];
+	char kind[LINK_KIND_MAX]; /* "veth", "wireguard"; "" for a physical NIC */
+	bool up;                  /* administratively */
+	bool carrier;
+	bool loopback;
+	uint32_t mtu;
+	uint8_t lladdr_len;
+	uint8_t lladdr[8];
+};
+
+int link_get(struct rtnl *rt, const char *name, struct link_info *ret_info);
+int link_get_by_index(struct rtnl *rt, unsigned ifindex, struct link_info *ret_info);
+/* The link with this link-layer address that is no virtual device of a kind; for a NIC that came back under another name. -ENODEV. */
+int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len, struct link_info *ret_info);
+/* Names of all links but loopback, space separated, cut to the buffer: for error messages. Returns buf. */
+const char *link_names(struct rtnl *rt, char *buf, size_t size);
+
+int link_set_up(struct rtnl *rt, unsigned ifindex, bool up);
+int link_set_mtu(struct rtnl *rt, unsigned ifindex, uint32_t mtu);
+/* IFLA_INET6_ADDR_GEN_MODE none: the kernel forms no link-local address of its own. */
+int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
+/*
+ * To the namespace, under name, in one request (a move into a taken name fails before anything has happened: -EEXIST).
+ * Addresses and the up state do not survive it.
+ */
+int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name);
+int link_delete(struct rtnl *rt, unsigned ifindex);
+
+/* An address as found on a link, enough to put it back. */
+struct link_addr {
+	int family;
+	uint8_t addr[16];
+	uint8_t peer[16]; /* point-to-point; all zero where there is none */
+	uint8_t plen;
+	uint8_t scope;
+	uint32_t flags; /* IFA_F_… */
+	uint32_t preferred_lft_s; /* UINT32_MAX: for ever */
+	uint32_t valid_lft_s;
+	char label[IFNAMSIZ]; /* IPv4 */
+};
+
+/*
+ * The addresses that somebody gave to the link: not those that the kernel makes and remakes itself (autoconfigured ones).
+ * At most max of them; returns how many.
+ */
+int link_addrs(struct rtnl *rt, unsigned ifindex, struct link_addr *ret_addrs, size_t max);
+/* Adds or replaces. */
+int link_addr_put(struct rtnl *rt, unsigned ifindex, const struct link_addr *a);
+/* nodad: usable at once, without duplicate address detection. */
+int link_addr6_add(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen, bool nodad);
+int link_addr6_del(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen);
+
+enum addr6_state { ADDR6_ABSENT, ADDR6_TENTATIVE, ADDR6_DUPLICATE, ADDR6_USABLE };
+int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, enum addr6_state *ret_state);
+
+/*
+ * A descriptor (nonblocking) that becomes readable when a link or IPv6 address of our namespace changes. link_events_drain()
+ * empties it; what changed is then asked for: the events only say when to look. -ENOBUFS is handled inside: it, too, means "look".
+ */
+int link_events_open(int *ret_fd);
+void link_events_drain(int fd);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/loop.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+
+struct loop_extra {
+	struct loop_extra *next;
+	union {
+		ev_signal signal;
+		ev_child child;
+	} w;
+	loop_signal_fn on_signal;
+	loop_child_fn on_child;
+	void *ctx;
+};
+
+struct loop {
+	struct ev_loop *ev;
+	struct loop_extra *extras;
+};
+
+struct loop_watch {
+	ev_io io;
+	struct loop *loop;
+	loop_fd_fn fn;
+	void *ctx;
+};
+
+struct loop_timer {
+	ev_timer timer;
+	struct loop *loop;
+	loop_timer_fn fn;
+	void *ctx;
+};
+
+/* libev's own answer to a failing system call is to abort, which PID 1 must not: it retries at the next iteration. */
+static void on_syscall_error(const char *msg)
+{
+	(void)msg;
+}
+
+int loop_new(bool with_children, struct loop **ret_loop)
+{
+	ev_set_syserr_cb(on_syscall_error);
+	struct loop *l = calloc(1, sizeof *l);
+	if (!l)
+		return -ENOMEM;
+	l->ev = with_children ? ev_default_loop(EVFLAG_NOENV) : ev_loop_new(EVFLAG_NOENV);
+	if (!l->ev) {
+		free(l);
+		return -ENOSYS;
+	}
+	*ret_loop = l;
+	return 0;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	while (l->extras) {
+		struct loop_extra *x = l->extras;
+		l->extras = x->next;
+		if (x->on_signal)
+			ev_signal_stop(l->ev, &x->w.signal);
+		else
+			ev_child_stop(l->ev, &x->w.child);
+		free(x);
+	}
+	ev_loop_destroy(l->ev);
+	free(l);
+}
+
+static void on_io(struct ev_loop *ev, ev_io *io, int revents)
+{
+	(void)ev;
+	(void)revents;
+	struct loop_watch *w = (struct loop_watch *)io->data;
+	w->fn(w->ctx, io->fd);
+}
+
+static int watch(struct loop *l, int fd, int events, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch)
+{
+	struct loop_watch *w = calloc(1, sizeof *w);
+	if (!w)
+		return -ENOMEM;
+	w->loop = l;
+	w->fn = fn;
+	w->ctx = ctx;
+	ev_io_init(&w->io, on_io, fd, events);
+	w->io.data = w;
+	ev_io_start(l->ev, &w->io);
+	*ret_watch = w;
+	return 0;
+}
+
+int loop_watch_fd(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch)
+{
+	return watch(l, fd, EV_READ, fn, ctx, ret_watch);
+}
+
+int loop_watch_write(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch)
+{
+	return watch(l, fd, EV_WRITE, fn, ctx, ret_watch);
+}
+
+void loop_unwatch(struct loop_watch *w)
+{
+	if (!w)
+		return;
+	ev_io_stop(w->loop->ev, &w->io);
+	free(w);
+}
+
+static void on_timer(struct ev_loop *ev, ev_timer *timer, int revents)
+{
+	(void)ev;
+	(void)revents;
+	struct loop_timer *t = (struct loop_timer *)timer->data;
+	t->fn(t->ctx);
+}
+
+int loop_timer_new(struct loop *l, loop_timer_fn fn, void *ctx, struct loop_timer **ret_timer)
+{
+	struct loop_timer *t = calloc(1, sizeof *t);
+	if (!t)
+		return -ENOMEM;
+	t->loop = l;
+	t->fn = fn;
+	t->ctx = ctx;
+	ev_timer_init(&t->timer, on_timer, 0, 0);
+	t->timer.data = t;
+	*ret_timer = t;
+	return 0;
+}
+
+void loop_timer_set(struct loop_timer *t, uint64_t delay_ms)
+{
+	ev_timer_stop(t->loop->ev, &t->timer);
+	/* libev counts from the iteration's start, which may be long ago when a batch took its time. */
+	ev_now_update(t->loop->ev);
+	ev_timer_set(&t->timer, (double)delay_ms / 1000.0, 0);
+	ev_timer_start(t->loop->ev, &t->timer);
+}
+
+void loop_timer_stop(struct loop_timer *t)
+{
+	ev_timer_stop(t->loop->ev, &t->timer);
+}
+
+void loop_timer_free(struct loop_timer *t)
+{
+	if (!t)
+		return;
+	ev_timer_stop(t->loop->ev, &t->timer);
+	free(t);
+}
+
+static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	struct loop_extra *x = (struct loop_extra *)w->data;
+	x->on_signal(x->ctx, w->signum);
+}
+
+static void on_child(struct ev_loop *ev, ev_child *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	struct loop_extra *x = (struct loop_extra *)w->data;
+	x->on_child(x->ctx, w->rpid, w->rstatus);
+}
+
+int loop_watch_signal(struct loop *l, int signo, loop_signal_fn fn, void *ctx)
+{
+	struct loop_extra *x = calloc(1, sizeof *x);
+	if (!x)
+		return -ENOMEM;
+	x->on_signal = fn;
+	x->ctx = ctx;
+	ev_signal_init(&x->w.signal, on_signal, signo);
+	x->w.signal.data = x;
+	ev_signal_start(l->ev, &x->w.signal);
+	x->next = l->extras;
+	l->extras = x;
+	return 0;
+}
+
+int loop_watch_children(struct loop *l, loop_child_fn fn, void *ctx)
+{
+	struct loop_extra *x = calloc(1, sizeof *x);
+	if (!x)
+		return -ENOMEM;
+	x->on_child = fn;
+	x->ctx = ctx;
+	ev_child_init(&x->w.child, on_child, 0, 0); /* 0: whoever ends */
+	x->w.child.data = x;
+	ev_child_start(l->ev, &x->w.child);
+	x->next = l->extras;
+	l->extras = x;
+	return 0;
+}
+
+void loop_run(struct loop *l)
+{
+	ev_run(l->ev, 0);
+}
+
+void loop_stop(struct loop *l)
+{
+	ev_break(l->ev, EVBREAK_ALL);
+}
+
+void loop_step(struct loop *l)
+{
+	ev_run(l->ev, EVRUN_ONCE);
+}

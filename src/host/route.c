@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/route.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	REQUEST_MAX = 128, /* bytes of the largest request */
+	SEND_MAX = 256,    /* requests a send: their acknowledgements fit the receive buffer whatever it is limited to */
+	SOCKET_BUFFER = 4 << 20,
+	ANSWER_TIMEOUT_MS = 5000,
+};
+
+struct route_batch {
+	int fd;
+	uint32_t seq;   /* of the first request collected */
+	size_t n;       /* requests collected */
+	size_t len;     /* their bytes */
+	uint8_t *bytes; /* ROUTE_BATCH_MAX * REQUEST_MAX: untouched pages cost nothing */
+	uint32_t tags[ROUTE_BATCH_MAX];
+	uint32_t starts[ROUTE_BATCH_MAX + 1];
+};
+
+int route_batch_new(struct route_batch **ret_batch)
+{
+	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	int size = SOCKET_BUFFER, one = 1;
+	/* FORCE wants CAP_NET_ADMIN of the initial user namespace; without it the ordinary limit must do. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size); /* smaller is slower, not wrong */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* likewise */
+	/* Acknowledgements without the request in them: less to copy. */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one); /* an optimisation only */
+	struct sockaddr_nl at = { .nl_family = AF_NETLINK };
+	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
+		return -errno;
+	struct route_batch *b = calloc(1, sizeof *b);
+	uint8_t *bytes = malloc((size_t)ROUTE_BATCH_MAX * REQUEST_MAX);
+	if (!b || !bytes) {
+		free(b);
+		free(bytes);
+		return -ENOMEM;
+	}
+	b->bytes = bytes;
+	b->fd = take_fd(&fd);
+	b->seq = 1;
+	*ret_batch = b;
+	return 0;
+}
+
+void route_batch_free(struct route_batch *b)
+{
+	if (!b)
+		return;
+	(void)close(b->fd); /* nothing is pending on it */
+	free(b->bytes);
+	free(b);
+}
+
+static struct nlmsghdr *begin(struct route_batch *b, uint16_t type, uint16_t flags)
+{
+	if (b->n == ROUTE_BATCH_MAX)
+		return NULL;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(b->bytes + b->len);
+	h->nlmsg_type = type;
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+	h->nlmsg_seq = b->seq + (uint32_t)b->n;
+	return h;
+}
+
+static int end(struct route_batch *b, const struct nlmsghdr *h, uint32_t tag)
+{
+	b->starts[b->n] = (uint32_t)b->len;
+	b->tags[b->n++] = tag;
+	b->len += (h->nlmsg_len + 3U) & ~3U; /* netlink aligns messages to 4 bytes */
+	b->starts[b->n] = (uint32_t)b->len;
+	return 0;
+}
+
+static int route_request(struct route_batch *b, uint16_t type, uint16_t flags, const struct route *r, uint32_t tag)
+{
+	struct nlmsghdr *h = begin(b, type, flags);
+	if (!h)
+		return -ENOBUFS;
+	struct rtmsg *m = (struct rtmsg *)mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->rtm_family = AF_INET6;
+	m->rtm_dst_len = r->prefix.plen;
+	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_protocol = ROUTE_PROTOCOL;
+	m->rtm_scope = RT_SCOPE_UNIVERSE;
+	m->rtm_type = r->type == ROUTE_UNREACHABLE ? RTN_UNREACHABLE : RTN_UNICAST;
+	mnl_attr_put(h, RTA_DST, sizeof r->prefix.addr, &r->prefix.addr);
+	mnl_attr_put_u32(h, RTA_PRIORITY, r->metric);
+	/* A removal names prefix and metric alone: whatever its next hop was, it goes. */
+	if (type == RTM_NEWROUTE && r->type == ROUTE_VIA) {
+		if (r->has_gateway)
+			mnl_attr_put(h, RTA_GATEWAY, sizeof r->gateway, &r->gateway);
+		mnl_attr_put_u32(h, RTA_OIF, r->oif);
+	}
+	return end(b, h, tag);
+}
+
+int route_put(struct route_batch *b, const struct route *r, uint32_t tag)
+{
+	return route_request(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r, tag);
+}
+
+int route_del(struct route_batch *b, const struct route *r, uint32_t tag)
+{
+	return route_request(b, RTM_DELROUTE, 0, r, tag);
+}
+
+static int neighbour_request(struct route_batch *b, uint16_t type, uint16_t flags, unsigned ifindex, const struct in6_addr *a,
+			     const uint8_t *lladdr, size_t len, uint32_t tag)
+{
+	struct nlmsghdr *h = begin(b, type, flags);
+	if (!h)
+		return -ENOBUFS;
+	struct ndmsg *m = (struct ndmsg *)mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->ndm_family = AF_INET6;
+	m->ndm_ifindex = (int)ifindex;
+	m->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(h, NDA_DST, sizeof *a, a);
+	if (lladdr)
+		mnl_attr_put(h, NDA_LLADDR, len, lladdr);
+	return end(b, h, tag);
+}
+
+int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, const uint8_t *lladdr, size_t len, uint32_t tag)
+{
+	return neighbour_request(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a, lladdr, len, tag);
+}
+
+int neighbour_del(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, uint32_t tag)
+{
+	return neighbour_request(b, RTM_DELNEIGH, 0, ifindex, a, NULL, 0, tag);
+}
+
+static ssize_t receive(int fd, void *buf, size_t size, uint64_t until_ms)
+{
+	for (;;) {
+		ssize_t n = recv(fd, buf, size, MSG_DONTWAIT);
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+			return n >= 0 ? n : -errno;
+		uint64_t now = clock_mono_ms();
+		if (now >= until_ms)
+			return -ETIMEDOUT;
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		if (poll(&p, 1, (int)(until_ms - now)) < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+struct acks {
+	uint32_t first;
+	size_t wanted;
+	size_t failed;
+	size_t base; /* index of `first` among the batch's requests */
+};
+
+static void take_ack(struct route_batch *b, struct acks *a, const struct nlmsghdr *h,
+		     void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+{
+	uint32_t i = h->nlmsg_seq - a->first;
+	if (h->nlmsg_type != NLMSG_ERROR || i >= SEND_MAX)
+		return; /* an answer to an earlier batch that timed out */
+	const struct nlmsgerr *e = (const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
+	a->wanted--;
+	const struct nlmsghdr *request = (const struct nlmsghdr *)(const void *)(b->bytes + b->starts[a->base + i]);
+	bool removal = request->nlmsg_type == RTM_DELROUTE || request->nlmsg_type == RTM_DELNEIGH;
+	if (e->error == 0 || (removal && (e->error == -ESRCH || e->error == -ENOENT)))
+		return;
+	a->failed++;
+	if (failed)
+		failed(ctx, b->tags[a->base + i], e->error);
+}
+
+static int send_part(struct route_batch *b, size_t from, size_t n, void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+{
+	const uint8_t *bytes = b->bytes + b->starts[from];
+	size_t len = b->starts[from + n] - b->starts[from];
+	ssize_t sent;
+	do
+		sent = send(b->fd, bytes, len, 0);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return -errno;
+	struct acks a = { .first = b->seq + (uint32_t)from, .wanted = n, .base = from };
+	uint64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
+	uint8_t buf[16384];
+	while (a.wanted > 0) {
+		ssize_t got = receive(b->fd, buf, sizeof buf, until);
+		if (got < 0)
+			return (int)got;
+		int left = (int)got;
+		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			take_ack(b, &a, h, failed, ctx);
+	}
+	return (int)a.failed;
+}
+
+int route_commit(struct route_batch *b, void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+{
+	int total = 0, r = 0;
+	for (size_t at = 0; at < b->n && r >= 0; at += SEND_MAX) {
+		r = send_part(b, at, b->n - at < SEND_MAX ? b->n - at : SEND_MAX, failed, ctx);
+		total += r > 0 ? r : 0;
+	}
+	b->seq += (uint32_t)b->n;
+	b->n = 0;
+	b->len = 0;
+	return r < 0 ? r : total;
+}
+
+static int parse_attr(const struct nlattr *attr, void *data)
+{
+	const struct nlattr **attrs = (const struct nlattr **)data;
+	uint16_t type = mnl_attr_get_type(attr);
+	if (type <= RTA_MAX)
+		attrs[type] = attr;
+	return MNL_CB_OK;
+}
+
+/* 1: *ret_route is one of ours; 0: it is not. */
+static int parse_route(const struct nlmsghdr *h, struct route *ret_route)
+{
+	const struct nlattr *attrs[RTA_MAX + 1] = { 0 };
+	const struct rtmsg *m = (const struct rtmsg *)mnl_nlmsg_get_payload(h);
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != ROUTE_PROTOCOL || m->rtm_table != RT_TABLE_MAIN ||
+	    mnl_attr_parse(h, sizeof *m, parse_attr, attrs) < 0)
+		return 0;
+	struct route r = { .prefix.plen = m->rtm_dst_len,
+			   .type = m->rtm_type == RTN_UNREACHABLE ? ROUTE_UNREACHABLE : ROUTE_VIA };
+	if (attrs[RTA_DST] && mnl_attr_get_payload_len(attrs[RTA_DST]) == sizeof r.prefix.addr)
+		memcpy(&r.prefix.addr, mnl_attr_get_payload(attrs[RTA_DST]), sizeof r.prefix.addr);
+	if (attrs[RTA_GATEWAY] && mnl_attr_get_payload_len(attrs[RTA_GATEWAY]) == sizeof r.gateway) {
+		r.has_gateway = true;
+		memcpy(&r.gateway, mnl_attr_get_payload(attrs[RTA_GATEWAY]), sizeof r.gateway);
+	}
+	if (attrs[RTA_OIF])
+		r.oif = mnl_attr_get_u32(attrs[RTA_OIF]);
+	if (attrs[RTA_PRIORITY])
+		r.metric = mnl_attr_get_u32(attrs[RTA_PRIORITY]);
+	*ret_route = r;
+	return 1;
+}
+
+int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx)
+{
+	uint8_t request[REQUEST_MAX];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
+	h->nlmsg_type = RTM_GETROUTE;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = b->seq++;
+	struct rtmsg *m = (struct rtmsg *)mnl_nlmsg_put_extra_header(h, sizeof *m);
+	m->rtm_family = AF_INET6;
+	if (send(b->fd, request, h->nlmsg_len, 0) < 0)
+		return -errno;
+	size_t size = 65536;
+	AUTO_FREE uint8_t *buf = malloc(size);
+	if (!buf)
+		return -ENOMEM;
+	uint64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
+	int r = 0;
+	for (;;) {
+		ssize_t got = receive(b->fd, buf, size, until);
+		if (got < 0)
+			return (int)got;
+		int left = (int)got;
+		for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf; mnl_nlmsg_ok(a, left);
+		     a = mnl_nlmsg_next(a, &left)) {
+			struct route route;
+			if (a->nlmsg_type == NLMSG_DONE)
+				return r;
+			if (a->nlmsg_type == NLMSG_ERROR)
+				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
+			/* The rest of the dump is read even where fn has had enough, so that the socket is clean for the next. */
+			if (r >= 0 && parse_route(a, &route))
+				r = fn(ctx, &route);
+		}
+	}
+}
