@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/proc.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+int child_settle(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	if (getppid() != parent)
+		return -ESRCH; /* it died before the line above */
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL); /* fails for SIGKILL, SIGSTOP and libc's own: those are right already */
+	sigset_t none;
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+/* Only what is safe between fork and exec. Returns an errno where it fails. */
+static int become(const struct child_spec *spec, pid_t parent, int report_fd)
+{
+	int r = child_settle(parent);
+	if (r < 0)
+		return -r;
+	if (setpgid(0, 0) < 0)
+		return errno;
+	if (spec->netns_fd >= 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
+		return errno;
+	int null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return errno;
+	/* Everything of ours is CLOEXEC; this is for what our own parent left open. */
+	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 && errno != ENOSYS)
+		return errno;
+	(void)report_fd; /* CLOEXEC: a successful exec closes it, which is the report */
+	execvpe(spec->argv[0], spec->argv, spec->env);
+	return errno;
+}
+
+int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
+{
+	int report[2];
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	AUTO_CLOSE int from = report[0];
+	AUTO_CLOSE int to = report[1];
+	pid_t parent = getpid();
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		int err = become(spec, parent, to);
+		(void)!write(to, &err, sizeof err); /* nobody else to tell */
+		_exit(127);
+	}
+	(void)close(take_fd(&to)); /* our copy, so that the end is seen */
+	int err = 0;
+	ssize_t n;
+	do
+		n = read(from, &err, sizeof err);
+	while (n < 0 && errno == EINTR);
+	if (n == sizeof err)
+		return -err; /* the loop reaps it, as any child */
+	*ret_pid = pid;
+	return 0;
+}

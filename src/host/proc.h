@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Children that are other programs. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct child_spec {
+	char *const *argv; /* argv[0] is looked up in PATH */
+	char *const *env;  /* the whole environment: nothing of ours is passed on */
+	int netns_fd;      /* where it runs; -1: where we are */
+};
+
+/*
+ * Starts it with default signal dispositions, nothing blocked, no descriptor but 0 (/dev/null), 1 and 2 (our stderr), in a
+ * process group of its own, and so that it dies with us. Returns once it is running: -ENOENT where there is no such program,
+ * -EPERM where the namespace may not be entered.
+ */
+int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
+/* In a forked child that goes on as us: default dispositions for every signal that the loop caught, nothing blocked, dies with its parent. */
+int child_settle(pid_t parent);

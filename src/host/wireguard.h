@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tunnel: one interface for the kernel's WireGuard and for wireguard-go. A tunnel's encrypted UDP leaves from the namespace
+ * in which it was created, wherever it lives; both kinds are born in the host's and live in ours.
+ */
+#pragma once
+
+#include "host/link.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { WG_KEY_BYTES = 32, WG_ALLOWED_MAX = 32 };
+
+struct wg_allowed_ip {
+	int family;
+	uint8_t addr[16];
+	uint8_t plen;
+};
+
+struct wg_settings {
+	uint8_t private_key[WG_KEY_BYTES];
+	uint8_t peer[WG_KEY_BYTES];
+	bool has_preshared_key;
+	uint8_t preshared_key[WG_KEY_BYTES];
+	const struct sockaddr *endpoint; /* sockaddr_in or sockaddr_in6 */
+	uint16_t listen_port;            /* 0: the kernel chooses */
+	uint16_t keepalive_s;            /* 0: none */
+	size_t n_allowed;
+	struct wg_allowed_ip allowed[WG_ALLOWED_MAX];
+};
+
+struct wg_state {
+	uint64_t handshake_unix_s; /* 0: none yet */
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	uint16_t listen_port;
+	struct sockaddr_storage endpoint; /* where the peer was last heard from */
+};
+
+struct wg_tunnel {
+	bool userspace;
+	unsigned ifindex;         /* in our namespace; 0: not there yet */
+	pid_t pid;                /* wireguard-go's; 0: none */
+	char name[IFNAMSIZ];      /* in our namespace */
+	char born_name[IFNAMSIZ]; /* userspace: its TUN's name in the host's namespace, and its socket's */
+};
+
+/*
+ * Creates a kernel tunnel named `name` in own_ns, born in host_ns, in one request; it never appears among the host's links.
+ * -EOPNOTSUPP: this kernel has no WireGuard; -EEXIST: the name is taken; -EPERM.
+ */
+int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel *ret_tunnel);
+
+/*
+ * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with wg_userspace_adopt() until it is no longer -EAGAIN.
+ * -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun.
+ */
+int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel);
+/* Takes its TUN into own_ns, named t->name. -EAGAIN: it is not up yet; -EEXIST: the name is taken. */
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns);
+
+/* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for an answer. */
+int wg_configure(const struct wg_tunnel *t, const struct wg_settings *s);
+int wg_get_state(const struct wg_tunnel *t, struct wg_state *ret_state);
+/* The userspace backend's socket file, left behind where wireguard-go was killed. */
+void wg_userspace_cleanup(const struct wg_tunnel *t);
