@@ -64,7 +64,7 @@ static bool bounds_kept(const struct ra_config *c)
 	if (max < MAX_RTR_ADV_INTERVAL_MIN_S || max > MAX_RTR_ADV_INTERVAL_MAX_S)
 		return false;
 	/* §6.2.1 has 0.75 of the longest as the upper bound, which for 4 is 3, the lower one. */
-	if (min < MIN_RTR_ADV_INTERVAL_MIN_S || min * 4 > max * 3)
+	if (min < MIN_RTR_ADV_INTERVAL_MIN_S || min > max || min * 4 > max * 3)
 		return false;
 	return c->adv.router_lft_s == 0 || c->adv.router_lft_s >= max;
 }
