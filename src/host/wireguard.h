@@ -1,103 +1,70 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The WireGuard tunnel: lives in our network namespace, sends its encrypted UDP from the host's. Two backends behind one handle: the
- * kernel's WireGuard (generic netlink) and wireguard-go as a child (a TUN device and the cross-platform configuration protocol).
- *
- *	wg_kernel_available() ? wg_kernel_new(&where, &wg) : wg_userspace_new(&where, loop, ready, ctx, &wg);
- *	wg_configure(wg, &settings);     once it is ready, and before it is brought up
- *	wg_bring_up(wg);                 addresses and routes are given with link.h and route.h
- *	…
- *	wg_free(wg);                     takes the interface away
- *
- * Every call but wg_userspace_new()'s readiness answers at once or, at worst, after WG_ANSWER_MAX_MS (-ETIMEDOUT).
+ * The tunnel: one interface for the kernel's WireGuard and for wireguard-go. A tunnel's encrypted UDP leaves from the namespace
+ * in which it was created, wherever it lives; both kinds are born in the host's and live in ours.
  */
 #pragma once
 
-#include "host/loop.h"
+#include "host/link.h"
 
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { WG_KEY_BYTES = 32, WG_ALLOWED_MAX = 64, WG_ANSWER_MAX_MS = 1000 };
-
-union wg_endpoint {
-	struct sockaddr sa; /* sa_family AF_UNSPEC: none (the peer's first packet tells) */
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
+enum { WG_KEY_BYTES = 32, WG_ALLOWED_MAX = 32 };
 
 struct wg_allowed_ip {
-	int family; /* AF_INET or AF_INET6 */
-	union {
-		struct in_addr v4;
-		struct in6_addr v6;
-	};
+	int family;
+	uint8_t addr[16];
 	uint8_t plen;
 };
 
-/* The whole configuration: applying it replaces whatever was there. It holds secrets: wipe it when done (explicit_bzero). */
 struct wg_settings {
 	uint8_t private_key[WG_KEY_BYTES];
 	uint8_t peer[WG_KEY_BYTES];
 	bool has_preshared_key;
 	uint8_t preshared_key[WG_KEY_BYTES];
-	union wg_endpoint endpoint;
-	uint16_t listen_port; /* 0: any */
-	uint16_t keepalive_s; /* 0: none */
-	size_t n_allowed_ips;
-	struct wg_allowed_ip allowed_ips[WG_ALLOWED_MAX];
+	const struct sockaddr *endpoint; /* sockaddr_in or sockaddr_in6 */
+	uint16_t listen_port;            /* 0: the kernel chooses */
+	uint16_t keepalive_s;            /* 0: none */
+	size_t n_allowed;
+	struct wg_allowed_ip allowed[WG_ALLOWED_MAX];
 };
 
 struct wg_state {
-	uint8_t public_key[WG_KEY_BYTES]; /* ours; all zero before wg_configure(). Not known to the userspace backend, where it stays zero. */
-	uint16_t listen_port;
-	bool has_peer;
-	union wg_endpoint endpoint;       /* where the peer was heard last, or was said to be */
-	uint64_t last_handshake_unix_ms;  /* 0: never. By the wall clock: compare with clock_unix_ms(). */
+	uint64_t handshake_unix_s; /* 0: none yet */
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
+	uint16_t listen_port;
+	struct sockaddr_storage endpoint; /* where the peer was last heard from */
 };
 
-struct wg_where {
-	const char *name;  /* in our namespace */
-	int host_netns_fd; /* where it is born and its UDP stays; -1: our own */
-	uint32_t mtu;
+struct wg_tunnel {
+	bool userspace;
+	unsigned ifindex;         /* in our namespace; 0: not there yet */
+	pid_t pid;                /* wireguard-go's; 0: none */
+	char name[IFNAMSIZ];      /* in our namespace */
+	char born_name[IFNAMSIZ]; /* userspace: its TUN's name in the host's namespace, and its socket's */
 };
 
-struct wg;
-
-/* 1: the kernel has WireGuard (its module is loaded by this question where it can be), 0: it has not, or a negative errno. */
-int wg_kernel_available(void);
 /*
- * Creates the interface, down. -EOPNOTSUPP: the kernel has no WireGuard; -EEXIST: our namespace has an interface of that name;
- * -EPERM: CAP_NET_ADMIN is missing in one of the namespaces, or CAP_SYS_ADMIN to enter the host's.
+ * Creates a kernel tunnel named `name` in own_ns, born in host_ns, in one request; it never appears among the host's links.
+ * -EOPNOTSUPP: this kernel has no WireGuard; -EEXIST: the name is taken; -EPERM.
  */
-int wg_kernel_new(const struct wg_where *where, struct wg **ret_wg);
+int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel *ret_tunnel);
 
 /*
- * Starts wireguard-go in the host's namespace. ready(ctx, 0) is called from the loop when the interface is in our namespace, down, or
- * ready(ctx, errno) when it will never be; then the handle is good for wg_free() only. Never called before this returns or after wg_free().
- * -ENXIO: there is no TUN device (/dev/net/tun); -ENOENT: no wireguard-go; -EPERM: CAP_NET_ADMIN or CAP_SYS_ADMIN is missing.
+ * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with wg_userspace_adopt() until it is no longer -EAGAIN.
+ * -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun.
  */
-typedef void (*wg_ready_fn)(void *ctx, int err);
-int wg_userspace_new(const struct wg_where *where, struct loop *l, wg_ready_fn ready, void *ctx, struct wg **ret_wg);
+int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel);
+/* Takes its TUN into own_ns, named t->name. -EAGAIN: it is not up yet; -EEXIST: the name is taken. */
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns);
 
-/* Takes the interface away, and the child with it (which init's reaping then sees end). NULL is allowed. */
-void wg_free(struct wg *w);
-
-/* "kernel" or "userspace". */
-const char *wg_backend(const struct wg *w);
-/* In our namespace; 0 before it is ready. */
-unsigned wg_ifindex(const struct wg *w);
-/* The process that the tunnel lives by; 0: none (kernel). When it ends the tunnel is gone: wg_free() and begin anew. */
-pid_t wg_child(const struct wg *w);
-
-int wg_configure(struct wg *w, const struct wg_settings *s);
-/* Up, with the userspace backend's sockets open at once (its own detection of that takes up to a second). */
-int wg_bring_up(struct wg *w);
-int wg_set_endpoint(struct wg *w, const uint8_t peer[static WG_KEY_BYTES], const union wg_endpoint *endpoint);
-int wg_get_state(struct wg *w, struct wg_state *ret_state);
+/* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for an answer. */
+int wg_configure(const struct wg_tunnel *t, const struct wg_settings *s);
+int wg_get_state(const struct wg_tunnel *t, struct wg_state *ret_state);
+/* The userspace backend's socket file, left behind where wireguard-go was killed. */
+void wg_userspace_cleanup(const struct wg_tunnel *t);
