@@ -85,7 +85,7 @@ static void parsing_is_strict(void **state)
 		"dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCoo",
 		"dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqs-_7pR25LCo=",  /* the URL's alphabet */
 		"dwdtCnMYpX08=sFyUbJmRd9ML4frwJkqsXf7pR25LCo=",
-		"dwdtCnMYpX08\xff""sFyUbJmRd9ML4frwJkqsXf7pR25LCo=",
+		"dwdtCnMYpX08\377sFyUbJmRd9ML4frwJkqsXf7pR25LCo=",
 	};
 	uint8_t key[WGKEY_LEN];
 	memset(key, 0x55, sizeof key);
