@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The only two cursors with which packet bytes are read and written. Errors are sticky: read on and
- * test `bad` (or `full`) once. After an error reads give 0 and writes do nothing, so no caller can be
- * led outside the buffer. All multi-byte integers are in network order on the wire.
+ * test `bad` (or `full`) once. After an error reads give 0 and writes do nothing, so no caller can
+ * be led outside the buffer. All multi-byte integers are in network order on the wire.
  */
 #pragma once
 
@@ -80,7 +80,8 @@ static inline struct in6_addr rd_in6(struct rd *r)
 	return a;
 }
 
-/* A child cursor over the next n bytes; the parent already stands behind them. Bad where they are not there. */
+/* A child cursor over the next n bytes; the parent already stands behind them. Bad where they are
+ * not there. */
 static inline struct rd rd_sub(struct rd *r, size_t n)
 {
 	const uint8_t *b = rd_take(r, n);
@@ -97,7 +98,9 @@ struct wr {
 
 static inline struct wr wr_of(void *buf, size_t size)
 {
-	return (struct wr){ .start = (uint8_t *)buf, .p = (uint8_t *)buf, .end = (uint8_t *)buf + size };
+	return (struct wr){ .start = (uint8_t *)buf,
+			    .p = (uint8_t *)buf,
+			    .end = (uint8_t *)buf + size };
 }
 
 static inline size_t wr_len(const struct wr *w)
@@ -168,7 +171,8 @@ static inline void wr_in6(struct wr *w, const struct in6_addr *a)
 	wr_bytes(w, a, sizeof *a);
 }
 
-/* Overwrites two bytes written before, at offset `at` from the start (for lengths known only later). */
+/* Overwrites two bytes written before, at offset `at` from the start (for lengths known only
+ * later). */
 static inline void wr_patch_be16(struct wr *w, size_t at, uint16_t v)
 {
 	if (w->full || at + 2 > wr_len(w))

@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* Milliseconds of CLOCK_BOOTTIME: monotonic, and it goes on through a suspend, as lifetimes do for subscribers. */
+/* Milliseconds of CLOCK_BOOTTIME: monotonic, and it goes on through a suspend, as lifetimes do for
+ * subscribers. */
 uint64_t clock_mono_ms(void);
 /* Milliseconds since 1970 by the wall clock; only for what is stored. It may jump. */
 uint64_t clock_unix_ms(void);

@@ -7,7 +7,8 @@
 
 enum {
 	INSTANCE_MAX = 64,
-	/* What may still have to follow a value that was cut: a quote, `,"cut":true}` or ` cut=true`, and the newline. */
+	/* What may still have to follow a value that was cut: a quote, `,"cut":true}` or `
+	   cut=true`, and the newline. */
 	TAIL_MAX = 16,
 	BODY_MAX = LOG_LINE_MAX - TAIL_MAX,
 };
@@ -18,7 +19,8 @@ static struct {
 	char instance[INSTANCE_MAX];
 } self = { .threshold = LOG_INFO, .format = LOG_TEXT };
 
-/* One line in the making. Once `cut`, the body takes nothing more: only the tail is still written. */
+/* One line in the making. Once `cut`, the body takes nothing more: only the tail is still written.
+ */
 struct line {
 	char bytes[LOG_LINE_MAX];
 	size_t n;
@@ -83,7 +85,9 @@ static void put_tail(struct line *l, const char *text)
 /* As many of the n bytes as fit; they must be ASCII, so that any cut is a clean one. */
 static void put_what_fits(struct line *l, const char *ascii, size_t n)
 {
-	size_t room = l->cut || l->n > BODY_MAX ? 0 : BODY_MAX - l->n; /* a closing quote may stand beyond */
+	size_t room = l->cut || l->n > BODY_MAX
+			      ? 0
+			      : BODY_MAX - l->n; /* a closing quote may stand beyond */
 	put(l, ascii, n < room ? n : room);
 	if (n > room)
 		l->cut = true;
@@ -103,8 +107,8 @@ static void put_number(struct line *l, uint64_t magnitude, bool negative)
 }
 
 /*
- * The length of the well-formed UTF-8 sequence at s, or 0. Control characters of the C1 block count as ill-formed:
- * terminals obey them.
+ * The length of the well-formed UTF-8 sequence at s, or 0. Control characters of the C1 block count
+ * as ill-formed: terminals obey them.
  */
 static size_t utf8_len(const unsigned char *s)
 {
@@ -148,7 +152,8 @@ static void put_escaped(struct line *l, const char *text, bool json)
 		} else if (*s == '\t') {
 			put(l, "\\t", 2);
 		} else if (n == 0 && json) {
-			put(l, "\\ufffd", 6); /* JSON has no way to name a byte that is no character */
+			put(l, "\\ufffd",
+			    6); /* JSON has no way to name a byte that is no character */
 			n = 1;
 		} else if (n == 0 || *s < 0x20 || *s == 0x7f) {
 			char esc[] = "\\u0000";
@@ -223,7 +228,8 @@ static void put_member(struct line *l, const struct kv *kv, bool json)
 		l->n = start; /* a key without its value would make no JSON */
 }
 
-static void compose_text(struct line *l, enum log_level level, const char *subsystem, const char *event)
+static void compose_text(struct line *l, enum log_level level, const char *subsystem,
+			 const char *event)
 {
 	put_text(l, level_names[level]);
 	put_text(l, " ");
@@ -232,7 +238,8 @@ static void compose_text(struct line *l, enum log_level level, const char *subsy
 	put_text(l, event);
 }
 
-static void compose_json(struct line *l, enum log_level level, const char *subsystem, const char *event)
+static void compose_json(struct line *l, enum log_level level, const char *subsystem,
+			 const char *event)
 {
 	put_text(l, "{\"level\":\"");
 	put_text(l, level_names[level]);
@@ -246,7 +253,8 @@ static void compose_json(struct line *l, enum log_level level, const char *subsy
 	put_member(l, &names[1], true);
 }
 
-void log_event(enum log_level level, const char *subsystem, const char *event, const struct kv *kvs, size_t n)
+void log_event(enum log_level level, const char *subsystem, const char *event, const struct kv *kvs,
+	       size_t n)
 {
 	if (!log_enabled(level))
 		return;
@@ -265,8 +273,8 @@ void log_event(enum log_level level, const char *subsystem, const char *event, c
 		put_tail(&l, json ? ",\"cut\":true" : " cut=true");
 	put_tail(&l, json ? "}\n" : "\n");
 
-	/* One write a line, at most PIPE_BUF long: lines of several processes never mix. A log that cannot be written
-	 * has nowhere to say so. */
+	/* One write a line, at most PIPE_BUF long: lines of several processes never mix. A log that
+	 * cannot be written has nowhere to say so. */
 	ssize_t written;
 	do {
 		written = write(STDERR_FILENO, l.bytes, l.n);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One event, one line on stderr: "level subsystem event key=value…" or the same as a JSON object.
- * In text, values with spaces, quotes, '=' or control characters are quoted and escaped. Never give it a secret.
- * The logger keeps errno. Lines longer than LOG_LINE_MAX are cut and marked (cut=true).
+ * In text, values with spaces, quotes, '=' or control characters are quoted and escaped. Never give
+ * it a secret. The logger keeps errno. Lines longer than LOG_LINE_MAX are cut and marked
+ *(cut=true).
  *
  *	log_info("pd", "bound", kv_str("prefix", text), kv_u64("valid_s", 7200));
  */
@@ -46,10 +47,12 @@ static inline struct kv kv_bool(const char *key, bool value)
 /* An errno, positive or negative, as text: error="No such device". */
 struct kv kv_errno(int err);
 
-/* Process-wide: threshold, format, and the instance's name (shown as instance=… in JSON only; may be NULL; copied). */
+/* Process-wide: threshold, format, and the instance's name (shown as instance=… in JSON only; may
+ * be NULL; copied). */
 void log_setup(enum log_level threshold, enum log_format format, const char *instance);
 bool log_enabled(enum log_level level);
-void log_event(enum log_level level, const char *subsystem, const char *event, const struct kv *kvs, size_t n);
+void log_event(enum log_level level, const char *subsystem, const char *event, const struct kv *kvs,
+	       size_t n);
 
 #define LOG_KVS_(...)                                                                              \
 	((const struct kv[]){ { 0 }, ##__VA_ARGS__ }) + 1,                                         \

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* plen in bits, 0 to 128. Bits behind plen are zero in a prefix and may be set in an interface's address. */
+/* plen in bits, 0 to 128. Bits behind plen are zero in a prefix and may be set in an interface's
+ * address. */
 struct prefix6 {
 	struct in6_addr addr;
 	uint8_t plen;
@@ -15,8 +16,9 @@ struct prefix6 {
 enum { PREFIX6_STRLEN = INET6_ADDRSTRLEN + 4 };
 
 /*
- * Parses "ADDR/LEN", or "ADDR" with default_plen. Keeps the bits behind the length (see prefix6_masked).
- * -EINVAL: no IPv6 address or length; -EDOM: no length given and default_plen is negative.
+ * Parses "ADDR/LEN", or "ADDR" with default_plen. Keeps the bits behind the length (see
+ * prefix6_masked). -EINVAL: no IPv6 address or length; -EDOM: no length given and default_plen is
+ * negative.
  */
 int prefix6_parse(const char *text, int default_plen, struct prefix6 *ret_prefix);
 
@@ -34,7 +36,8 @@ bool prefix6_has_addr(const struct prefix6 *p, const struct in6_addr *a);
 bool prefix6_contains(const struct prefix6 *outer, const struct prefix6 *inner);
 bool prefix6_overlaps(const struct prefix6 *a, const struct prefix6 *b);
 
-/* How many prefixes of sub_plen bits there are in p, as a power of two; saturates at 63. sub_plen >= p->plen. */
+/* How many prefixes of sub_plen bits there are in p, as a power of two; saturates at 63. sub_plen
+ * >= p->plen. */
 unsigned prefix6_count_log2(const struct prefix6 *p, uint8_t sub_plen);
 /* The index-th prefix of sub_plen bits in p, counted from 0; index < 2^prefix6_count_log2(). */
 struct prefix6 prefix6_nth(const struct prefix6 *p, uint8_t sub_plen, uint64_t index);

@@ -13,5 +13,6 @@ struct ratelimit {
 	uint64_t suppressed; /* refusals since the last grant */
 };
 
-/* True where the event may happen now; *ret_suppressed (may be NULL) then says how many were refused since the last grant. */
+/* True where the event may happen now; *ret_suppressed (may be NULL) then says how many were
+ * refused since the last grant. */
 bool ratelimit_allow(struct ratelimit *rl, uint64_t now_ms, uint64_t *ret_suppressed);

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* RFC 4862 §5.5.3 e: an unauthenticated RA can't bring a host's valid lifetime below this anyway. */
+/* RFC 4862 §5.5.3 e: an unauthenticated RA can't bring a host's valid lifetime below this anyway.
+ */
 enum { TWO_HOURS_S = 7200 };
 
 static const struct in6_addr all_nodes = { .s6_addr = { 0xff, 0x02, [15] = 0x01 } };
@@ -69,7 +70,8 @@ static bool bounds_kept(const struct ra_config *c)
 	return c->adv.router_lft_s == 0 || c->adv.router_lft_s >= max;
 }
 
-/* The bytes for `adv` into the engine. Whether anything is different from before is told by *ret_changed. */
+/* The bytes for `adv` into the engine. Whether anything is different from before is told by
+ * *ret_changed. */
 static int encode(struct ra *ra, const struct nd_ra *adv, bool *ret_changed)
 {
 	uint8_t bytes[RA_BYTES_MAX];
@@ -96,7 +98,8 @@ int ra_init(struct ra *ra, const struct ra_config *config, uint32_t (*rnd)(void 
 	return encode(ra, &config->adv, &changed);
 }
 
-/* A multicast RA as soon as MIN_DELAY_BETWEEN_RAS lets it go, and the burst from its beginning (§6.2.4). */
+/* A multicast RA as soon as MIN_DELAY_BETWEEN_RAS lets it go, and the burst from its beginning
+ * (§6.2.4). */
 static void announce(struct ra *ra, uint64_t now_ms)
 {
 	uint64_t at = now_ms;
@@ -148,7 +151,8 @@ void ra_set_uplink(struct ra *ra, uint64_t now_ms, bool works)
 		announce(ra, now_ms);
 }
 
-/* §6.2.6: at random within MAX_RA_DELAY_TIME, or as long after MIN_DELAY_BETWEEN_RAS; joined with what was to go earlier. */
+/* §6.2.6: at random within MAX_RA_DELAY_TIME, or as long after MIN_DELAY_BETWEEN_RAS; joined with
+ * what was to go earlier. */
 static void solicit_multicast(struct ra *ra, uint64_t now_ms)
 {
 	uint64_t delay_ms = random_between(ra, 0, MAX_RA_DELAY_TIME_MS);
@@ -161,7 +165,8 @@ static void solicit_multicast(struct ra *ra, uint64_t now_ms)
 
 bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const struct nd_rs *rs)
 {
-	(void)rs; /* who solicits is known by its address; its link-layer address is the kernel's to learn */
+	(void)rs; /* who solicits is known by its address; its link-layer address is the kernel's to
+		     learn */
 	if (!ra->link_up || ra->stopped)
 		return false;
 	if (IN6_IS_ADDR_MULTICAST(&meta->src) || IN6_IS_ADDR_LOOPBACK(&meta->src))
@@ -186,12 +191,14 @@ bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const
 /* §6.2.4: the timer begins anew with every multicast RA. */
 static void note_multicast(struct ra *ra, uint64_t now_ms)
 {
-	uint64_t interval_ms = random_between(ra, (uint64_t)ra->config.min_rtr_adv_interval_s * 1000,
-					      (uint64_t)ra->config.max_rtr_adv_interval_s * 1000);
+	uint64_t interval_ms =
+		random_between(ra, (uint64_t)ra->config.min_rtr_adv_interval_s * 1000,
+			       (uint64_t)ra->config.max_rtr_adv_interval_s * 1000);
 	if (ra->initial_left > 0)
 		ra->initial_left--;
-	if (ra->initial_left > 0 && interval_ms > MAX_INITIAL_RTR_ADVERT_INTERVAL_S * 1000)
-		interval_ms = MAX_INITIAL_RTR_ADVERT_INTERVAL_S * 1000;
+	const uint64_t initial_max_ms = (uint64_t)MAX_INITIAL_RTR_ADVERT_INTERVAL_S * 1000;
+	if (ra->initial_left > 0 && interval_ms > initial_max_ms)
+		interval_ms = initial_max_ms;
 	ra->multicast_sent = true;
 	ra->last_multicast_ms = now_ms;
 	ra->next_multicast_ms = now_ms + interval_ms;

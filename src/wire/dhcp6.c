@@ -2,10 +2,9 @@
 #include "wire/dhcp6.h"
 
 enum {
-	OPT_HEADER_LEN = 4,
-	IA_FIXED_LEN = 12,     /* IAID, T1, T2 (§21.4, §21.21) */
-	IA_TA_FIXED_LEN = 4,   /* IAID alone (§21.5) */
-	IAADDR_FIXED_LEN = 24, /* §21.6 */
+	IA_FIXED_LEN = 12,       /* IAID, T1, T2 (§21.4, §21.21) */
+	IA_TA_FIXED_LEN = 4,     /* IAID alone (§21.5) */
+	IAADDR_FIXED_LEN = 24,   /* §21.6 */
 	IAPREFIX_FIXED_LEN = 25, /* §21.22 */
 	ANY_LEN = UINT16_MAX,
 	MAX_OPT_CODE = 143,
@@ -61,8 +60,9 @@ bool d6_opt_next(struct rd *r, struct d6_opt *ret_opt)
 }
 
 /*
- * What RFC 9915 and the options' own RFCs say about how long an option is and whether it may stand twice. Options that are
- * not here are skipped unseen. min and max are of the body, in bytes; it is a multiple of `unit`.
+ * What RFC 9915 and the options' own RFCs say about how long an option is and whether it may stand
+ * twice. Options that are not here are skipped unseen. min and max are of the body, in bytes; it is
+ * a multiple of `unit`.
  */
 static const struct opt_rule {
 	uint16_t min, max, unit;
@@ -130,7 +130,8 @@ static enum d6_verdict walk_next(struct walk *w, struct d6_opt *ret_opt, bool *r
 	return D6_OK;
 }
 
-/* Options within an address or a prefix: looked at for their form only. Status codes from clients are ignored (§21.13). */
+/* Options within an address or a prefix: looked at for their form only. Status codes from clients
+ * are ignored (§21.13). */
 static enum d6_verdict check_options(struct rd body, unsigned *budget)
 {
 	struct walk w = { .rest = body, .budget = budget };
@@ -252,7 +253,8 @@ static enum d6_verdict parse_option(struct d6_opt *opt, struct d6_msg *m, unsign
 
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg)
 {
-	/* The IAs are filled as they come: zeroing all of their room for every packet would cost more than the parsing. */
+	/* The IAs are filled as they come: zeroing all of their room for every packet would cost
+	 * more than the parsing. */
 	struct d6_msg *m = ret_msg;
 	memset(m, 0, offsetof(struct d6_msg, oro));
 	m->fqdn = m->auth = m->user_class = m->vendor_class = (struct d6_span){ 0 };
@@ -417,7 +419,8 @@ size_t d6_open_ia(struct wr *w, uint16_t code, uint32_t iaid, uint32_t t1_s, uin
 	return at;
 }
 
-void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lft_s, uint32_t valid_lft_s)
+void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lft_s,
+		   uint32_t valid_lft_s)
 {
 	size_t at = d6_open(w, D6_OPT_IAADDR);
 	wr_in6(w, a);
@@ -426,7 +429,8 @@ void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lf
 	d6_close(w, at);
 }
 
-size_t d6_open_iaprefix(struct wr *w, const struct prefix6 *p, uint32_t preferred_lft_s, uint32_t valid_lft_s)
+size_t d6_open_iaprefix(struct wr *w, const struct prefix6 *p, uint32_t preferred_lft_s,
+			uint32_t valid_lft_s)
 {
 	size_t at = d6_open(w, D6_OPT_IAPREFIX);
 	wr_be32(w, preferred_lft_s);
@@ -443,7 +447,8 @@ void d6_put_relay_reply(struct wr *w, const struct d6_relay *relay)
 	wr_in6(w, &relay->link_address);
 	wr_in6(w, &relay->peer_address);
 	if (relay->interface_id.bytes)
-		d6_put_span(w, D6_OPT_INTERFACE_ID, relay->interface_id.bytes, relay->interface_id.len);
+		d6_put_span(w, D6_OPT_INTERFACE_ID, relay->interface_id.bytes,
+			    relay->interface_id.len);
 	if (relay->has_relay_port) {
 		/* RFC 8357 §5.2: copied, or the relay could not find the port of the next one. */
 		size_t at = d6_open(w, D6_OPT_RELAY_PORT);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DHCPv6 messages (RFC 9915): bytes to structs and back. No I/O, no clock, no allocation: what is parsed
- * points into the packet, which must outlive it. Integers are in host order.
+ * DHCPv6 messages (RFC 9915): bytes to structs and back. No I/O, no clock, no allocation: what is
+ * parsed points into the packet, which must outlive it. Integers are in host order.
  */
 #pragma once
 
@@ -87,8 +87,8 @@ enum d6_status {
 #define D6_LFT_INFINITY 0xffffffffU
 
 enum {
-	D6_MAX_OPTIONS = 128,  /* options looked at in one message, nested ones included */
-	D6_MAX_IAS = 16,       /* IAs served in one message */
+	D6_MAX_OPTIONS = 128,     /* options looked at in one message, nested ones included */
+	D6_MAX_IAS = 16,          /* IAs served in one message */
 	D6_MAX_IA_RESOURCES = 16, /* addresses or prefixes looked at in one IA */
 	D6_MAX_ORO = 64,
 	D6_HOP_COUNT_LIMIT = 8, /* RFC 9915 §7.6 */
@@ -96,16 +96,19 @@ enum {
 
 enum d6_verdict {
 	D6_OK = 0,
-	D6_TRUNCATED,       /* shorter than its fixed part */
-	D6_MALFORMED,       /* an option runs over its end, has an impossible length, or stands twice where it may stand once */
-	D6_TOO_MANY,        /* more options, IAs or nested relays than the bounds above */
+	D6_TRUNCATED, /* shorter than its fixed part */
+	D6_MALFORMED, /* an option runs over its end, has an impossible length, or stands twice
+			 where it may stand once */
+	D6_TOO_MANY,  /* more options, IAs or nested relays than the bounds above */
 	D6_UNKNOWN_TYPE,
 };
 const char *d6_verdict_name(enum d6_verdict v);
-const char *d6_type_name(uint8_t type); /* "SOLICIT"; "type-N" is never needed: unknown ones give "UNKNOWN" */
+const char *
+d6_type_name(uint8_t type); /* "SOLICIT"; "type-N" is never needed: unknown ones give "UNKNOWN" */
 
 struct d6_span {
-	const uint8_t *bytes; /* NULL: the option is absent. An empty option has bytes != NULL and len 0 */
+	const uint8_t *
+		bytes; /* NULL: the option is absent. An empty option has bytes != NULL and len 0 */
 	uint16_t len;
 };
 
@@ -114,7 +117,8 @@ struct d6_opt {
 	uint16_t code;
 	struct rd body;
 };
-/* The next option: true with *ret_opt, or false at the clean end or (r->bad) where it runs over the end. */
+/* The next option: true with *ret_opt, or false at the clean end or (r->bad) where it runs over the
+ * end. */
 bool d6_opt_next(struct rd *r, struct d6_opt *ret_opt);
 
 /* An address or prefix in an IA (§21.6, §21.22). An address has plen 128. */
@@ -155,10 +159,11 @@ struct d6_msg {
 };
 
 /*
- * Parses a message of a client (types SOLICIT to INFORMATION_REQUEST and REPLY), not a relay's. Unknown options are skipped.
- * Whether the type may carry what it carries is the server's business (RFC 9915 §16). Of resources beyond
- * D6_MAX_IA_RESOURCES in an IA and of vendor classes beyond the first only the form is checked. On a verdict other than
- * D6_OK, *ret_msg is not to be read. Elements of oro, ias and resources beyond their counts are indeterminate.
+ * Parses a message of a client (types SOLICIT to INFORMATION_REQUEST and REPLY), not a relay's.
+ * Unknown options are skipped. Whether the type may carry what it carries is the server's business
+ * (RFC 9915 §16). Of resources beyond D6_MAX_IA_RESOURCES in an IA and of vendor classes beyond the
+ * first only the form is checked. On a verdict other than D6_OK, *ret_msg is not to be read.
+ * Elements of oro, ias and resources beyond their counts are indeterminate.
  */
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg);
 bool d6_oro_has(const struct d6_msg *m, uint16_t code);
@@ -173,13 +178,14 @@ struct d6_relay {
 	struct d6_span remote_id;     /* RFC 4649, enterprise number included */
 	struct d6_span subscriber_id; /* RFC 4580 */
 	struct d6_span linklayer;     /* RFC 6939: hardware type and address */
-	bool has_relay_port;          /* RFC 8357: the answer goes to the UDP port that it came from */
-	uint16_t relay_port;          /* the port of the next relay downstream, or 0; echoed */
+	bool has_relay_port; /* RFC 8357: the answer goes to the UDP port that it came from */
+	uint16_t relay_port; /* the port of the next relay downstream, or 0; echoed */
 	struct rd message;
 };
 enum d6_verdict d6_parse_relay(struct rd packet, struct d6_relay *ret_relay);
 
-/* Writing. An option is opened, filled and closed; closing writes its length. Overflow is sticky in w->full. */
+/* Writing. An option is opened, filled and closed; closing writes its length. Overflow is sticky in
+ * w->full. */
 void d6_put_header(struct wr *w, uint8_t type, uint32_t xid);
 size_t d6_open(struct wr *w, uint16_t code);
 void d6_close(struct wr *w, size_t at);
@@ -191,8 +197,11 @@ void d6_put_status(struct wr *w, enum d6_status status, const char *message);
 void d6_put_in6_list(struct wr *w, uint16_t code, const struct in6_addr *addrs, size_t n);
 /* Opens IA_NA or IA_PD with its fixed part; close with d6_close. */
 size_t d6_open_ia(struct wr *w, uint16_t code, uint32_t iaid, uint32_t t1_s, uint32_t t2_s);
-void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lft_s, uint32_t valid_lft_s);
+void d6_put_iaaddr(struct wr *w, const struct in6_addr *a, uint32_t preferred_lft_s,
+		   uint32_t valid_lft_s);
 /* Opens IAPREFIX (options such as PD_EXCLUDE may follow); close with d6_close. */
-size_t d6_open_iaprefix(struct wr *w, const struct prefix6 *p, uint32_t preferred_lft_s, uint32_t valid_lft_s);
-/* The fixed part of a RELAY-REPL that answers `relay`, with its Interface-Id and Relay Port echoed; then open OPT_RELAY_MSG. */
+size_t d6_open_iaprefix(struct wr *w, const struct prefix6 *p, uint32_t preferred_lft_s,
+			uint32_t valid_lft_s);
+/* The fixed part of a RELAY-REPL that answers `relay`, with its Interface-Id and Relay Port echoed;
+ * then open OPT_RELAY_MSG. */
 void d6_put_relay_reply(struct wr *w, const struct d6_relay *relay);

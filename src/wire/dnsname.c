@@ -8,8 +8,8 @@ enum { LABEL_MAX = 63, NAME_MAX_TEXT = 253 };
 
 static bool label_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_';
 }
 
 /* The length without a final dot. */

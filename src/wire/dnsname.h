@@ -9,9 +9,11 @@
 
 enum { DNSNAME_STRLEN = 256 };
 
-/* A name as text (with or without a final dot): letters, digits, '-' and '_', labels of 1 to 63, 253 in all. */
+/* A name as text (with or without a final dot): letters, digits, '-' and '_', labels of 1 to 63,
+ * 253 in all. */
 bool dnsname_valid(const char *text);
 /* Writes it as labels with the root's zero byte. Sets w->full where it is no valid name. */
 void dnsname_put(struct wr *w, const char *text);
-/* Reads one name, no compression; a missing root byte at the end of the cursor is allowed where partial is (RFC 4704 §4.2). -EINVAL. */
+/* Reads one name, no compression; a missing root byte at the end of the cursor is allowed where
+ * partial is (RFC 4704 §4.2). -EINVAL. */
 int dnsname_get(struct rd *r, bool partial, char ret_text[static DNSNAME_STRLEN]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DHCP Unique Identifiers (RFC 9915 §11). To a server they are opaque bytes; only our own is composed. */
+/* DHCP Unique Identifiers (RFC 9915 §11). To a server they are opaque bytes; only our own is
+ * composed. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,5 +24,6 @@ const char *duid_format(const uint8_t *bytes, size_t len, char buf[static DUID_S
 int duid_parse(const char *text, struct duid *ret_duid);
 /* A DUID-UUID (type 4, RFC 6355) out of 16 random bytes. */
 struct duid duid_from_uuid(const uint8_t uuid[static 16]);
-/* The Ethernet address in a DUID-LL or DUID-LLT of hardware type 1. False where it is another kind. */
+/* The Ethernet address in a DUID-LL or DUID-LLT of hardware type 1. False where it is another kind.
+ */
 bool duid_ethernet(const uint8_t *bytes, size_t len, uint8_t ret_mac[static 6]);

@@ -56,7 +56,8 @@ const char *nd_verdict_name(enum nd_verdict v)
 	return "unknown";
 }
 
-/* What every message of neighbour discovery must have (§6.1). The cursor then stands behind the ICMPv6 header. */
+/* What every message of neighbour discovery must have (§6.1). The cursor then stands behind the
+ * ICMPv6 header. */
 static enum nd_verdict parse_header(struct rd *r, uint8_t type, const struct pkt_meta *meta)
 {
 	uint8_t got_type = rd_u8(r);
@@ -73,7 +74,8 @@ static enum nd_verdict parse_header(struct rd *r, uint8_t type, const struct pkt
 	return ND_OK;
 }
 
-/* The next option, its body without type and length; false at the clean end or (r->bad) where it has no or too much length. */
+/* The next option, its body without type and length; false at the clean end or (r->bad) where it
+ * has no or too much length. */
 static bool opt_next(struct rd *r, uint8_t *ret_type, struct rd *ret_body)
 {
 	if (rd_left(r) == 0)
@@ -167,7 +169,8 @@ static void put_prefix(struct wr *w, const struct nd_prefix_info *p)
 	size_t at = opt_open(w, OPT_PREFIX);
 	wr_u8(w, shown.plen);
 	wr_u8(w, (uint8_t)((p->on_link ? PIO_ON_LINK : 0) | (p->autonomous ? PIO_AUTONOMOUS : 0) |
-			   (p->router_address ? PIO_ROUTER_ADDRESS : 0) | (p->dhcpv6_pd ? PIO_DHCPV6_PD : 0)));
+			   (p->router_address ? PIO_ROUTER_ADDRESS : 0) |
+			   (p->dhcpv6_pd ? PIO_DHCPV6_PD : 0)));
 	wr_be32(w, p->valid_lft_s);
 	wr_be32(w, p->preferred_lft_s);
 	wr_be32(w, 0);
@@ -237,11 +240,12 @@ static void put_pref64(struct wr *w, const struct nd_ra *ra)
 
 static bool encodable(const struct nd_ra *ra)
 {
-	if (ra->n_prefixes > ND_MAX_PREFIXES || ra->n_routes > ND_MAX_ROUTES || ra->n_rdnss > ND_MAX_RDNSS ||
-	    ra->n_search > ND_MAX_SEARCH)
+	if (ra->n_prefixes > ND_MAX_PREFIXES || ra->n_routes > ND_MAX_ROUTES ||
+	    ra->n_rdnss > ND_MAX_RDNSS || ra->n_search > ND_MAX_SEARCH)
 		return false;
 	for (size_t i = 0; i < ra->n_prefixes; i++)
-		if (ra->prefixes[i].prefix.plen > 128 || ra->prefixes[i].preferred_lft_s > ra->prefixes[i].valid_lft_s)
+		if (ra->prefixes[i].prefix.plen > 128 ||
+		    ra->prefixes[i].preferred_lft_s > ra->prefixes[i].valid_lft_s)
 			return false;
 	for (size_t i = 0; i < ra->n_routes; i++)
 		if (ra->routes[i].prefix.plen > 128)
@@ -262,7 +266,8 @@ int nd_build_ra(struct wr *w, const struct nd_ra *ra)
 	wr_u8(w, 0);
 	wr_be16(w, 0);
 	wr_u8(w, ra->cur_hop_limit);
-	wr_u8(w, (uint8_t)((ra->managed ? RA_MANAGED : 0) | (ra->other ? RA_OTHER : 0) | preference));
+	wr_u8(w,
+	      (uint8_t)((ra->managed ? RA_MANAGED : 0) | (ra->other ? RA_OTHER : 0) | preference));
 	wr_be16(w, ra->router_lft_s);
 	wr_be32(w, ra->reachable_time_ms);
 	wr_be32(w, ra->retrans_timer_ms);
@@ -323,9 +328,10 @@ static void parse_route(struct rd b, struct nd_ra *ra)
 	uint8_t flags = rd_u8(&b);
 	route.lft_s = rd_be32(&b);
 	size_t prefix_len = rd_left(&b);
-	/* RFC 4191 §2.3: the reserved preference, or a length that cannot hold the prefix, and the option is ignored. */
-	if (ra->n_routes == ND_MAX_ROUTES || prefix_len > 16 || route.prefix.plen > prefix_len * 8 ||
-	    (flags >> PREF_SHIFT & 3) == PREF_RESERVED)
+	/* RFC 4191 §2.3: the reserved preference, or a length that cannot hold the prefix, and the
+	 * option is ignored. */
+	if (ra->n_routes == ND_MAX_ROUTES || prefix_len > 16 ||
+	    route.prefix.plen > prefix_len * 8 || (flags >> PREF_SHIFT & 3) == PREF_RESERVED)
 		return;
 	rd_bytes(&b, &route.prefix.addr, prefix_len);
 	route.prefix = prefix6_masked(&route.prefix);
@@ -356,7 +362,8 @@ static void parse_pref64(struct rd b, struct nd_ra *ra)
 		return; /* RFC 8781 §4: an unknown length code */
 	ra->has_pref64 = true;
 	ra->pref64 = prefix6_masked(&p);
-	ra->pref64_lft_s = scaled & 0xfff8; /* thirteen bits of units of 8 s are the seconds themselves */
+	ra->pref64_lft_s =
+		scaled & 0xfff8; /* thirteen bits of units of 8 s are the seconds themselves */
 }
 
 static void parse_ra_option(uint8_t type, struct rd body, struct nd_ra *ra)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Neighbour discovery as a router needs it (RFC 4861): router solicitations in, router advertisements out (and in,
- * those of other routers). The ICMPv6 checksum is the kernel's.
+ * Neighbour discovery as a router needs it (RFC 4861): router solicitations in, router
+ * advertisements out (and in, those of other routers). The ICMPv6 checksum is the kernel's.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ struct pkt_meta {
 	unsigned ifindex;
 	struct in6_addr src;
 	struct in6_addr dst;
-	int hop_limit;       /* -1: unknown, which is refused */
-	uint16_t src_port;   /* UDP only */
-	uint8_t lladdr_len;  /* the frame's source address; 0: unknown */
+	int hop_limit;      /* -1: unknown, which is refused */
+	uint16_t src_port;  /* UDP only */
+	uint8_t lladdr_len; /* the frame's source address; 0: unknown */
 	uint8_t lladdr[8];
 };
 
@@ -51,10 +51,11 @@ enum nd_preference { ND_PREF_LOW = -1, ND_PREF_MEDIUM = 0, ND_PREF_HIGH = 1 };
 
 struct nd_prefix_info {
 	struct prefix6 prefix;
-	bool on_link;         /* L */
-	bool autonomous;      /* A */
-	bool router_address;  /* R (RFC 6275): the prefix field then holds the router's whole address */
-	bool dhcpv6_pd;       /* P (RFC 9762) */
+	bool on_link;        /* L */
+	bool autonomous;     /* A */
+	bool router_address; /* R (RFC 6275): the prefix field then holds the router's whole address
+			      */
+	bool dhcpv6_pd;      /* P (RFC 9762) */
 	uint32_t valid_lft_s; /* ND_INFINITE: for ever */
 	uint32_t preferred_lft_s;
 };
@@ -84,15 +85,18 @@ struct nd_ra {
 	size_t n_rdnss;
 	uint32_t rdnss_lft_s;
 	struct in6_addr rdnss[ND_MAX_RDNSS];
-	size_t n_search; /* DNSSL, RFC 8106; names as text, no final dot; owned by whoever filled this in */
+	size_t n_search; /* DNSSL, RFC 8106; names as text, no final dot; owned by whoever filled
+			    this in */
 	uint32_t dnssl_lft_s;
 	const char *search[ND_MAX_SEARCH];
 	bool has_pref64; /* RFC 8781 */
 	struct prefix6 pref64;
-	uint16_t pref64_lft_s; /* rounded up to a multiple of 8 */
+	uint16_t pref64_lft_s;      /* rounded up to a multiple of 8 */
 	const char *captive_portal; /* RFC 8910; NULL: none */
 };
-/* Writes the whole RA, ICMPv6 header with a zero checksum first. -EMSGSIZE where it does not fit (w->full), -EINVAL where a value can't be encoded. */
+/* Writes the whole RA, ICMPv6 header with a zero checksum first. -EMSGSIZE where it does not fit
+ * (w->full), -EINVAL where a value can't be encoded. */
 int nd_build_ra(struct wr *w, const struct nd_ra *ra);
-/* Another router's RA, validated by §6.1.2; unknown options are skipped. Lists are cut at their maxima; search and captive_portal are left empty. */
+/* Another router's RA, validated by §6.1.2; unknown options are skipped. Lists are cut at their
+ * maxima; search and captive_portal are left empty. */
 enum nd_verdict nd_parse_ra(struct rd packet, const struct pkt_meta *meta, struct nd_ra *ret_ra);

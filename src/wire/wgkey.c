@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Base64 is done here and not by nettle's codec, whose table look-ups depend on the key's bits: a cache tells them to
- * whoever shares it.
+ * Base64 is done here and not by nettle's codec, whose table look-ups depend on the key's bits: a
+ * cache tells them to whoever shares it.
  */
 #include "wire/wgkey.h"
 
@@ -47,12 +47,13 @@ int wgkey_parse(const char *text, uint8_t ret_key[static WGKEY_LEN])
 	int bad = 0;
 	if (strlen(text) != TEXT_LEN || text[TEXT_LEN - 1] != '=')
 		return -EINVAL;
-	for (int g = 0; g < GROUPS; g++) {
-		const char *c = text + (size_t)g * 4;
-		int v[4] = { decode6(c[0]), decode6(c[1]), decode6(c[2]), g == GROUPS - 1 ? 0 : decode6(c[3]) };
+	for (size_t g = 0; g < GROUPS; g++) {
+		const char *c = text + g * 4;
+		int v[4] = { decode6(c[0]), decode6(c[1]), decode6(c[2]),
+			     g == GROUPS - 1 ? 0 : decode6(c[3]) };
 		bad |= (v[0] | v[1] | v[2] | v[3]) < 0;
-		uint32_t bits = (uint32_t)(v[0] & 63) << 18 | (uint32_t)(v[1] & 63) << 12 | (uint32_t)(v[2] & 63) << 6 |
-				(uint32_t)(v[3] & 63);
+		uint32_t bits = (uint32_t)(v[0] & 63) << 18 | (uint32_t)(v[1] & 63) << 12 |
+				(uint32_t)(v[2] & 63) << 6 | (uint32_t)(v[3] & 63);
 		key[g * 3] = (uint8_t)(bits >> 16);
 		key[g * 3 + 1] = (uint8_t)(bits >> 8);
 		key[g * 3 + 2] = (uint8_t)bits;
@@ -67,9 +68,9 @@ int wgkey_parse(const char *text, uint8_t ret_key[static WGKEY_LEN])
 
 void wgkey_format(const uint8_t key[static WGKEY_LEN], char ret_text[static WGKEY_STRLEN])
 {
-	for (int g = 0; g < GROUPS; g++) {
-		const uint8_t *k = key + (size_t)g * 3;
-		char *c = ret_text + (size_t)g * 4;
+	for (size_t g = 0; g < GROUPS; g++) {
+		const uint8_t *k = key + g * 3;
+		char *c = ret_text + g * 4;
 		uint32_t third = g == GROUPS - 1 ? 0 : k[2];
 		uint32_t bits = (uint32_t)k[0] << 16 | (uint32_t)k[1] << 8 | third;
 		for (int i = 0; i < 4; i++)

@@ -10,6 +10,7 @@ enum { WGKEY_LEN = 32, WGKEY_STRLEN = 45 };
 int wgkey_parse(const char *text, uint8_t ret_key[static WGKEY_LEN]);
 void wgkey_format(const uint8_t key[static WGKEY_LEN], char ret_text[static WGKEY_STRLEN]);
 /* Curve25519's public key of a private one (RFC 7748). */
-void wgkey_public(const uint8_t private_key[static WGKEY_LEN], uint8_t ret_public[static WGKEY_LEN]);
+void wgkey_public(const uint8_t private_key[static WGKEY_LEN],
+		  uint8_t ret_public[static WGKEY_LEN]);
 /* Clamps 32 random bytes to a private key, as wg genkey does. */
 void wgkey_clamp(uint8_t key[static WGKEY_LEN]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* DHCPv6: what was read of a message, written and read again, is the same. Relays are unwrapped as a server does it. */
+/* DHCPv6: what was read of a message, written and read again, is the same. Relays are unwrapped as
+ * a server does it. */
 #include "fuzz/fuzz.h"
 #include "wire/dhcp6.h"
 
@@ -19,7 +20,8 @@ static void put_ia(struct wr *w, const struct d6_ia *ia)
 	for (size_t i = 0; i < ia->n_resources; i++) {
 		const struct d6_resource *res = &ia->resources[i];
 		if (ia->code == D6_OPT_IA_PD)
-			d6_close(w, d6_open_iaprefix(w, &res->prefix, res->preferred_lft_s, res->valid_lft_s));
+			d6_close(w, d6_open_iaprefix(w, &res->prefix, res->preferred_lft_s,
+						     res->valid_lft_s));
 		else
 			d6_put_iaaddr(w, &res->prefix.addr, res->preferred_lft_s, res->valid_lft_s);
 	}
@@ -58,18 +60,21 @@ static void check_span(const struct d6_span *a, const struct d6_span *b)
 {
 	FUZZ_CHECK((a->bytes == NULL) == (b->bytes == NULL));
 	FUZZ_CHECK(a->len == b->len);
-	FUZZ_CHECK(a->len == 0 || memcmp(a->bytes, b->bytes, a->len) == 0);
+	if (a->bytes && b->bytes)
+		FUZZ_CHECK(memcmp(a->bytes, b->bytes, a->len) == 0);
 }
 
 static void check_ia(const struct d6_ia *a, const struct d6_ia *b)
 {
-	FUZZ_CHECK(a->code == b->code && a->iaid == b->iaid && a->t1_s == b->t1_s && a->t2_s == b->t2_s);
+	FUZZ_CHECK(a->code == b->code && a->iaid == b->iaid && a->t1_s == b->t1_s &&
+		   a->t2_s == b->t2_s);
 	FUZZ_CHECK(a->n_resources <= D6_MAX_IA_RESOURCES && a->n_resources == b->n_resources);
 	for (size_t i = 0; i < a->n_resources; i++) {
 		const struct d6_resource *p = &a->resources[i];
 		const struct d6_resource *q = &b->resources[i];
 		FUZZ_CHECK(p->prefix.plen <= 128 && prefix6_equal(&p->prefix, &q->prefix));
-		FUZZ_CHECK(p->preferred_lft_s == q->preferred_lft_s && p->valid_lft_s == q->valid_lft_s);
+		FUZZ_CHECK(p->preferred_lft_s == q->preferred_lft_s &&
+			   p->valid_lft_s == q->valid_lft_s);
 	}
 }
 
@@ -122,7 +127,8 @@ static void fuzz_relay(struct rd packet)
 		FUZZ_CHECK(back.type == D6_RELAY_REPL && back.hop_count == relay.hop_count);
 		FUZZ_CHECK(memcmp(&back.link_address, &relay.link_address, 16) == 0);
 		FUZZ_CHECK(memcmp(&back.peer_address, &relay.peer_address, 16) == 0);
-		FUZZ_CHECK(back.has_relay_port == relay.has_relay_port && back.relay_port == relay.relay_port);
+		FUZZ_CHECK(back.has_relay_port == relay.has_relay_port &&
+			   back.relay_port == relay.relay_port);
 		check_span(&back.interface_id, &relay.interface_id);
 		packet = relay.message;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A name that can be read can be written, and is the same bytes again. Read both as a whole and as a partial one. */
+/* A name that can be read can be written, and is the same bytes again. Read both as a whole and as
+ * a partial one. */
 #include "fuzz/fuzz.h"
 #include "wire/dnsname.h"
 

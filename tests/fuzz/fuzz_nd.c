@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Solicitations and advertisements: whatever is accepted obeys RFC 4861 §6.1, and what was read of an RA survives being written. */
+/* Solicitations and advertisements: whatever is accepted obeys RFC 4861 §6.1, and what was read of
+ * an RA survives being written. */
 #include "fuzz/fuzz.h"
 #include "wire/nd.h"
 
@@ -33,27 +34,35 @@ static void fuzz_rs(const uint8_t *data, size_t size)
 /* Lifetimes of servers are told apart on the wire by option; the struct has one for all. */
 static void check_equal(const struct nd_ra *a, const struct nd_ra *b)
 {
-	FUZZ_CHECK(a->cur_hop_limit == b->cur_hop_limit && a->managed == b->managed && a->other == b->other);
-	FUZZ_CHECK(a->preference == b->preference && a->router_lft_s == b->router_lft_s && a->mtu == b->mtu);
-	FUZZ_CHECK(a->reachable_time_ms == b->reachable_time_ms && a->retrans_timer_ms == b->retrans_timer_ms);
-	FUZZ_CHECK(a->has_slla == b->has_slla && (!a->has_slla || memcmp(a->slla, b->slla, 6) == 0));
-	FUZZ_CHECK(a->n_prefixes == b->n_prefixes && a->n_routes == b->n_routes && a->n_rdnss == b->n_rdnss);
+	FUZZ_CHECK(a->cur_hop_limit == b->cur_hop_limit && a->managed == b->managed &&
+		   a->other == b->other);
+	FUZZ_CHECK(a->preference == b->preference && a->router_lft_s == b->router_lft_s &&
+		   a->mtu == b->mtu);
+	FUZZ_CHECK(a->reachable_time_ms == b->reachable_time_ms &&
+		   a->retrans_timer_ms == b->retrans_timer_ms);
+	FUZZ_CHECK(a->has_slla == b->has_slla &&
+		   (!a->has_slla || memcmp(a->slla, b->slla, 6) == 0));
+	FUZZ_CHECK(a->n_prefixes == b->n_prefixes && a->n_routes == b->n_routes &&
+		   a->n_rdnss == b->n_rdnss);
 	for (size_t i = 0; i < a->n_prefixes; i++) {
 		const struct nd_prefix_info *p = &a->prefixes[i];
 		const struct nd_prefix_info *q = &b->prefixes[i];
 		FUZZ_CHECK(prefix6_equal(&p->prefix, &q->prefix));
 		FUZZ_CHECK(p->on_link == q->on_link && p->autonomous == q->autonomous);
 		FUZZ_CHECK(p->router_address == q->router_address && p->dhcpv6_pd == q->dhcpv6_pd);
-		FUZZ_CHECK(p->valid_lft_s == q->valid_lft_s && p->preferred_lft_s == q->preferred_lft_s);
+		FUZZ_CHECK(p->valid_lft_s == q->valid_lft_s &&
+			   p->preferred_lft_s == q->preferred_lft_s);
 	}
 	for (size_t i = 0; i < a->n_routes; i++) {
 		FUZZ_CHECK(prefix6_equal(&a->routes[i].prefix, &b->routes[i].prefix));
-		FUZZ_CHECK(a->routes[i].preference == b->routes[i].preference && a->routes[i].lft_s == b->routes[i].lft_s);
+		FUZZ_CHECK(a->routes[i].preference == b->routes[i].preference &&
+			   a->routes[i].lft_s == b->routes[i].lft_s);
 	}
 	FUZZ_CHECK(a->n_rdnss == 0 || a->rdnss_lft_s == b->rdnss_lft_s);
 	FUZZ_CHECK(memcmp(a->rdnss, b->rdnss, a->n_rdnss * sizeof a->rdnss[0]) == 0);
 	FUZZ_CHECK(a->has_pref64 == b->has_pref64);
-	FUZZ_CHECK(!a->has_pref64 || (prefix6_equal(&a->pref64, &b->pref64) && a->pref64_lft_s == b->pref64_lft_s));
+	FUZZ_CHECK(!a->has_pref64 ||
+		   (prefix6_equal(&a->pref64, &b->pref64) && a->pref64_lft_s == b->pref64_lft_s));
 }
 
 static void fuzz_ra(const uint8_t *data, size_t size)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stands in for libFuzzer where the compiler has none: gives every file of the folders (or the files) named on the command
- * line to the target, so that what fuzzing once found stays found. Files that end in .hex are vectors (tests/vectors).
- * Each input is given in a block of exactly its size, for a sanitizer to see its end.
+ * Stands in for libFuzzer where the compiler has none: gives every file of the folders (or the
+ * files) named on the command line to the target, so that what fuzzing once found stays found.
+ * Files that end in .hex are vectors (tests/vectors). Each input is given in a block of exactly its
+ * size, for a sanitizer to see its end.
  */
 #include "fuzz/fuzz.h"
 #include "vectors/vectors.h"
@@ -41,11 +42,13 @@ static int replay_file(const char *path)
 	uint8_t *room = (uint8_t *)malloc(INPUT_MAX);
 	if (!room)
 		return -ENOMEM;
-	long n = ends_with(path, ".hex") ? vector_load(path, room, INPUT_MAX) : load_binary(path, room, INPUT_MAX);
+	long n = ends_with(path, ".hex") ? vector_load(path, room, INPUT_MAX)
+					 : load_binary(path, room, INPUT_MAX);
 	uint8_t *exact = n < 0 ? NULL : (uint8_t *)malloc(n > 0 ? (size_t)n : 1);
 	if (exact) {
 		memcpy(exact, room, (size_t)n);
-		(void)LLVMFuzzerTestOneInput(exact, (size_t)n); /* always 0: it aborts where it finds something */
+		(void)LLVMFuzzerTestOneInput(
+			exact, (size_t)n); /* always 0: it aborts where it finds something */
 		replayed++;
 	} else {
 		(void)fprintf(stderr, "cannot read %s\n", path);
@@ -65,7 +68,8 @@ static int replay_folder(const char *path)
 		char file[PATH_LEN];
 		if (e->d_name[0] == '.')
 			continue;
-		if (snprintf(file, sizeof file, "%s/%s", path, e->d_name) >= (int)sizeof file || replay_file(file) < 0)
+		if (snprintf(file, sizeof file, "%s/%s", path, e->d_name) >= (int)sizeof file ||
+		    replay_file(file) < 0)
 			result = -EIO;
 	}
 	(void)closedir(dir); /* it was only read */

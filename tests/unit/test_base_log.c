@@ -55,15 +55,19 @@ static void text_is_level_subsystem_event_and_pairs(void **state)
 static void numbers_reach_their_ends(void **state)
 {
 	(void)state;
-	log_info("a", "b", kv_u64("u", UINT64_MAX), kv_i64("i", INT64_MIN), kv_i64("m", -1), kv_u64("z", 0));
-	assert_string_equal(logged(), "info a b u=18446744073709551615 i=-9223372036854775808 m=-1 z=0\n");
+	log_info("a", "b", kv_u64("u", UINT64_MAX), kv_i64("i", INT64_MIN), kv_i64("m", -1),
+		 kv_u64("z", 0));
+	assert_string_equal(logged(),
+			    "info a b u=18446744073709551615 i=-9223372036854775808 m=-1 z=0\n");
 }
 
 static void text_quotes_what_would_mislead(void **state)
 {
 	(void)state;
-	log_info("a", "b", kv_str("k", "two words"), kv_str("q", "say \"x\\y\""), kv_str("e", "a=b"));
-	assert_string_equal(logged(), "info a b k=\"two words\" q=\"say \\\"x\\\\y\\\"\" e=\"a=b\"\n");
+	log_info("a", "b", kv_str("k", "two words"), kv_str("q", "say \"x\\y\""),
+		 kv_str("e", "a=b"));
+	assert_string_equal(logged(),
+			    "info a b k=\"two words\" q=\"say \\\"x\\\\y\\\"\" e=\"a=b\"\n");
 	log_info("a", "b", kv_str("k", "one\ninfo forged line\t\x1b[31m\x7f"));
 	assert_string_equal(logged(), "info a b k=\"one\\ninfo forged line\\t\\x1b[31m\\x7f\"\n");
 }
@@ -73,19 +77,26 @@ static void only_well_formed_utf8_passes(void **state)
 	(void)state;
 	log_info("a", "b", kv_str("k", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"));
 	assert_string_equal(logged(), "info a b k=\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"\n");
-	/* a lone byte, an overlong '/', a surrogate, a C1 control character, one beyond U+10FFFF, one cut short */
-	log_info("a", "b", kv_str("k", "\xff|\xc0\xaf|\xed\xa0\x80|\xc2\x9b|\xf4\x90\x80\x80|\xe2\x82"));
-	assert_string_equal(logged(), "info a b k=\"\\xff|\\xc0\\xaf|\\xed\\xa0\\x80|\\xc2\\x9b|\\xf4\\x90\\x80\\x80|"
-				      "\\xe2\\x82\"\n");
+	/* a lone byte, an overlong '/', a surrogate, a C1 control character, one beyond U+10FFFF,
+	 * one cut short */
+	log_info("a", "b",
+		 kv_str("k", "\xff|\xc0\xaf|\xed\xa0\x80|\xc2\x9b|\xf4\x90\x80\x80|\xe2\x82"));
+	assert_string_equal(
+		logged(),
+		"info a b k=\"\\xff|\\xc0\\xaf|\\xed\\xa0\\x80|\\xc2\\x9b|\\xf4\\x90\\x80\\x80|"
+		"\\xe2\\x82\"\n");
 }
 
 static void json_is_one_object_a_line(void **state)
 {
 	(void)state;
 	log_setup(LOG_INFO, LOG_JSON, "provider1");
-	log_info("pd", "bound", kv_str("prefix", "2001:db8::/56"), kv_u64("n", 7), kv_i64("i", -7), kv_bool("b", true));
-	assert_string_equal(logged(), "{\"level\":\"info\",\"instance\":\"provider1\",\"subsystem\":\"pd\",\"event\":\"bound\","
-				      "\"prefix\":\"2001:db8::/56\",\"n\":7,\"i\":-7,\"b\":true}\n");
+	log_info("pd", "bound", kv_str("prefix", "2001:db8::/56"), kv_u64("n", 7), kv_i64("i", -7),
+		 kv_bool("b", true));
+	assert_string_equal(logged(),
+			    "{\"level\":\"info\",\"instance\":\"provider1\",\"subsystem\":\"pd\","
+			    "\"event\":\"bound\","
+			    "\"prefix\":\"2001:db8::/56\",\"n\":7,\"i\":-7,\"b\":true}\n");
 	log_setup(LOG_INFO, LOG_JSON, NULL);
 	log_info("a", "b", kv_str("k", "\"\\\n\t\x01\xff\x7f"));
 	assert_string_equal(logged(), "{\"level\":\"info\",\"subsystem\":\"a\",\"event\":\"b\","
@@ -154,7 +165,8 @@ static void cuts_at_every_place_leave_whole_lines(void **state)
 		memset(value, 'x', n);
 		value[n] = '\0';
 		log_setup(LOG_INFO, n % 2 ? LOG_JSON : LOG_TEXT, NULL);
-		log_info("a", "b", kv_str("k", value), kv_str("q", "\"\xc3\xa9 "), kv_i64("n", -123456), kv_bool("t", true));
+		log_info("a", "b", kv_str("k", value), kv_str("q", "\"\xc3\xa9 "),
+			 kv_i64("n", -123456), kv_bool("t", true));
 		const char *line = logged();
 		size_t len = strlen(line);
 		assert_true(len <= LOG_LINE_MAX);
@@ -175,7 +187,8 @@ static void cuts_at_every_place_leave_whole_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(text_is_level_subsystem_event_and_pairs, setup, teardown),
+		cmocka_unit_test_setup_teardown(text_is_level_subsystem_event_and_pairs, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(numbers_reach_their_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(text_quotes_what_would_mislead, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_well_formed_utf8_passes, setup, teardown),
@@ -184,7 +197,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errno_survives, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_have_text_by_either_sign, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut_and_marked, setup, teardown),
-		cmocka_unit_test_setup_teardown(cuts_at_every_place_leave_whole_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(cuts_at_every_place_leave_whole_lines, setup,
+						teardown),
 	};
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

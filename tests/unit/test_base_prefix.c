@@ -27,7 +27,8 @@ static void parses_address_and_length(void **state)
 	assert_prefix(&p, "2001:db8::5/64"); /* the bits behind the length are kept */
 	assert_int_equal(prefix6_parse("::/0", -1, &p), 0);
 	assert_prefix(&p, "::/0");
-	assert_int_equal(prefix6_parse("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", -1, &p), 0);
+	assert_int_equal(prefix6_parse("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", -1, &p),
+			 0);
 	assert_prefix(&p, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128");
 	assert_int_equal(prefix6_parse("2001:db8::/007", -1, &p), 0);
 	assert_int_equal(p.plen, 7);
@@ -36,10 +37,24 @@ static void parses_address_and_length(void **state)
 static void refuses_what_is_no_prefix(void **state)
 {
 	(void)state;
-	const char *const bad[] = { "", "/", "/64", "2001:db8::/", "2001:db8::/129", "2001:db8::/-1",
-				    "2001:db8::/+1", "2001:db8::/6x", "2001:db8::/ 6", "2001:db8::/0064",
-				    "192.0.2.1/24", "fe80::1%eth0/64", "2001:db8::/64/64", " ::/0", "::1 ",
-				    "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/64" };
+	const char *const bad[] = {
+		"",
+		"/",
+		"/64",
+		"2001:db8::/",
+		"2001:db8::/129",
+		"2001:db8::/-1",
+		"2001:db8::/+1",
+		"2001:db8::/6x",
+		"2001:db8::/ 6",
+		"2001:db8::/0064",
+		"192.0.2.1/24",
+		"fe80::1%eth0/64",
+		"2001:db8::/64/64",
+		" ::/0",
+		"::1 ",
+		"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/64"
+	};
 	struct prefix6 p = parsed("2001:db8::1/77");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(prefix6_parse(bad[i], 64, &p), -EINVAL);
@@ -55,8 +70,12 @@ static void masks_at_every_kind_of_length(void **state)
 	static const struct {
 		uint8_t plen;
 		const char *want;
-	} rows[] = { { 0, "::/0" }, { 1, "8000::/1" }, { 7, "fe00::/7" }, { 8, "ff00::/8" },
-		     { 64, "ffff:ffff:ffff:ffff::/64" }, { 127, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127" },
+	} rows[] = { { 0, "::/0" },
+		     { 1, "8000::/1" },
+		     { 7, "fe00::/7" },
+		     { 8, "ff00::/8" },
+		     { 64, "ffff:ffff:ffff:ffff::/64" },
+		     { 127, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127" },
 		     { 128, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128" } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct prefix6 all = parsed("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");

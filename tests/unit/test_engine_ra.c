@@ -3,7 +3,8 @@
 
 #include "engine/ra.h"
 
-/* Randomness that says what the test wants: 0 gives the low end of a range, UINT32_MAX the high one. */
+/* Randomness that says what the test wants: 0 gives the low end of a range, UINT32_MAX the high
+ * one. */
 static uint32_t fixed_random(void *arg)
 {
 	return *(const uint32_t *)arg;
@@ -43,7 +44,8 @@ static struct ra_config config(void)
 						     .autonomous = true,
 						     .valid_lft_s = 14400,
 						     .preferred_lft_s = 1800 };
-	c.adv.routes[0] = (struct nd_route_info){ { unit_in6("2001:db8:5::"), 48 }, ND_PREF_HIGH, 1800 };
+	c.adv.routes[0] =
+		(struct nd_route_info){ { unit_in6("2001:db8:5::"), 48 }, ND_PREF_HIGH, 1800 };
 	return c;
 }
 
@@ -55,7 +57,8 @@ static int setup(void **state)
 	return ra_init(&ra, &c, fixed_random, &random_value);
 }
 
-/* At 1,000,000 ms the link comes up and the burst of three is over: the next is due at now() + 200 s, by random_value 0. */
+/* At 1,000,000 ms the link comes up and the burst of three is over: the next is due at now() + 200
+ * s, by random_value 0. */
 static uint64_t settled(void)
 {
 	uint64_t now = 1000000;
@@ -77,7 +80,9 @@ static bool is_all_nodes(const struct in6_addr *a)
 
 static bool solicit(uint64_t now_ms, const char *src)
 {
-	struct pkt_meta m = { .ifindex = 1, .src = unit_in6(src), .dst = unit_in6("ff02::2"), .hop_limit = 255 };
+	struct pkt_meta m = {
+		.ifindex = 1, .src = unit_in6(src), .dst = unit_in6("ff02::2"), .hop_limit = 255
+	};
 	struct nd_rs rs = { 0 };
 	return ra_input(&ra, now_ms, &m, &rs);
 }
@@ -175,7 +180,8 @@ static void says_what_is_configured(void **state)
 	assert_int_equal(got.pref64_lft_s, 1800);
 }
 
-/* RFC 7772 §5.1, RFC 4861 §6.2.6: at random within what MAX_RA_DELAY_TIME allows, and not bound to the 3 s. */
+/* RFC 7772 §5.1, RFC 4861 §6.2.6: at random within what MAX_RA_DELAY_TIME allows, and not bound to
+ * the 3 s. */
 static void a_solicitor_gets_its_own_answer(void **state)
 {
 	(void)state;
@@ -189,7 +195,8 @@ static void a_solicitor_gets_its_own_answer(void **state)
 	struct in6_addr want = unit_in6("fe80::a");
 	assert_memory_equal(&out.dst[0], &want, 16);
 	assert_int_equal(sent().router_lft_s, 1800);
-	assert_int_equal(ra_deadline(&ra), now - 10 + 200000); /* the multicast timer goes on as it was */
+	assert_int_equal(ra_deadline(&ra),
+			 now - 10 + 200000); /* the multicast timer goes on as it was */
 
 	random_value = 0;
 	assert_true(solicit(now + 100, "2001:db8:ffff::a")); /* a global source is one too */
@@ -212,7 +219,8 @@ static void solicitations_of_one_host_are_joined(void **state)
 	assert_silent(now + 1000);
 }
 
-/* A thousand hosts at one instant: each has its answer within the 20 ms, and hardly any are multicast. */
+/* A thousand hosts at one instant: each has its answer within the 20 ms, and hardly any are
+ * multicast. */
 static void a_thousand_at_once_are_all_served(void **state)
 {
 	(void)state;
@@ -239,14 +247,16 @@ static void a_thousand_at_once_are_all_served(void **state)
 			seen[i] = true;
 		}
 		total += out.n;
-		assert_true(out.n < RA_OUT_MAX || ra_deadline(&ra) <= then); /* a loop by deadlines serves them too */
+		assert_true(out.n < RA_OUT_MAX ||
+			    ra_deadline(&ra) <= then); /* a loop by deadlines serves them too */
 	} while (out.n == RA_OUT_MAX);
 	assert_int_equal(total, 1000);
 	assert_int_equal(calls, 1000 / RA_OUT_MAX + 1);
 	assert_int_equal(ra_deadline(&ra), now - 10 + 200000);
 }
 
-/* A flood from forged addresses costs a bounded queue, and a multicast answer each three seconds for what is beyond it. */
+/* A flood from forged addresses costs a bounded queue, and a multicast answer each three seconds
+ * for what is beyond it. */
 static void a_flood_is_bounded(void **state)
 {
 	(void)state;
@@ -307,7 +317,8 @@ static void multicasts_are_three_seconds_apart(void **state)
 		ra_tick(&ra, now, &out);
 		if (out.n > 0) {
 			assert_true(now - last >= MIN_DELAY_BETWEEN_RAS_MS || last < before);
-			assert_true(last < before || now - last <= MIN_DELAY_BETWEEN_RAS_MS + MAX_RA_DELAY_TIME_MS);
+			assert_true(last < before ||
+				    now - last <= MIN_DELAY_BETWEEN_RAS_MS + MAX_RA_DELAY_TIME_MS);
 			last = now;
 		}
 	}
@@ -333,7 +344,8 @@ static void impossible_sources_get_none(void **state)
 	assert_int_equal(ra_deadline(&ra), deadline);
 }
 
-/* RFC 8978, RFC 9096: no default router, prefixes deprecated, DNS and routes gone; said at once and three times. */
+/* RFC 8978, RFC 9096: no default router, prefixes deprecated, DNS and routes gone; said at once and
+ * three times. */
 static void a_lost_uplink_is_withdrawn(void **state)
 {
 	(void)state;
@@ -516,7 +528,8 @@ static void a_new_configuration_is_announced(void **state)
 
 	ra_set_uplink(&ra, now + 5000, false);
 	c.adv.managed = false;
-	assert_int_equal(ra_reconfigure(&ra, now + 5000, &c), 0); /* while the uplink is lost it stays lost */
+	assert_int_equal(ra_reconfigure(&ra, now + 5000, &c),
+			 0); /* while the uplink is lost it stays lost */
 	assert_one_multicast(now + 5000);
 	assert_false(sent().managed);
 	assert_int_equal(sent().router_lft_s, 0);
@@ -530,10 +543,20 @@ static void faulty_configurations_are_refused(void **state)
 		uint16_t lft;
 		int want;
 	} rows[] = {
-		{ 200, 600, 1800, 0 }, { 200, 600, 600, 0 },  { 200, 600, 0, 0 },        { 200, 600, 599, -EINVAL },
-		{ 3, 4, 1800, 0 },     { 3, 3, 1800, -EINVAL }, { 2, 4, 1800, -EINVAL }, { 450, 600, 1800, 0 },
-		{ 451, 600, 1800, -EINVAL }, { 4, 65535, 65535, 0 }, { 4, 65536, 0, -EINVAL }, { 4, 4, 1800, -EINVAL },
-		{ 0xffffffff, 600, 1800, -EINVAL }, { 0x40000001, 600, 1800, -EINVAL },
+		{ 200, 600, 1800, 0 },
+		{ 200, 600, 600, 0 },
+		{ 200, 600, 0, 0 },
+		{ 200, 600, 599, -EINVAL },
+		{ 3, 4, 1800, 0 },
+		{ 3, 3, 1800, -EINVAL },
+		{ 2, 4, 1800, -EINVAL },
+		{ 450, 600, 1800, 0 },
+		{ 451, 600, 1800, -EINVAL },
+		{ 4, 65535, 65535, 0 },
+		{ 4, 65536, 0, -EINVAL },
+		{ 4, 4, 1800, -EINVAL },
+		{ 0xffffffff, 600, 1800, -EINVAL },
+		{ 0x40000001, 600, 1800, -EINVAL },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct ra_config c = config();
@@ -581,7 +604,8 @@ int main(void)
 		cmocka_unit_test_setup(hold_says_nothing, setup),
 		cmocka_unit_test_setup(says_farewell_once, setup),
 		cmocka_unit_test_setup(a_farewell_can_leave_the_prefix_to_others, setup),
-		cmocka_unit_test_setup(a_short_valid_lifetime_is_not_prolonged_by_the_farewell, setup),
+		cmocka_unit_test_setup(a_short_valid_lifetime_is_not_prolonged_by_the_farewell,
+				       setup),
 		cmocka_unit_test_setup(no_farewell_without_a_link, setup),
 		cmocka_unit_test_setup(a_pulled_cable_forgets_and_a_plugged_one_bursts, setup),
 		cmocka_unit_test_setup(a_plug_that_bounces_keeps_three_seconds, setup),

@@ -54,7 +54,10 @@ static void every_kept_option_is_read(void **state)
 	assert_int_equal(m.elapsed_cs, 300);
 	assert_true(d6_oro_has(&m, D6_OPT_AFTR_NAME));
 	assert_int_equal(m.fqdn.len, 5);
-	assert_memory_equal(m.user_class.bytes, "\x00\x03" "abc", 5);
+	assert_memory_equal(m.user_class.bytes,
+			    "\x00\x03"
+			    "abc",
+			    5);
 	assert_int_equal(m.vendor_class.len, 8); /* the first of two */
 	assert_int_equal(m.vendor_class.bytes[3], 9);
 	assert_int_equal(m.auth.len, 11);
@@ -100,7 +103,8 @@ static void other_messages_are_read(void **state)
 	assert_int_equal(m.n_ias, 2);
 }
 
-/* No prefix of a good packet is read beyond its end, and none but those that end between two options is good. */
+/* No prefix of a good packet is read beyond its end, and none but those that end between two
+ * options is good. */
 static void every_truncation_is_refused(void **state)
 {
 	(void)state;
@@ -111,7 +115,8 @@ static void every_truncation_is_refused(void **state)
 		size_t boundary = 4;
 		struct d6_msg m;
 		for (size_t cut = 0; cut <= n; cut++) {
-			uint8_t *exact = (uint8_t *)malloc(cut > 0 ? cut : 1); /* so that a sanitizer sees the end */
+			uint8_t *exact = (uint8_t *)malloc(
+				cut > 0 ? cut : 1); /* so that a sanitizer sees the end */
 			assert_non_null(exact);
 			memcpy(exact, b, cut);
 			enum d6_verdict v = d6_parse(rd_of(exact, cut), &m);
@@ -156,7 +161,9 @@ static void option_lengths_are_exact(void **state)
 		size_t good, bad[3];
 	} rows[] = {
 		{ D6_OPT_CLIENTID, 1, { 0, 0, 0 } },
-		{ D6_OPT_CLIENTID, 200, { 0, 0, 0 } }, /* too long for a DUID: the server's business */
+		{ D6_OPT_CLIENTID,
+		  200,
+		  { 0, 0, 0 } }, /* too long for a DUID: the server's business */
 		{ D6_OPT_SERVERID, 1, { 0, 0, 0 } },
 		{ D6_OPT_IA_NA, 12, { 0, 11, 13 } },
 		{ D6_OPT_IA_PD, 12, { 0, 11, 15 } },
@@ -182,9 +189,11 @@ static void option_lengths_are_exact(void **state)
 		assert_int_equal(with_option(rows[i].code, rows[i].good), D6_OK);
 		for (size_t k = 0; k < 3; k++)
 			if (rows[i].bad[k] <= 512)
-				assert_int_equal(with_option(rows[i].code, rows[i].bad[k]), D6_MALFORMED);
+				assert_int_equal(with_option(rows[i].code, rows[i].bad[k]),
+						 D6_MALFORMED);
 	}
-	assert_int_equal(with_option(65000, 3), D6_OK); /* unknown ones have whatever length they like */
+	assert_int_equal(with_option(65000, 3),
+			 D6_OK); /* unknown ones have whatever length they like */
 }
 
 static void only_some_options_may_stand_twice(void **state)
@@ -236,7 +245,8 @@ static void a_prefix_longer_than_an_address_is_refused(void **state)
 		size_t ia = d6_open_ia(&w, D6_OPT_IA_PD, 1, 0, 0);
 		d6_close(&w, d6_open_iaprefix(&w, &p, 0, 0));
 		d6_close(&w, ia);
-		assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), plen <= 128 ? D6_OK : D6_MALFORMED);
+		assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m),
+				 plen <= 128 ? D6_OK : D6_MALFORMED);
 	}
 }
 
@@ -276,7 +286,8 @@ static void form_is_checked_inside_resources_too(void **state)
 		wr_zero(&w, (size_t)extra); /* four are an option of code 0 without a body */
 		d6_close(&w, at);
 		d6_close(&w, ia);
-		assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), extra % 4 == 0 ? D6_OK : D6_MALFORMED);
+		assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m),
+				 extra % 4 == 0 ? D6_OK : D6_MALFORMED);
 	}
 }
 
@@ -305,7 +316,8 @@ static void counts_are_bounded(void **state)
 	d6_close(&w, ia);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
 	assert_int_equal(m.ias[0].n_resources, D6_MAX_IA_RESOURCES);
-	assert_int_equal(m.ias[0].resources[D6_MAX_IA_RESOURCES - 1].preferred_lft_s, D6_MAX_IA_RESOURCES - 1);
+	assert_int_equal(m.ias[0].resources[D6_MAX_IA_RESOURCES - 1].preferred_lft_s,
+			 D6_MAX_IA_RESOURCES - 1);
 	d6_put_empty(&w, 65000);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
 
@@ -421,17 +433,19 @@ static void relays_are_validated(void **state)
 static void options_are_written(void **state)
 {
 	(void)state;
+	/* clang-format off: a line an option */
 	static const uint8_t want[] = {
-		7, 0x12, 0x34, 0x56,                     /* REPLY */
-		0, 14, 0, 0,                             /* Rapid Commit */
-		0, 82, 0, 4, 0, 0, 0x0e, 0x10,           /* SOL_MAX_RT */
-		0, 13, 0, 4, 0, 3, 'n', 'o',             /* Status Code NoBinding "no" */
-		0, 13, 0, 2, 0, 0,                       /* Status Code Success */
-		0, 23, 0, 16, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
-		0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, /* IA_NA */
-		0, 4, 0, 4, 0, 0, 0, 1,                  /* IA_TA: IAID alone */
-		0, 1, 0, 3, 7, 8, 9,
+		7, 0x12, 0x34, 0x56,                       /* REPLY */
+		0, 14,   0,    0,                          /* Rapid Commit */
+		0, 82,   0,    4,    0,    0,  0x0e, 0x10, /* SOL_MAX_RT */
+		0, 13,   0,    4,    0,    3,  'n',  'o',  /* Status Code NoBinding "no" */
+		0, 13,   0,    2,    0,    0,              /* Status Code Success */
+		0, 23,   0,    16,   0x20, 1,  0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0, 1,    0,    3,    0,    12, 0,    0,    0, 1, 0, 0, 0, 2, 0, 0, 0, 3, /* IA_NA */
+		0, 4,    0,    4,    0,    0,  0,    1, /* IA_TA: IAID alone */
+		0, 1,    0,    3,    7,    8,  9,
 	};
+	/* clang-format on */
 	uint8_t b[256];
 	struct in6_addr dns = unit_in6("2001:db8::1");
 	struct wr w = wr_of(b, sizeof b);
@@ -495,7 +509,8 @@ static void names_are_told(void **state)
 	assert_string_equal(d6_verdict_name(D6_MALFORMED), "malformed");
 	for (int v = D6_OK; v <= D6_UNKNOWN_TYPE; v++)
 		for (int u = D6_OK; u < v; u++)
-			assert_string_not_equal(d6_verdict_name((enum d6_verdict)u), d6_verdict_name((enum d6_verdict)v));
+			assert_string_not_equal(d6_verdict_name((enum d6_verdict)u),
+						d6_verdict_name((enum d6_verdict)v));
 }
 
 int main(void)

@@ -24,7 +24,8 @@ static void formats_and_parses_back(void **state)
 static void refuses_what_is_no_hex(void **state)
 {
 	(void)state;
-	const char *const bad[] = { "", ":", "0", "00:", ":00", "00:1", "00::11", "0g", "00 11", "0x00", "00:11:", "000" };
+	const char *const bad[] = { "",       ":",  "0",     "00:",  ":00",    "00:1",
+				    "00::11", "0g", "00 11", "0x00", "00:11:", "000" };
 	struct duid d = { .len = 1, .bytes = { 7 } };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(duid_parse(bad[i], &d), -EINVAL);
@@ -59,7 +60,8 @@ static void makes_a_uuid_duid(void **state)
 	const uint8_t uuid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 	struct duid d = duid_from_uuid(uuid);
 	char text[DUID_STRLEN];
-	assert_string_equal(duid_format(d.bytes, d.len, text), "00:04:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10");
+	assert_string_equal(duid_format(d.bytes, d.len, text),
+			    "00:04:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10");
 }
 
 static void finds_ethernet_addresses(void **state)
@@ -90,8 +92,10 @@ static void finds_ethernet_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(formats_and_parses_back), cmocka_unit_test(refuses_what_is_no_hex),
-		cmocka_unit_test(is_bounded),              cmocka_unit_test(makes_a_uuid_duid),
+		cmocka_unit_test(formats_and_parses_back),
+		cmocka_unit_test(refuses_what_is_no_hex),
+		cmocka_unit_test(is_bounded),
+		cmocka_unit_test(makes_a_uuid_duid),
 		cmocka_unit_test(finds_ethernet_addresses),
 	};
 	return cmocka_run_group_tests_name("duid", tests, NULL, NULL);

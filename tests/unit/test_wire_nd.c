@@ -5,7 +5,9 @@
 
 static struct pkt_meta meta_from(const char *src)
 {
-	return (struct pkt_meta){ .ifindex = 1, .src = unit_in6(src), .dst = unit_in6("ff02::2"), .hop_limit = 255 };
+	return (struct pkt_meta){
+		.ifindex = 1, .src = unit_in6(src), .dst = unit_in6("ff02::2"), .hop_limit = 255
+	};
 }
 
 static enum nd_verdict parse_rs(const char *vector, const struct pkt_meta *meta, struct nd_rs *rs)
@@ -64,7 +66,8 @@ static void rs_is_validated(void **state)
 static void rs_skips_unknown_options(void **state)
 {
 	(void)state;
-	const uint8_t b[] = { 133, 0, 0, 0, 0, 0, 0, 0, 14, 1, 1, 2, 3, 4, 5, 6, 1, 1, 2, 0, 0, 0, 0, 7 };
+	const uint8_t b[] = { 133, 0, 0, 0, 0, 0, 0, 0, 14, 1, 1, 2,
+			      3,   4, 5, 6, 1, 1, 2, 0, 0,  0, 0, 7 };
 	struct pkt_meta m = meta_from("fe80::1234");
 	struct nd_rs rs;
 	assert_int_equal(nd_parse_rs(rd_of(b, sizeof b), &m, &rs), ND_OK);
@@ -109,8 +112,10 @@ static struct nd_ra full_ra(void)
 						  .valid_lft_s = ND_INFINITE,
 						  .preferred_lft_s = ND_INFINITE };
 	ra.routes[0] = (struct nd_route_info){ { unit_in6("::"), 0 }, ND_PREF_LOW, 1800 };
-	ra.routes[1] = (struct nd_route_info){ { unit_in6("2001:db8:5::"), 48 }, ND_PREF_MEDIUM, 1800 };
-	ra.routes[2] = (struct nd_route_info){ { unit_in6("2001:db8:6:0:0:1::"), 96 }, ND_PREF_HIGH, 0 };
+	ra.routes[1] =
+		(struct nd_route_info){ { unit_in6("2001:db8:5::"), 48 }, ND_PREF_MEDIUM, 1800 };
+	ra.routes[2] =
+		(struct nd_route_info){ { unit_in6("2001:db8:6:0:0:1::"), 96 }, ND_PREF_HIGH, 0 };
 	return ra;
 }
 
@@ -246,7 +251,8 @@ static void pref64_is_scaled(void **state)
 		uint8_t plen;
 		uint16_t lft_s;
 		uint16_t want;
-	} rows[] = { { 96, 0, 0 }, { 64, 1, 8 | 1 }, { 56, 8, 8 | 2 }, { 48, 9, 16 | 3 }, { 40, 65528, 0xfff8 | 4 }, { 32, 65535, 0xfff8 | 5 } };
+	} rows[] = { { 96, 0, 0 },      { 64, 1, 8 | 1 },          { 56, 8, 8 | 2 },
+		     { 48, 9, 16 | 3 }, { 40, 65528, 0xfff8 | 4 }, { 32, 65535, 0xfff8 | 5 } };
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		uint8_t b[64];
 		struct nd_ra ra = { .has_pref64 = true,
@@ -300,19 +306,33 @@ static void refuses_what_cannot_be_said(void **state)
 static void odd_options_are_passed_over(void **state)
 {
 	(void)state;
-	const uint8_t b[] = {
-		134, 0, 0, 0, 64, 0x10, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, /* reserved preference: medium */
-		24, 1, 0, 0x10, 0, 0, 0, 9,                             /* a route of reserved preference */
-		24, 1, 64, 0, 0, 0, 0, 9,                               /* a /64 in no bytes */
-		24, 1, 0, 0, 0, 0, 0, 9,                                /* ::/0, good */
-		25, 1, 0, 0, 0, 0, 0, 9,                                /* no servers */
-		25, 2, 0, 0, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8,        /* half a server */
-		5, 2, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0,         /* an MTU of two units */
-		1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,    /* an InfiniBand address */
-		38, 2, 0, 7, 0, 100, 255, 155, 0, 0, 0, 0, 0, 0, 0, 0,  /* an unknown prefix length code */
-		3, 4, 129, 0xc0, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* /129 */
-		3, 4, 64, 0xc0, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 10 > 9 */
-	};
+	/* clang-format off: a line an option */
+	const uint8_t
+		b
+			[] = {
+				134, 0,  0,   0,    64, 0x10, 0,   100, 0, 0, 0,
+				0,   0,  0,   0,    0, /* reserved preference: medium */
+				24,  1,  0,   0x10, 0,  0,    0,   9, /* a route of reserved
+									 preference */
+				24,  1,  64,  0,    0,  0,    0,   9, /* a /64 in no bytes */
+				24,  1,  0,   0,    0,  0,    0,   9, /* ::/0, good */
+				25,  1,  0,   0,    0,  0,    0,   9, /* no servers */
+				25,  2,  0,   0,    0,  0,    0,   9,   1, 2, 3,
+				4,   5,  6,   7,    8, /* half a server */
+				5,   2,  0,   0,    0,  0,    5,   0,   0, 0, 0,
+				0,   0,  0,   0,    0, /* an MTU of two units */
+				1,   2,  1,   2,    3,  4,    5,   6,   7, 8, 9,
+				10,  11, 12,  13,   14, /* an InfiniBand address */
+				38,  2,  0,   7,    0,  100,  255, 155, 0, 0, 0,
+				0,   0,  0,   0,    0, /* an unknown prefix length code */
+				3,   4,  129, 0xc0, 0,  0,    0,   9,   0, 0, 0,
+				9,   0,  0,   0,    0,  0,    0,   0,   0, 0, 0,
+				0,   0,  0,   0,    0,  0,    0,   0,   0, 0, /* /129 */
+				3,   4,  64,  0xc0, 0,  0,    0,   9,   0, 0, 0,
+				10,  0,  0,   0,    0,  0,    0,   0,   0, 0, 0,
+				0,   0,  0,   0,    0,  0,    0,   0,   0, 0, /* 10 > 9 */
+			};
+	/* clang-format on */
 	struct pkt_meta m = meta_from("fe80::1");
 	struct nd_ra ra;
 	assert_int_equal(nd_parse_ra(rd_of(b, sizeof b), &m, &ra), ND_OK);
@@ -355,7 +375,8 @@ static void verdicts_have_names(void **state)
 	(void)state;
 	for (int v = ND_OK; v <= ND_UNKNOWN_TYPE; v++)
 		for (int u = ND_OK; u < v; u++)
-			assert_string_not_equal(nd_verdict_name((enum nd_verdict)u), nd_verdict_name((enum nd_verdict)v));
+			assert_string_not_equal(nd_verdict_name((enum nd_verdict)u),
+						nd_verdict_name((enum nd_verdict)v));
 	assert_string_equal(nd_verdict_name(ND_HOP_LIMIT), "hop_limit");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets kept as text: hex pairs, spaces as one likes, and a comment from '#' to the end of the line. Read by the unit tests,
- * and by the replay of the fuzz targets.
+ * Packets kept as text: hex pairs, spaces as one likes, and a comment from '#' to the end of the
+ * line. Read by the unit tests, and by the replay of the fuzz targets.
  */
 #pragma once
 
