@@ -16,8 +16,7 @@ static inline void cleanup_free_ptr(void *p)
 static inline void cleanup_close_fd(const int *fd)
 {
 	if (*fd >= 0)
-		(void)close(
-			*fd); /* nothing to do about a failing close of a descriptor we only drop */
+		(void)close(*fd); /* nothing can be done about a failing close of what we drop */
 }
 
 static inline int take_fd(int *fd)

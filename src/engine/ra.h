@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Router advertisements: what they say and when they go (RFC 4861 §6.2). Pure: time (milliseconds
- * of the monotonic clock), randomness and solicitations are arguments, what should be sent leaves
- *as data.
+ * of the monotonic clock), randomness and solicitations are arguments; what should be sent leaves
+ * as data.
  *
- * Solicitors with an address are answered by unicast (§6.2.6 allows it, RFC 7772 §5.1 asks for it):
- *MIN_DELAY_BETWEEN_RAS, which would have all but the first wait for seconds, binds multicast only.
- *Those without one get a multicast answer, one for all of them, at the times of §6.2.6.
+ * Solicitors with an address are answered by unicast (§6.2.6 allows it, RFC 7772 §5.1 asks for
+ * it): MIN_DELAY_BETWEEN_RAS, which would have all but the first wait for seconds, binds multicast
+ * only. Those without one share a multicast answer at the times of §6.2.6.
  *
  * A daemon's loop:
  *	for (;;) {
