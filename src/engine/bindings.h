@@ -22,7 +22,7 @@ enum binding_state {
 	BINDING_DECLINED = 3, /* set aside until valid_until_ms (RFC 9915 §18.3.8) */
 };
 
-enum { BINDING_LLADDR_MAX = 8, BINDING_FQDN_MAX = 255, BINDING_RELAY_ID_MAX = 64 };
+enum { BINDING_LLADDR_MAX = 8 };
 
 /* A binding as a value: what the store keeps and what the command line shows. */
 struct binding_record {
@@ -30,12 +30,108 @@ struct binding_record {
 	enum binding_state state;
 	struct duid duid;
 	uint32_t iaid;
-	struct prefix6 prefix;        /* an address has plen 128 */
-	struct in6_addr next_hop;     /* the client's (or its relay's) address: the route's gateway */
-	uint8_t lladdr_len;           /* the client's link-layer address; 0: unknown */
+	struct prefix6 prefix;   /* an address has plen 128 */
+	struct in6_addr next_hop; /* the client's (or its relay's) address: the route's gateway */
+	uint8_t lladdr_len;      /* the client's link-layer address; 0: unknown */
 	uint8_t lladdr[BINDING_LLADDR_MAX];
-	uint32_t preferred_lft_s;     /* as last granted */
+	uint32_t preferred_lft_s; /* as last granted */
 	uint32_t valid_lft_s;
-	uint64_t granted_at_ms;       /* when it was last granted */
-	uint64_t valid_until_ms;      /* UINT64_MAX: for ever */
+	uint64_t granted_at_ms;   /* when it was last granted, or freed */
+	uint64_t valid_until_ms;  /* UINT64_MAX: for ever */
 };
+
+enum { BINDING_INLINE_DUID = 24 };
+#define BINDING_NONE 0xffffffffU
+
+/* One of the table's own; addressed by its number, which stays the same while it lives. */
+struct binding {
+	struct in6_addr addr;
+	struct in6_addr next_hop;
+	uint64_t granted_at_ms;
+	uint64_t valid_until_ms;
+	uint32_t iaid;
+	uint32_t preferred_lft_s;
+	uint32_t valid_lft_s;
+	uint32_t heap_at;          /* position in the expiry heap; BINDING_NONE: not in it */
+	uint32_t older, newer;     /* neighbours in the queue of freed ones */
+	uint32_t client_hash;
+	uint32_t prefix_hash;
+	uint8_t plen;
+	uint8_t kind;
+	uint8_t state;
+	uint8_t lladdr_len;
+	uint8_t lladdr[BINDING_LLADDR_MAX];
+	uint8_t duid_len;
+	union {
+		uint8_t here[BINDING_INLINE_DUID];
+		uint8_t *elsewhere; /* a DUID longer than that */
+	} duid;
+};
+
+struct binding_slot {
+	uint32_t hash;
+	uint32_t id; /* BINDING_NONE: empty */
+};
+
+/* Open addressing, linear probing, no tombstones. */
+struct binding_index {
+	struct binding_slot *slots;
+	uint32_t mask;
+	uint32_t used;
+};
+
+struct binding_table {
+	uint8_t key[16];
+	struct binding **chunks;
+	uint32_t n_chunks;
+	uint32_t free_head; /* chained through `older` */
+	uint32_t n;         /* live bindings, in any state */
+	struct binding_index by_client; /* hash of the DUID alone: all of a client's stand in one run */
+	struct binding_index by_prefix;
+	uint32_t *heap; /* by valid_until_ms, soonest first */
+	uint32_t heap_n, heap_size;
+	struct {
+		uint32_t oldest, newest;
+	} freed[3]; /* by kind */
+	uint64_t n_by_state[3][4]; /* kind, state */
+};
+
+/* key: 16 random bytes, so that nobody can make the indexes collide. -ENOMEM. */
+int bindings_init(struct binding_table *t, const uint8_t key[static 16]);
+void bindings_done(struct binding_table *t);
+
+struct binding *bindings_get(const struct binding_table *t, uint32_t id);
+const uint8_t *binding_duid(const struct binding *b);
+
+/* A client's binding for an IA; NULL: none. */
+struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind, const uint8_t *duid, size_t duid_len,
+				   uint32_t iaid);
+/* How many the client has in state `state`, all kinds together; 0 for any state. */
+unsigned bindings_count_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state);
+/* One of the client's in this state (the first found), or NULL. */
+struct binding *bindings_any_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state);
+/* Whoever has exactly this prefix, in whatever state; NULL: nobody. */
+struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen);
+
+/*
+ * Adds one; the caller has made sure that neither the client's IA nor the prefix is there. -ENOMEM.
+ * Lifetimes, state and the rest are the record's.
+ */
+int bindings_add(struct binding_table *t, const struct binding_record *r, struct binding **ret_binding);
+void bindings_remove(struct binding_table *t, struct binding *b);
+/* State and expiry of a binding change through here alone, so that heap, queue and counts follow. */
+void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state, uint64_t valid_until_ms);
+
+/* The one that expires first; NULL: none does. */
+struct binding *bindings_soonest(const struct binding_table *t);
+/* The one of this kind that was freed first; NULL: none. */
+struct binding *bindings_oldest_freed(const struct binding_table *t, enum binding_kind kind);
+
+void binding_to_record(const struct binding *b, struct binding_record *ret_record);
+
+/* Calls fn for each until it returns < 0, which is returned. fn must not change the table. */
+int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b), void *ctx);
+/* Bytes that the table has allocated: bindings, indexes, heap. */
+size_t bindings_bytes(const struct binding_table *t);
+/* Whether the indexes, the heap and the queue agree with each other: for tests and the fuzzer. */
+bool bindings_consistent(const struct binding_table *t);

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/bindings.h"
+
+#include "base/siphash.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 1024, INDEX_MIN = 1024 };
+
+static struct binding *at(const struct binding_table *t, uint32_t id)
+{
+	return &t->chunks[id / CHUNK][id % CHUNK];
+}
+
+struct binding *bindings_get(const struct binding_table *t, uint32_t id)
+{
+	return at(t, id);
+}
+
+const uint8_t *binding_duid(const struct binding *b)
+{
+	return b->duid_len > BINDING_INLINE_DUID ? b->duid.elsewhere : b->duid.here;
+}
+
+static uint32_t hash_client(const struct binding_table *t, const uint8_t *duid, size_t len)
+{
+	return (uint32_t)siphash24(t->key, duid, len);
+}
+
+static uint32_t hash_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen)
+{
+	uint8_t bytes[17];
+	memcpy(bytes, addr, 16);
+	bytes[16] = plen;
+	return (uint32_t)siphash24(t->key, bytes, sizeof bytes);
+}
+
+/* --- indexes ------------------------------------------------------------------------------------------------ */
+
+static int index_alloc(struct binding_index *x, uint32_t size)
+{
+	x->slots = malloc((size_t)size * sizeof *x->slots);
+	if (!x->slots)
+		return -ENOMEM;
+	memset(x->slots, 0xff, (size_t)size * sizeof *x->slots); /* BINDING_NONE everywhere */
+	x->mask = size - 1;
+	x->used = 0;
+	return 0;
+}
+
+static void index_place(struct binding_index *x, uint32_t hash, uint32_t id)
+{
+	uint32_t i = hash & x->mask;
+	while (x->slots[i].id != BINDING_NONE)
+		i = (i + 1) & x->mask;
+	x->slots[i] = (struct binding_slot){ hash, id };
+	x->used++;
+}
+
+/* Room for one more at a load of at most 3/4. */
+static int index_reserve(struct binding_index *x)
+{
+	uint32_t size = x->mask + 1;
+	if (x->used + 1 <= size / 4 * 3)
+		return 0;
+	struct binding_index larger;
+	if (size >= 1U << 30 || index_alloc(&larger, size * 2) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < size; i++)
+		if (x->slots[i].id != BINDING_NONE)
+			index_place(&larger, x->slots[i].hash, x->slots[i].id);
+	free(x->slots);
+	*x = larger;
+	return 0;
+}
+
+/* Takes one out and moves those behind it up, so that no probe ever meets a gap that was not there when it was placed. */
+static void index_take(struct binding_index *x, uint32_t hash, uint32_t id)
+{
+	uint32_t i = hash & x->mask;
+	while (x->slots[i].id != id)
+		i = (i + 1) & x->mask;
+	uint32_t hole = i;
+	for (i = (i + 1) & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		uint32_t home = x->slots[i].hash & x->mask;
+		if (((i - home) & x->mask) >= ((i - hole) & x->mask)) {
+			x->slots[hole] = x->slots[i];
+			hole = i;
+		}
+	}
+	x->slots[hole].id = BINDING_NONE;
+	x->used--;
+}
+
+/* --- the expiry heap ---------------------------------------------------------------------------------------- */
+
+static void heap_put(struct binding_table *t, uint32_t pos, uint32_t id)
+{
+	t->heap[pos] = id;
+	at(t, id)->heap_at = pos;
+}
+
+static bool sooner(const struct binding_table *t, uint32_t a, uint32_t b)
+{
+	return at(t, a)->valid_until_ms < at(t, b)->valid_until_ms;
+}
+
+static void heap_up(struct binding_table *t, uint32_t pos)
+{
+	uint32_t id = t->heap[pos];
+	while (pos > 0 && sooner(t, id, t->heap[(pos - 1) / 2])) {
+		heap_put(t, pos, t->heap[(pos - 1) / 2]);
+		pos = (pos - 1) / 2;
+	}
+	heap_put(t, pos, id);
+}
+
+static void heap_down(struct binding_table *t, uint32_t pos)
+{
+	uint32_t id = t->heap[pos];
+	for (;;) {
+		uint32_t child = 2 * pos + 1;
+		if (child >= t->heap_n)
+			break;
+		if (child + 1 < t->heap_n && sooner(t, t->heap[child + 1], t->heap[child]))
+			child++;
+		if (!sooner(t, t->heap[child], id))
+			break;
+		heap_put(t, pos, t->heap[child]);
+		pos = child;
+	}
+	heap_put(t, pos, id);
+}
+
+static void heap_take(struct binding_table *t, struct binding *b)
+{
+	uint32_t pos = b->heap_at;
+	if (pos == BINDING_NONE)
+		return;
+	b->heap_at = BINDING_NONE;
+	uint32_t last = t->heap[--t->heap_n];
+	if (pos == t->heap_n)
+		return;
+	heap_put(t, pos, last);
+	heap_up(t, pos);
+	heap_down(t, at(t, last)->heap_at);
+}
+
+/* The heap has room for every binding there is (bindings_add saw to it). */
+static void heap_set(struct binding_table *t, struct binding *b, uint32_t id)
+{
+	if (b->heap_at == BINDING_NONE) {
+		heap_put(t, t->heap_n++, id);
+		heap_up(t, b->heap_at);
+		return;
+	}
+	heap_up(t, b->heap_at);
+	heap_down(t, b->heap_at);
+}
+
+/* --- the queue of freed ones -------------------------------------------------------------------------------- */
+
+static void queue_take(struct binding_table *t, struct binding *b)
+{
+	if (b->older != BINDING_NONE)
+		at(t, b->older)->newer = b->newer;
+	else
+		t->freed[b->kind].oldest = b->newer;
+	if (b->newer != BINDING_NONE)
+		at(t, b->newer)->older = b->older;
+	else
+		t->freed[b->kind].newest = b->older;
+	b->older = b->newer = BINDING_NONE;
+}
+
+static void queue_put(struct binding_table *t, struct binding *b, uint32_t id)
+{
+	b->older = t->freed[b->kind].newest;
+	b->newer = BINDING_NONE;
+	if (b->older != BINDING_NONE)
+		at(t, b->older)->newer = id;
+	else
+		t->freed[b->kind].oldest = id;
+	t->freed[b->kind].newest = id;
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------- */
+
+int bindings_init(struct binding_table *t, const uint8_t key[static 16])
+{
+	*t = (struct binding_table){ .free_head = BINDING_NONE };
+	memcpy(t->key, key, sizeof t->key);
+	for (size_t k = 0; k < 3; k++)
+		t->freed[k].oldest = t->freed[k].newest = BINDING_NONE;
+	if (index_alloc(&t->by_client, INDEX_MIN) < 0 || index_alloc(&t->by_prefix, INDEX_MIN) < 0) {
+		bindings_done(t);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void bindings_done(struct binding_table *t)
+{
+	for (uint32_t i = 0; t->by_prefix.slots && i <= t->by_prefix.mask; i++) {
+		uint32_t id = t->by_prefix.slots[i].id;
+		if (id != BINDING_NONE && at(t, id)->duid_len > BINDING_INLINE_DUID)
+			free(at(t, id)->duid.elsewhere);
+	}
+	for (uint32_t i = 0; i < t->n_chunks; i++)
+		free(t->chunks[i]);
+	free(t->chunks);
+	free(t->by_client.slots);
+	free(t->by_prefix.slots);
+	free(t->heap);
+	*t = (struct binding_table){ .free_head = BINDING_NONE };
+}
+
+static int add_chunk(struct binding_table *t)
+{
+	struct binding **chunks = realloc(t->chunks, (t->n_chunks + 1) * sizeof *chunks);
+	if (!chunks)
+		return -ENOMEM;
+	t->chunks = chunks;
+	struct binding *chunk = malloc(CHUNK * sizeof *chunk);
+	if (!chunk)
+		return -ENOMEM;
+	t->chunks[t->n_chunks] = chunk;
+	for (uint32_t i = CHUNK; i-- > 0;) {
+		chunk[i].state = 0;
+		chunk[i].older = t->free_head;
+		t->free_head = t->n_chunks * CHUNK + i;
+	}
+	t->n_chunks++;
+	return 0;
+}
+
+static int reserve(struct binding_table *t)
+{
+	if (t->free_head == BINDING_NONE && add_chunk(t) < 0)
+		return -ENOMEM;
+	if (t->heap_size < t->n + 1) {
+		uint32_t size = t->heap_size ? t->heap_size * 2 : CHUNK;
+		uint32_t *heap = realloc(t->heap, size * sizeof *heap);
+		if (!heap)
+			return -ENOMEM;
+		t->heap = heap;
+		t->heap_size = size;
+	}
+	return index_reserve(&t->by_client) < 0 || index_reserve(&t->by_prefix) < 0 ? -ENOMEM : 0;
+}
+
+int bindings_add(struct binding_table *t, const struct binding_record *r, struct binding **ret_binding)
+{
+	if (reserve(t) < 0)
+		return -ENOMEM;
+	uint8_t *elsewhere = NULL;
+	if (r->duid.len > BINDING_INLINE_DUID) {
+		elsewhere = malloc(r->duid.len);
+		if (!elsewhere)
+			return -ENOMEM;
+	}
+	uint32_t id = t->free_head;
+	struct binding *b = at(t, id);
+	t->free_head = b->older;
+	*b = (struct binding){
+		.addr = r->prefix.addr,
+		.plen = r->prefix.plen,
+		.next_hop = r->next_hop,
+		.granted_at_ms = r->granted_at_ms,
+		.iaid = r->iaid,
+		.preferred_lft_s = r->preferred_lft_s,
+		.valid_lft_s = r->valid_lft_s,
+		.heap_at = BINDING_NONE,
+		.older = BINDING_NONE,
+		.newer = BINDING_NONE,
+		.kind = (uint8_t)r->kind,
+		.lladdr_len = r->lladdr_len,
+		.duid_len = r->duid.len,
+	};
+	memcpy(b->lladdr, r->lladdr, sizeof b->lladdr);
+	if (elsewhere)
+		b->duid.elsewhere = elsewhere;
+	memcpy(elsewhere ? elsewhere : b->duid.here, r->duid.bytes, r->duid.len);
+	b->client_hash = hash_client(t, r->duid.bytes, r->duid.len);
+	b->prefix_hash = hash_prefix(t, &b->addr, b->plen);
+	index_place(&t->by_client, b->client_hash, id);
+	index_place(&t->by_prefix, b->prefix_hash, id);
+	t->n++;
+	bindings_set(t, b, r->state, r->valid_until_ms);
+	*ret_binding = b;
+	return 0;
+}
+
+/* The number of one that is in the table. */
+static uint32_t id_of(const struct binding_table *t, const struct binding *b)
+{
+	for (uint32_t i = b->prefix_hash & t->by_prefix.mask;; i = (i + 1) & t->by_prefix.mask)
+		if (at(t, t->by_prefix.slots[i].id) == b)
+			return t->by_prefix.slots[i].id;
+}
+
+void bindings_remove(struct binding_table *t, struct binding *b)
+{
+	uint32_t id = id_of(t, b);
+	heap_take(t, b);
+	if (b->state == BINDING_FREED)
+		queue_take(t, b);
+	t->n_by_state[b->kind][b->state]--;
+	index_take(&t->by_client, b->client_hash, id);
+	index_take(&t->by_prefix, b->prefix_hash, id);
+	if (b->duid_len > BINDING_INLINE_DUID)
+		free(b->duid.elsewhere);
+	t->n--;
+	b->state = 0;
+	b->older = t->free_head;
+	t->free_head = id;
+}
+
+void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state, uint64_t valid_until_ms)
+{
+	uint32_t id = id_of(t, b);
+	if (b->state == BINDING_FREED)
+		queue_take(t, b);
+	if (b->state)
+		t->n_by_state[b->kind][b->state]--;
+	b->state = (uint8_t)state;
+	b->valid_until_ms = valid_until_ms;
+	t->n_by_state[b->kind][state]++;
+	if (state == BINDING_FREED)
+		queue_put(t, b, id);
+	if (state == BINDING_FREED || valid_until_ms == UINT64_MAX)
+		heap_take(t, b);
+	else
+		heap_set(t, b, id);
+}
+
+static bool is_client(const struct binding *b, uint32_t hash, const uint8_t *duid, size_t len)
+{
+	return b->client_hash == hash && b->duid_len == len && memcmp(binding_duid(b), duid, len) == 0;
+}
+
+struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind, const uint8_t *duid, size_t duid_len,
+				   uint32_t iaid)
+{
+	uint32_t hash = hash_client(t, duid, duid_len);
+	const struct binding_index *x = &t->by_client;
+	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		if (x->slots[i].hash != hash)
+			continue;
+		struct binding *b = at(t, x->slots[i].id);
+		if (b->kind == kind && b->iaid == iaid && is_client(b, hash, duid, duid_len))
+			return b;
+	}
+	return NULL;
+}
+
+unsigned bindings_count_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state)
+{
+	uint32_t hash = hash_client(t, duid, duid_len);
+	const struct binding_index *x = &t->by_client;
+	unsigned n = 0;
+	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		if (x->slots[i].hash != hash)
+			continue;
+		const struct binding *b = at(t, x->slots[i].id);
+		n += (!state || b->state == state) && is_client(b, hash, duid, duid_len);
+	}
+	return n;
+}
+
+struct binding *bindings_any_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state)
+{
+	uint32_t hash = hash_client(t, duid, duid_len);
+	const struct binding_index *x = &t->by_client;
+	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		if (x->slots[i].hash != hash)
+			continue;
+		struct binding *b = at(t, x->slots[i].id);
+		if (b->state == state && is_client(b, hash, duid, duid_len))
+			return b;
+	}
+	return NULL;
+}
+
+struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen)
+{
+	uint32_t hash = hash_prefix(t, addr, plen);
+	const struct binding_index *x = &t->by_prefix;
+	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		if (x->slots[i].hash != hash)
+			continue;
+		struct binding *b = at(t, x->slots[i].id);
+		if (b->plen == plen && memcmp(&b->addr, addr, sizeof *addr) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+struct binding *bindings_soonest(const struct binding_table *t)
+{
+	return t->heap_n ? at(t, t->heap[0]) : NULL;
+}
+
+struct binding *bindings_oldest_freed(const struct binding_table *t, enum binding_kind kind)
+{
+	uint32_t id = t->freed[kind].oldest;
+	return id == BINDING_NONE ? NULL : at(t, id);
+}
+
+void binding_to_record(const struct binding *b, struct binding_record *ret_record)
+{
+	struct binding_record *r = ret_record;
+	r->kind = (enum binding_kind)b->kind;
+	r->state = (enum binding_state)b->state;
+	r->duid.len = b->duid_len;
+	memcpy(r->duid.bytes, binding_duid(b), b->duid_len);
+	r->iaid = b->iaid;
+	r->prefix = (struct prefix6){ b->addr, b->plen };
+	r->next_hop = b->next_hop;
+	r->lladdr_len = b->lladdr_len;
+	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
+	r->preferred_lft_s = b->preferred_lft_s;
+	r->valid_lft_s = b->valid_lft_s;
+	r->granted_at_ms = b->granted_at_ms;
+	r->valid_until_ms = b->valid_until_ms;
+}
+
+int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b), void *ctx)
+{
+	for (uint32_t i = 0; i < t->n_chunks * CHUNK; i++) {
+		const struct binding *b = at(t, i);
+		if (!b->state)
+			continue; /* not in use */
+		int r = fn(ctx, b);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+size_t bindings_bytes(const struct binding_table *t)
+{
+	return (size_t)t->n_chunks * CHUNK * sizeof(struct binding) + ((size_t)t->by_client.mask + 1) * sizeof(struct binding_slot) +
+	       ((size_t)t->by_prefix.mask + 1) * sizeof(struct binding_slot) + (size_t)t->heap_size * sizeof *t->heap;
+}
+
+static bool entry_consistent(const struct binding_table *t, uint32_t id)
+{
+	const struct binding *b = at(t, id);
+	if (bindings_by_prefix(t, &b->addr, b->plen) != b ||
+	    bindings_by_client(t, (enum binding_kind)b->kind, binding_duid(b), b->duid_len, b->iaid) != b)
+		return false;
+	bool expires = b->state != BINDING_FREED && b->valid_until_ms != UINT64_MAX;
+	return expires ? b->heap_at < t->heap_n && t->heap[b->heap_at] == id : b->heap_at == BINDING_NONE;
+}
+
+bool bindings_consistent(const struct binding_table *t)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i <= t->by_prefix.mask; i++) {
+		if (t->by_prefix.slots[i].id == BINDING_NONE)
+			continue;
+		n++;
+		if (!entry_consistent(t, t->by_prefix.slots[i].id))
+			return false;
+	}
+	for (uint32_t i = 1; i < t->heap_n; i++)
+		if (sooner(t, t->heap[i], t->heap[(i - 1) / 2]))
+			return false;
+	uint64_t queued = 0;
+	for (int kind = BINDING_NA; kind <= BINDING_PD; kind++)
+		for (uint32_t id = t->freed[kind].oldest; id != BINDING_NONE && queued <= n; id = at(t, id)->newer)
+			queued += at(t, id)->state == BINDING_FREED;
+	return n == t->n && t->by_client.used == n && t->by_prefix.used == n &&
+	       queued == t->n_by_state[BINDING_NA][BINDING_FREED] + t->n_by_state[BINDING_PD][BINDING_FREED];
+}
