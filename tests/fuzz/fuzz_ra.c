@@ -158,10 +158,10 @@ static void happen(struct life *l, uint8_t what)
 		live(l, l->now_ms + arg);
 		break;
 	case 1: /* tenths of a second */
-		live(l, l->now_ms + arg * 100U);
+		live(l, l->now_ms + (uint64_t)arg * 100);
 		break;
 	case 2: /* minutes */
-		live(l, l->now_ms + arg * 60000U);
+		live(l, l->now_ms + (uint64_t)arg * 60000);
 		break;
 	case 3:
 	case 4:
