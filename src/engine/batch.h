@@ -8,13 +8,15 @@
 #include "engine/bindings.h"
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	BATCH_MESSAGES = 128,                      /* messages taken at a time */
-	BATCH_CHANGES = BATCH_MESSAGES * 36,       /* worst case: every IA of every message replaces one and frees another */
-	BATCH_ANSWER_MAX = 1452,                   /* bytes of one answer: IPv6's 1500 less headers */
+	BATCH_MESSAGES = 128,    /* messages taken at a time */
+	BATCH_PER_MESSAGE = 64,  /* changes or routes of one message at most: each of 16 IAs replaces one, and reuses another's */
+	BATCH_CHANGES = BATCH_MESSAGES * 4 + BATCH_PER_MESSAGE,
+	BATCH_ANSWER_MAX = 1452, /* bytes of one answer: IPv6's 1500 less headers */
 };
 
 /* The record is the new state of (kind, duid, iaid, prefix) or, with erase, the row to remove. */
@@ -36,5 +38,22 @@ struct answer {
 	struct in6_addr dst;
 	uint16_t dst_port;
 	uint16_t len;
-	uint8_t *bytes; /* in the batch's own arena */
+	uint32_t first_route; /* its routes: where one of them fails, the answer must not leave */
+	uint32_t n_routes;
+	const uint8_t *bytes; /* in the batch's arena */
 };
+
+struct batch {
+	size_t n_changes, n_routes, n_answers;
+	struct binding_change changes[BATCH_CHANGES];
+	struct route_change routes[BATCH_CHANGES];
+	struct answer answers[BATCH_MESSAGES];
+	uint8_t arena[BATCH_MESSAGES][BATCH_ANSWER_MAX]; /* pages that nobody wrote to cost nothing */
+};
+
+/* -ENOMEM. */
+int batch_new(struct batch **ret_batch);
+void batch_free(struct batch *b); /* NULL is allowed */
+void batch_reset(struct batch *b);
+/* No room for the worst that one more message can bring: carry it out first. */
+bool batch_full(const struct batch *b);

@@ -11,25 +11,86 @@
 #include "wire/dhcp6.h"
 #include "wire/nd.h"
 
-enum { D6_MAX_NAMESERVERS = 8, D6_MAX_SEARCH = 8 };
+enum { D6_MAX_NAMESERVERS = 8, D6_MAX_SEARCH = 8, D6_DECLINE_S = 3600, D6_DEFAULT_MAX_BINDINGS = 8 };
 
 struct dhcp6_config {
-	struct prefix6 transfer;       /* IA_NA addresses come from here */
-	struct in6_addr own_addr;      /* never handed out */
+	struct prefix6 transfer;  /* IA_NA addresses come from here */
+	struct in6_addr own_addr; /* never handed out */
 	struct prefix6 pd_pool;
-	uint8_t pd_len;                /* length of a delegated prefix where the client's hint says nothing else */
-	uint8_t pd_min_len;            /* shortest and longest that a hint can get; both pd_len unless configured */
-	uint8_t pd_max_len;
-	uint32_t preferred_lft_s;      /* T1 and T2 are 0.5 and 0.8 of it */
+	uint8_t pd_len;           /* length of every delegated prefix; hints for another length get it, too (RFC 8168 §3.2) */
+	uint32_t preferred_lft_s; /* T1 and T2 are 0.5 and 0.8 of it */
 	uint32_t valid_lft_s;
 	bool ia_na;
 	bool rapid_commit;
 	size_t n_nameservers;
 	struct in6_addr nameservers[D6_MAX_NAMESERVERS];
 	size_t n_search;
-	const char *search[D6_MAX_SEARCH];
-	unsigned max_bindings_per_client; /* 0: no limit */
+	const char *search[D6_MAX_SEARCH]; /* must outlive the server */
+	unsigned max_bindings_per_client;  /* 0: no limit */
 	struct duid server_id;
-	uint8_t pool_key[16];          /* from the configuration, so that prefixes survive the loss of all state */
-	uint8_t table_key[16];         /* random: nobody can make the hash tables collide */
+	uint8_t pool_key[16];  /* from the configuration, so that prefixes survive the loss of all state */
+	uint8_t table_key[16]; /* random: nobody can make the hash tables collide */
 };
+
+/* Why a message got no answer. */
+enum d6_drop {
+	D6_DROP_MALFORMED,
+	D6_DROP_TOO_MANY,        /* options, IAs or relays beyond our bounds */
+	D6_DROP_UNKNOWN_TYPE,
+	D6_DROP_NOT_FOR_SERVERS, /* ADVERTISE, REPLY, RECONFIGURE, RELAY-REPL (§16) */
+	D6_DROP_UNICAST,         /* a client's message that was not sent to a multicast address */
+	D6_DROP_NO_CLIENT_ID,
+	D6_DROP_NO_SERVER_ID,
+	D6_DROP_HAS_SERVER_ID,
+	D6_DROP_OTHER_SERVER,
+	D6_DROP_HAS_IA,          /* an INFORMATION-REQUEST with an IA (§16.12) */
+	D6_DROP_LONG_DUID,
+	D6_DROP_NOTHING_TO_CONFIRM, /* a CONFIRM without addresses (§18.3.3) */
+	D6_DROP_HOP_COUNT,       /* relayed more often than HOP_COUNT_LIMIT */
+	D6_DROP_SOURCE,          /* neither a link-local client nor a relay */
+	D6_DROP_NO_ROOM,         /* the answer would not fit */
+	D6_DROP_COUNT,
+};
+const char *dhcp6_drop_name(enum d6_drop d);
+
+struct dhcp6_pool_stats {
+	uint64_t capacity; /* UINT64_MAX: as good as endless */
+	uint64_t bound, freed, declined;
+	uint64_t exhausted; /* how often somebody got none */
+};
+
+struct dhcp6_stats {
+	uint64_t received; /* everything, dropped ones too */
+	uint64_t by_type[D6_RELAY_REPL + 1];
+	uint64_t answered;
+	uint64_t drops[D6_DROP_COUNT];
+	uint64_t over_limit; /* IAs refused because their client has too many */
+	struct dhcp6_pool_stats pd, na;
+};
+
+struct dhcp6_server;
+
+/* config is copied. -EINVAL: a pool shorter than its parts, or none at all; -ENOMEM. */
+int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server);
+void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
+
+/*
+ * Puts a stored record back at start. 0; -ERANGE: it is not of our pools (any more); -EEXIST: its prefix or its client's IA is
+ * taken already; -ESTALE: it is bound and its time is over (it is kept as a freed one); -ENOMEM.
+ */
+int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
+
+/* One packet. The batch must not be batch_full(). */
+void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch);
+
+/* Frees what has expired, until nothing is left to or the batch is full (then call again with an empty one). */
+void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch);
+/* When the next binding expires; UINT64_MAX: none does. */
+uint64_t dhcp6_server_deadline(const struct dhcp6_server *s);
+
+/* Calls fn for each binding, in any state, until it returns < 0, which is returned. */
+int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b), void *ctx);
+/* Up to date at the call; the server's. */
+const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s);
+/* For tests, benchmark and fuzzer. */
+const struct binding_table *dhcp6_server_table(const struct dhcp6_server *s);
