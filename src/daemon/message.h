@@ -30,6 +30,9 @@ struct message {
 	enum message_type type;
 	union {
 		struct {
+			struct in6_addr link_local; /* the one that survived duplicate address detection */
+		} serve;
+		struct {
 			bool carrier;
 			bool missing;
 		} link;

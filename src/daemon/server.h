@@ -19,15 +19,16 @@ struct server_params {
 	int control_fd;    /* listening */
 	struct dhcp6_sock *dhcp6_sock;
 	struct nd_sock *nd_sock;
-	unsigned ifindex;  /* the subscriber interface's */
-	uint8_t lladdr[6]; /* and its link-layer address */
-	bool has_lladdr;
-	const char *subscriber_mode; /* as resolved: "move" or "local" */
-	const char *backend;         /* as resolved: "kernel", "userspace"; NULL: none */
-	uint8_t pool_key[16];        /* chooses prefixes; from the configuration alone */
+	unsigned ifindex; /* the subscriber interface's */
+	const char *ifname;
+	const uint8_t *lladdr; /* its link-layer address */
+	uint8_t lladdr_len;
+	struct in6_addr transfer_addr; /* ours in the transfer network */
+	const char *subscriber_mode;   /* as resolved: "move" or "local" */
+	const char *backend;           /* as resolved: "kernel", "userspace"; NULL: none */
+	const uint8_t *pool_key;       /* 16 bytes; chooses prefixes; from the configuration alone */
 	uint64_t started_at_ms;      /* the appliance's start, monotonic */
 	uint64_t restarts;           /* of the server, so far */
-	pid_t init_pid;
 };
 
 /* Runs until told to stop. An exit code for the process: 0 after a farewell, else a fault that init logs. */

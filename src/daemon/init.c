@@ -1,0 +1,829 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/init.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/siphash.h"
+#include "control/client.h"
+#include "daemon/config.h"
+#include "daemon/message.h"
+#include "daemon/nic.h"
+#include "daemon/preflight.h"
+#include "daemon/server.h"
+#include "daemon/settings.h"
+#include "daemon/tunnel.h"
+#include "daemon/undo.h"
+#include "host/dhcp6_sock.h"
+#include "host/loop.h"
+#include "host/nd_sock.h"
+#include "host/proc.h"
+#include "host/route.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+	SENTENCE_MAX = 640,
+	STOP_LIMIT_MS = 1200,    /* for the server's farewell; with the undoing it all stays below 2 s */
+	PAUSE_MS = 5,            /* between two looks while something is waited for in boot */
+	POLL_TUNNEL_MS = 5000,
+	POLL_TUNNEL_QUICK_MS = 250, /* until the first handshake */
+	RETRY_MIN_MS = 100,
+	RETRY_MAX_MS = 5000,
+	LIVED_LONG_ENOUGH_MS = 10000, /* a server or tunnel that lasted so long is made again at once */
+	NO_HANDSHAKE_HINT_MS = 15000,
+	CONTROL_BACKLOG = 16,
+};
+
+extern char **environ;
+
+struct appliance {
+	const char *version;
+	struct config config;
+	uint8_t pool_key[16];
+	uint64_t started_at_ms;
+	struct undo undo;
+	struct preflight at; /* namespaces and rtnetlink sockets */
+	struct route_batch *routes;
+	struct tunnel tunnel;
+	struct nic nic;
+	struct dhcp6_sock *dhcp6_sock;
+	struct nd_sock *nd_sock;
+	int control_fd;
+	int events_fd;
+	struct in6_addr link_local;
+	struct in6_addr transfer_addr;
+
+	struct loop *loop;
+	struct loop_timer *pause_timer;
+	struct loop_timer *stop_timer;
+	struct loop_timer *server_timer;
+	struct loop_timer *tunnel_timer;
+	struct loop_watch *server_watch;
+
+	pid_t server_pid; /* 0: none is running */
+	int server_fd;    /* our end of the socket pair, -1 */
+	uint64_t server_started_ms;
+	uint64_t server_retry_ms;
+	uint64_t server_restarts;
+	bool server_ready;
+	bool usable; /* our addresses have passed duplicate address detection */
+	bool carrier;
+	bool missing;
+	bool serving_told;
+	bool hinted;
+	uint64_t tunnel_retry_ms;
+
+	bool stopping;
+	bool stop_overdue;
+	bool server_farewell; /* the server ended by itself, with status 0 */
+};
+
+/* One failure, one line: a sentence. Returns the exit code that the errno means. */
+__attribute__((format(printf, 2, 3))) static int boot_failed(int r, const char *fmt, ...)
+{
+	char sentence[SENTENCE_MAX];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(sentence, sizeof sentence, fmt, args); /* cut where it is longer */
+	va_end(args);
+	log_error("boot", sentence, kv_errno(r));
+	switch (r) {
+	case -EPERM:
+	case -EACCES:
+	case -EROFS:
+		return EX_NOPERM;
+	case -ENOMEM:
+	case -ENOTRECOVERABLE:
+	case -EINVAL:
+	case -EPROTO:
+		return EX_SOFTWARE;
+	default:
+		return EX_UNAVAILABLE;
+	}
+}
+
+/* In boot, things are waited for in straight-line code: one turn of the loop, at most PAUSE_MS long. False: we are to stop. */
+static bool boot_pause(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	loop_timer_set(a->pause_timer, PAUSE_MS);
+	loop_step(a->loop);
+	loop_timer_stop(a->pause_timer);
+	return !a->stopping;
+}
+
+static void on_pause(void *ctx)
+{
+	(void)ctx; /* waking up is all */
+}
+
+/* --- the server -------------------------------------------------------------------------------------------- */
+
+static void server_tell(struct appliance *a, const struct message *m)
+{
+	if (a->server_fd < 0)
+		return;
+	int r = message_send(a->server_fd, m);
+	if (r < 0 && r != -EPIPE)
+		log_warn("init", "the server does not take a message, it will be told again", kv_errno(r),
+			 kv_u64("message", (uint64_t)m->type));
+}
+
+static void tell_link(struct appliance *a)
+{
+	if (!a->server_ready)
+		return;
+	const struct message link = { .type = MESSAGE_LINK, .link = { .carrier = a->carrier, .missing = a->missing } };
+	server_tell(a, &link);
+	if (!a->usable)
+		return;
+	const struct message serve = { .type = MESSAGE_SERVE, .serve = { .link_local = a->link_local } };
+	server_tell(a, &serve);
+}
+
+static void tell_uplink(struct appliance *a)
+{
+	const struct message m = { .type = MESSAGE_UPLINK,
+				   .uplink = { .state = a->tunnel.state,
+					       .handshake_unix_s = a->tunnel.last.handshake_unix_s,
+					       .rx_bytes = a->tunnel.last.rx_bytes,
+					       .tx_bytes = a->tunnel.last.tx_bytes,
+					       .endpoint = a->tunnel.last.endpoint } };
+	server_tell(a, &m);
+}
+
+static void poll_tunnel(void *ctx);
+
+static void on_server_message(void *ctx, int fd)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	struct message m;
+	int r;
+	while ((r = message_recv(fd, &m)) == 0) {
+		if (m.type == MESSAGE_READY) {
+			a->server_ready = true;
+			tell_link(a);
+			tell_uplink(a);
+		} else if (m.type == MESSAGE_SERVING && !a->serving_told) {
+			a->serving_told = true;
+			log_info("init", "serving", kv_str("interface", a->nic.link.name),
+				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
+		} else if (m.type == MESSAGE_UPLINK_ASK) {
+			poll_tunnel(a);
+			tell_uplink(a);
+		}
+	}
+	if (r == -EAGAIN)
+		return;
+	/* It is ending: what its status was, the loop's child watcher tells. */
+	loop_unwatch(a->server_watch);
+	a->server_watch = NULL;
+}
+
+static int server_child(struct appliance *a, int fd, pid_t init_pid)
+{
+	int r = child_settle(init_pid);
+	if (r < 0)
+		return EX_OSERR;
+	/* A terminal's ^C reaches the whole group, but the order to stop comes from init. */
+	(void)signal(SIGINT, SIG_IGN);  /* cannot fail for these */
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+	loop_free(a->loop);
+	explicit_bzero(&a->tunnel.settings, sizeof a->tunnel.settings);
+	preflight_done(&a->at);
+	const struct server_params p = {
+		.config = &a->config,
+		.version = a->version,
+		.init_fd = fd,
+		.control_fd = a->control_fd,
+		.dhcp6_sock = a->dhcp6_sock,
+		.nd_sock = a->nd_sock,
+		.ifindex = a->nic.link.ifindex,
+		.ifname = a->nic.link.name,
+		.subscriber_mode = a->nic.moved ? "move" : "local",
+		.backend = tunnel_backend(&a->tunnel),
+		.pool_key = a->pool_key,
+		.lladdr = a->nic.link.lladdr,
+		.lladdr_len = a->nic.link.lladdr_len,
+		.transfer_addr = a->transfer_addr,
+		.started_at_ms = a->started_at_ms,
+		.restarts = a->server_restarts,
+	};
+	return server_run(&p);
+}
+
+static int server_start(struct appliance *a)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	pid_t self = getpid();
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(pair[0]); /* init's end */
+		_exit(server_child(a, pair[1], self));
+	}
+	int r = pid < 0 ? -errno : 0;
+	(void)close(pair[1]); /* the server's end */
+	if (r == 0)
+		r = loop_watch_fd(a->loop, pair[0], on_server_message, a, &a->server_watch);
+	if (r < 0) {
+		(void)close(pair[0]); /* with it a server that was forked notices, and ends */
+		return r;
+	}
+	a->server_pid = pid;
+	a->server_fd = pair[0];
+	a->server_ready = false;
+	a->server_started_ms = clock_mono_ms();
+	return 0;
+}
+
+static uint64_t next_retry(uint64_t *retry_ms, uint64_t lived_ms)
+{
+	if (lived_ms >= LIVED_LONG_ENOUGH_MS) {
+		*retry_ms = 0;
+		return 0;
+	}
+	uint64_t delay = *retry_ms;
+	*retry_ms = delay == 0 ? RETRY_MIN_MS : delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : delay * 2;
+	return delay;
+}
+
+static void server_again(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (a->stopping || a->server_pid)
+		return;
+	a->server_restarts++;
+	int r = server_start(a);
+	if (r == 0)
+		return;
+	uint64_t delay = next_retry(&a->server_retry_ms, 0);
+	log_error("init", "cannot start the server, trying again", kv_errno(r), kv_u64("retry_ms", delay));
+	loop_timer_set(a->server_timer, delay ? delay : RETRY_MIN_MS);
+}
+
+static void server_ended(struct appliance *a, int status)
+{
+	loop_unwatch(a->server_watch);
+	a->server_watch = NULL;
+	(void)close(take_fd(&a->server_fd)); /* the other end is gone */
+	a->server_pid = 0;
+	a->server_ready = false;
+	a->server_farewell = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (a->stopping)
+		return;
+	uint64_t delay = next_retry(&a->server_retry_ms, clock_mono_ms() - a->server_started_ms);
+	if (WIFSIGNALED(status))
+		log_error("init", "the server was killed, starting it again", kv_i64("signal", WTERMSIG(status)),
+			  kv_u64("in_ms", delay));
+	else
+		log_error("init", "the server ended by itself, starting it again", kv_i64("status", WEXITSTATUS(status)),
+			  kv_u64("in_ms", delay));
+	if (delay == 0)
+		server_again(a);
+	else
+		loop_timer_set(a->server_timer, delay);
+}
+
+/* --- the tunnel -------------------------------------------------------------------------------------------- */
+
+static void tunnel_again(struct appliance *a)
+{
+	(void)tunnel_remove(&a->tunnel); /* what is left of it: mostly nothing */
+	int r = tunnel_make(&a->tunnel, boot_pause, a);
+	if (r == -EINTR)
+		return;
+	if (r == 0) {
+		log_info("tunnel", "made again", kv_str("interface", a->config.tunnel));
+		return;
+	}
+	uint64_t delay = next_retry(&a->tunnel_retry_ms, 0);
+	log_error("tunnel", "cannot be made again, trying later", kv_errno(r), kv_u64("retry_ms", delay ? delay : RETRY_MIN_MS));
+	loop_timer_set(a->tunnel_timer, delay ? delay : RETRY_MIN_MS);
+}
+
+static void log_uplink(struct appliance *a)
+{
+	switch (a->tunnel.state) {
+	case UPLINK_UP:
+		log_info("tunnel", "up", kv_str("interface", a->config.tunnel), kv_str("why", "handshake"));
+		break;
+	case UPLINK_STALE:
+		log_warn("tunnel", "stale", kv_str("interface", a->config.tunnel),
+			 kv_str("why", "no handshake for 3 minutes: does the provider still answer?"));
+		break;
+	case UPLINK_DOWN:
+		log_warn("tunnel", "down", kv_str("interface", a->config.tunnel), kv_str("why", "the interface is gone"));
+		break;
+	case UPLINK_CONNECTING:
+	case UPLINK_NONE:
+		break;
+	}
+}
+
+static void poll_tunnel(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (a->stopping || a->tunnel.state == UPLINK_NONE)
+		return;
+	int error = 0;
+	uint64_t lived = clock_mono_ms() - a->tunnel.made_at_ms;
+	if (tunnel_poll(&a->tunnel, &error)) {
+		log_uplink(a);
+		tell_uplink(a);
+	}
+	if (!a->hinted && a->tunnel.state == UPLINK_CONNECTING && a->config.wg_keepalive_s && lived > NO_HANDSHAKE_HINT_MS) {
+		a->hinted = true;
+		log_warn("tunnel", "no handshake yet",
+			 kv_str("check", "WIREGUARD_ENDPOINT, WIREGUARD_PEER, and that the provider knows our public key"),
+			 kv_bool("heard_anything", a->tunnel.last.rx_bytes > 0));
+	}
+	if (!a->tunnel.present || error == -ENODEV || error == -ECONNREFUSED || error == -ENOENT) {
+		tunnel_again(a);
+		tell_uplink(a);
+		if (!a->tunnel.present)
+			return; /* its timer is set */
+	}
+	loop_timer_set(a->tunnel_timer,
+		       a->tunnel.state == UPLINK_CONNECTING && lived < NO_HANDSHAKE_HINT_MS ? POLL_TUNNEL_QUICK_MS : POLL_TUNNEL_MS);
+}
+
+/* --- the subscriber link ----------------------------------------------------------------------------------- */
+
+/* Somebody on the link has our link-local address: another one does as well (RFC 4862 §5.4.5, RFC 8028). */
+static int choose_link_local(struct appliance *a)
+{
+	(void)link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64); /* gone is fine */
+	struct in6_addr other = a->link_local;
+	if (getrandom(&other.s6_addr[8], 8, 0) != 8)
+		return -EAGAIN;
+	char old_text[INET6_ADDRSTRLEN], new_text[INET6_ADDRSTRLEN];
+	log_warn("subscriber", "somebody on the link has our link-local address, taking another",
+		 kv_str("address", in6_format(&a->link_local, old_text)), kv_str("instead", in6_format(&other, new_text)));
+	a->link_local = other;
+	return link_addr6_add(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64, false);
+}
+
+static bool addresses_usable(struct appliance *a)
+{
+	enum addr6_state ll = ADDR6_ABSENT, transfer = ADDR6_ABSENT;
+	if (link_addr6_state(a->at.own_rt, a->nic.link.ifindex, &a->link_local, &ll) < 0 ||
+	    link_addr6_state(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr, &transfer) < 0)
+		return false;
+	if (ll == ADDR6_DUPLICATE) {
+		int r = choose_link_local(a);
+		if (r < 0)
+			log_error("subscriber", "cannot take another link-local address", kv_errno(r));
+		return false;
+	}
+	if (transfer == ADDR6_DUPLICATE && !a->usable) {
+		char text[INET6_ADDRSTRLEN];
+		log_error("subscriber", "somebody on the link has our transfer address: is another instance of TRANSFER_PREFIX there?",
+			  kv_str("address", in6_format(&a->transfer_addr, text)));
+	}
+	return ll == ADDR6_USABLE && transfer != ADDR6_TENTATIVE;
+}
+
+static void look_at_link(struct appliance *a)
+{
+	struct link_info link;
+	bool was_carrier = a->carrier, was_missing = a->missing, was_usable = a->usable;
+	int r = link_get_by_index(a->at.own_rt, a->nic.link.ifindex, &link);
+	a->missing = r == -ENODEV;
+	a->carrier = r == 0 && link.carrier;
+	if (a->carrier)
+		a->usable = addresses_usable(a);
+	if (a->missing && !was_missing)
+		log_error("subscriber", "the NIC is gone", kv_str("interface", a->nic.link.name));
+	else if (a->carrier != was_carrier)
+		log_info("subscriber", a->carrier ? "link up" : "link down: is the cable plugged in?",
+			 kv_str("interface", a->nic.link.name));
+	if (a->carrier != was_carrier || a->missing != was_missing || a->usable != was_usable)
+		tell_link(a);
+}
+
+static void on_link_event(void *ctx, int fd)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	link_events_drain(fd);
+	if (!a->stopping)
+		look_at_link(a);
+}
+
+/* --- boot -------------------------------------------------------------------------------------------------- */
+
+static int undo_routes(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	const struct route unreachable = { .prefix = a->config.assigned,
+					   .type = ROUTE_UNREACHABLE,
+					   .metric = ROUTE_METRIC_UNREACHABLE };
+	int r = route_del(a->routes, &unreachable, 0);
+	return r < 0 ? r : route_commit(a->routes, NULL, NULL);
+}
+
+static int remove_route(void *ctx, const struct route *r)
+{
+	struct route_batch *b = (struct route_batch *)ctx;
+	return route_del(b, r, 0);
+}
+
+/* The server's routes, whatever became of the server. They die with the NIC's move, but in SUBSCRIBER_MODE=local it stays. */
+static int undo_delegated(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	struct route_batch *removals = NULL;
+	int r = route_batch_new(&removals);
+	if (r == 0)
+		r = route_dump(a->routes, remove_route, removals);
+	while (r == -ENOBUFS) { /* more of them than a batch takes */
+		r = route_commit(removals, NULL, NULL);
+		if (r >= 0)
+			r = route_dump(a->routes, remove_route, removals);
+	}
+	if (r >= 0)
+		r = route_commit(removals, NULL, NULL);
+	route_batch_free(removals);
+	return r;
+}
+
+static int undo_transfer_addr(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr, a->config.transfer.plen);
+}
+
+static int undo_link_local(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64);
+}
+
+static int undo_sockets(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	dhcp6_sock_close(a->dhcp6_sock);
+	nd_sock_close(a->nd_sock);
+	a->dhcp6_sock = NULL;
+	a->nd_sock = NULL;
+	return 0;
+}
+
+static int undo_control(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	(void)close(take_fd(&a->control_fd)); /* listening only */
+	return unlink(CONTROL_SOCKET) < 0 ? -errno : 0;
+}
+
+static int add_address(struct appliance *a, const struct in6_addr *addr, uint8_t plen)
+{
+	int r = link_addr6_add(a->at.own_rt, a->nic.link.ifindex, addr, plen, false);
+	return r == -EEXIST ? 0 : r; /* of a killed run, or of whoever prepared the interface for us */
+}
+
+static int boot_tunnel(struct appliance *a)
+{
+	const struct config *c = &a->config;
+	if (c->backend == WG_BACKEND_NONE)
+		return 0;
+	a->tunnel.host_rt = a->at.host_rt;
+	a->tunnel.own_rt = a->at.own_rt;
+	a->tunnel.host_ns = a->at.host_ns;
+	a->tunnel.own_ns = a->at.own_ns;
+	a->tunnel.routes = a->routes;
+	int r = tunnel_make(&a->tunnel, boot_pause, a);
+	if (r == 0) {
+		undo_push(&a->undo, "remove the tunnel", tunnel_remove, &a->tunnel);
+		char key[WGKEY_STRLEN];
+		wgkey_format(c->wg_public_key, key);
+		log_info("tunnel", "created", kv_str("interface", c->tunnel), kv_str("backend", tunnel_backend(&a->tunnel)),
+			 kv_str("public_key", key), kv_u64("mtu", c->wg_mtu));
+		return 0;
+	}
+	switch (r) {
+	case -EINTR:
+		return 0;
+	case -EOPNOTSUPP:
+		return boot_failed(r, "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. Load its module on the host (modprobe "
+				      "wireguard), or set WIREGUARD_BACKEND=auto");
+	case -ENOENT:
+		return boot_failed(r, "this kernel has no WireGuard, and there is no wireguard-go to run instead");
+	case -ENODEV:
+		return boot_failed(r, "the userspace backend needs /dev/net/tun. Start with --privileged, or add --device /dev/net/tun");
+	case -ETIMEDOUT:
+		return boot_failed(r, "wireguard-go did not come up. Has the container /dev/net/tun, and may it use it?");
+	case -EEXIST:
+		return boot_failed(r, "WIREGUARD_INTERFACE_SUFFIX: there is an interface %s already, and it is no tunnel of ours", c->tunnel);
+	default:
+		return boot_failed(r, "the tunnel %s cannot be created", c->tunnel);
+	}
+}
+
+static int boot_nic(struct appliance *a)
+{
+	const struct config *c = &a->config;
+	a->nic.own_rt = a->at.own_rt;
+	a->nic.host_rt = a->at.host_rt;
+	a->nic.host_ns = a->at.host_ns;
+	int r = nic_take(&a->nic, c, a->at.own_ns, boot_pause, a);
+	if (r == -EINTR)
+		return 0;
+	if (r < 0)
+		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the interface cannot be taken", c->subscriber);
+	undo_push(&a->undo, "give the subscriber's NIC back", nic_return, &a->nic);
+	unsigned ifindex = a->nic.link.ifindex;
+	if (a->nic.moved) {
+		r = link_set_no_autoconf(a->at.own_rt, ifindex);
+		if (r < 0)
+			return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the kernel's own link-local address cannot be turned off",
+					   c->subscriber);
+	}
+	undo_push(&a->undo, "remove delegated prefixes' routes", undo_delegated, a);
+	r = link_set_up(a->at.own_rt, ifindex, true);
+	if (r == 0) {
+		undo_push(&a->undo, "remove our link-local address", undo_link_local, a);
+		r = add_address(a, &a->link_local, 64);
+	}
+	if (r == 0) {
+		undo_push(&a->undo, "remove our transfer address", undo_transfer_addr, a);
+		r = add_address(a, &a->transfer_addr, c->transfer.plen);
+	}
+	if (r < 0)
+		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: it cannot be brought up with our addresses", c->subscriber);
+	log_info("subscriber", "NIC taken", kv_str("interface", a->nic.link.name), kv_str("mode", a->nic.moved ? "move" : "local"),
+		 kv_u64("addresses_to_give_back", a->nic.n_addrs));
+	return 0;
+}
+
+static int boot_routes(struct appliance *a)
+{
+	const struct route unreachable = { .prefix = a->config.assigned,
+					   .type = ROUTE_UNREACHABLE,
+					   .metric = ROUTE_METRIC_UNREACHABLE };
+	int r = route_put(a->routes, &unreachable, 0);
+	if (r == 0)
+		r = route_commit(a->routes, NULL, NULL);
+	if (r != 0)
+		return boot_failed(r > 0 ? -EIO : r, "the assigned prefix cannot be made unreachable");
+	undo_push(&a->undo, "remove the assigned prefix's route", undo_routes, a);
+	return 0;
+}
+
+static int listen_control(int *ret_fd)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (mkdir("/run", 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (mkdir("/run/vbng", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONTROL_SOCKET };
+	if (connect(fd, (const struct sockaddr *)&at, sizeof at) == 0)
+		return -EADDRINUSE;
+	if (unlink(CONTROL_SOCKET) < 0 && errno != ENOENT)
+		return -errno;
+	mode_t old = umask(0077);
+	int r = bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 ? -errno : 0;
+	(void)umask(old); /* always succeeds */
+	if (r == 0 && listen(fd, CONTROL_BACKLOG) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int boot_sockets(struct appliance *a)
+{
+	const struct link_info *l = &a->nic.link;
+	undo_push(&a->undo, "close the sockets", undo_sockets, a);
+	int r = dhcp6_sock_open(l->name, l->ifindex, &a->dhcp6_sock);
+	if (r < 0)
+		return boot_failed(r, "DHCPv6's port 547 cannot be opened on %s%s", l->name,
+				   r == -EADDRINUSE ? ": another DHCPv6 server is running in this network namespace" : "");
+	r = nd_sock_open(l->name, l->ifindex, &a->nd_sock);
+	if (r < 0)
+		return boot_failed(r, "the socket for router advertisements cannot be opened on %s", l->name);
+	return 0;
+}
+
+static int boot_loop(struct appliance *a);
+
+/* Every acquisition with its undo; the first failure ends it, with the exit code of the contract. */
+static int boot(struct appliance *a)
+{
+	int code = preflight_run(&a->config, &a->at);
+	if (code)
+		return code;
+	int r = listen_control(&a->control_fd);
+	if (r < 0)
+		return boot_failed(r, "the control socket " CONTROL_SOCKET " cannot be opened%s",
+				   r == -EADDRINUSE ? ": an instance is running here already" : "");
+	undo_push(&a->undo, "remove the control socket", undo_control, a);
+	r = route_batch_new(&a->routes);
+	if (r < 0)
+		return boot_failed(r, "routes cannot be set");
+	const char *key = NULL;
+	r = settings_apply(&a->undo, &key);
+	if (r < 0)
+		return boot_failed(r, "/proc/sys/%s cannot be set", key);
+	struct link_info lo;
+	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up && link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
+		log_warn("boot", "loopback cannot be brought up, going on");
+	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic, boot_sockets, boot_loop };
+	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
+		code = steps[i](a);
+	return code;
+}
+
+static int boot_loop(struct appliance *a)
+{
+	struct loop_watch *events = NULL;
+	int r = link_events_open(&a->events_fd);
+	if (r == 0)
+		r = loop_watch_fd(a->loop, a->events_fd, on_link_event, a, &events);
+	if (r == 0)
+		r = server_start(a);
+	if (r < 0)
+		return boot_failed(r, "the server cannot be started");
+	look_at_link(a);
+	if (!a->carrier)
+		log_info("subscriber", "no carrier yet, serving begins with the link", kv_str("interface", a->nic.link.name));
+	poll_tunnel(a);
+	return 0;
+}
+
+/* --- signals, children, the end ---------------------------------------------------------------------------- */
+
+static void on_stop_signal(void *ctx, int signo)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (a->stopping)
+		return;
+	log_info("init", "stopping", kv_i64("signal", signo));
+	a->stopping = true;
+	loop_stop(a->loop);
+}
+
+static void on_pass_on(void *ctx, int signo)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	const struct message m = { .type = signo == SIGHUP ? MESSAGE_ANNOUNCE : MESSAGE_SUMMARY };
+	server_tell(a, &m);
+}
+
+static void on_child(void *ctx, pid_t pid, int status)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (pid == a->server_pid) {
+		server_ended(a, status);
+	} else if (a->tunnel.present && pid == a->tunnel.wg.pid) {
+		a->tunnel.wg.pid = 0;
+		if (a->stopping)
+			return;
+		uint64_t delay = next_retry(&a->tunnel_retry_ms, clock_mono_ms() - a->tunnel.made_at_ms);
+		log_error("tunnel", "wireguard-go ended, starting it again", kv_i64("status", status), kv_u64("in_ms", delay));
+		(void)tunnel_remove(&a->tunnel); /* its TUN is gone already */
+		tell_uplink(a);
+		loop_timer_set(a->tunnel_timer, delay);
+	} else {
+		log_debug("init", "reaped an orphan", kv_i64("pid", pid));
+	}
+}
+
+static void on_stop_overdue(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	a->stop_overdue = true;
+}
+
+static void stop_server(struct appliance *a)
+{
+	if (!a->server_pid)
+		return;
+	const struct message stop = { .type = MESSAGE_STOP };
+	server_tell(a, &stop);
+	loop_timer_set(a->stop_timer, STOP_LIMIT_MS);
+	while (a->server_pid && !a->stop_overdue)
+		loop_step(a->loop);
+	if (!a->server_pid) {
+		if (!a->server_farewell)
+			log_warn("init", "the server did not end as it should");
+		return;
+	}
+	log_error("init", "the server does not end, killing it");
+	(void)kill(a->server_pid, SIGKILL); /* it is our child and not reaped: it is there */
+	(void)waitpid(a->server_pid, NULL, 0);
+	a->server_pid = 0;
+}
+
+static int init_loop(struct appliance *a)
+{
+	int r = loop_new(true, &a->loop);
+	if (r == 0)
+		r = loop_timer_new(a->loop, on_pause, a, &a->pause_timer);
+	if (r == 0)
+		r = loop_timer_new(a->loop, on_stop_overdue, a, &a->stop_timer);
+	if (r == 0)
+		r = loop_timer_new(a->loop, server_again, a, &a->server_timer);
+	if (r == 0)
+		r = loop_timer_new(a->loop, poll_tunnel, a, &a->tunnel_timer);
+	if (r == 0)
+		r = loop_watch_children(a->loop, on_child, a);
+	static const int stop[] = { SIGTERM, SIGINT }, pass_on[] = { SIGHUP, SIGUSR1, SIGUSR2 };
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(stop); i++)
+		r = loop_watch_signal(a->loop, stop[i], on_stop_signal, a);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(pass_on); i++)
+		r = loop_watch_signal(a->loop, pass_on[i], on_pass_on, a);
+	return r;
+}
+
+/* From what the provider gave and nobody else knows: the same after a lost volume, another for every provider. */
+static void derive_pool_key(const struct config *c, uint8_t ret_key[static 16])
+{
+	struct {
+		uint8_t private_key[WGKEY_LEN];
+		struct in6_addr assigned;
+	} seed;
+	memcpy(seed.private_key, c->wg_private_key, sizeof seed.private_key);
+	seed.assigned = c->assigned.addr;
+	for (uint8_t half = 0; half < 2; half++) {
+		const uint8_t label[16] = { 'v', 'b', 'n', 'g', ' ', 'p', 'o', 'o', 'l', half };
+		uint64_t h = siphash24(label, &seed, sizeof seed);
+		memcpy(ret_key + 8 * half, &h, sizeof h);
+	}
+	explicit_bzero(&seed, sizeof seed);
+}
+
+static int read_config(struct config *ret_config)
+{
+	struct config_report report = { 0 };
+	int r = config_read(environ, ret_config, &report);
+	/* The log's own variables count even for a faulty configuration's warnings: they are read first. */
+	if (r == 0)
+		log_setup(ret_config->log_level, ret_config->log_format, ret_config->suffix);
+	for (size_t i = 0; i < report.n_warnings; i++)
+		log_warn("config", report.warnings[i]);
+	for (size_t i = 0; i < report.n_faults; i++)
+		log_error("config", report.faults[i]);
+	if (r == -EINVAL)
+		log_error("config", "nothing was touched", kv_u64("faults", report.n_faults));
+	config_report_done(&report);
+	return r == 0 ? 0 : r == -EINVAL ? EX_CONFIG : EX_SOFTWARE;
+}
+
+static void ignore_broken_pipes(void)
+{
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
+	/* An environment with keys in it is not for a core file. */
+	const struct rlimit none = { 0, 0 };
+	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
+}
+
+int init_run(const char *version)
+{
+	struct appliance a = { .version = version, .control_fd = -1, .events_fd = -1, .server_fd = -1, .started_at_ms = clock_mono_ms() };
+	ignore_broken_pipes();
+	log_setup(LOG_INFO, LOG_TEXT, NULL);
+	int code = read_config(&a.config);
+	if (code)
+		return code;
+	log_info("init", "vbng", kv_str("version", version), kv_str("instance", a.config.suffix));
+	derive_pool_key(&a.config, a.pool_key);
+	tunnel_init(&a.tunnel, &a.config);
+	config_wipe_secrets(&a.config, environ);
+	a.link_local = a.config.link_local;
+	a.transfer_addr = prefix6_with_iid(&a.config.transfer, 1);
+	int r = init_loop(&a);
+	code = r < 0 ? boot_failed(r, "the event loop cannot be made") : boot(&a);
+	if (code == 0 && !a.stopping)
+		loop_run(a.loop);
+	a.stopping = true;
+	stop_server(&a);
+	if (undo_run(&a.undo) > 0 && code == 0)
+		code = EX_SOFTWARE;
+	explicit_bzero(&a.tunnel.settings, sizeof a.tunnel.settings);
+	route_batch_free(a.routes);
+	preflight_done(&a.at);
+	if (a.events_fd >= 0)
+		(void)close(a.events_fd); /* events nobody reads any more */
+	log_info("init", "stopped", kv_i64("exit_code", code));
+	return code;
+}

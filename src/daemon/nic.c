@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/nic.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RETURN_WAIT_MS = 5000 };
+
+static void note_path(const struct nic *n, char path[static CONFIG_PATH_MAX + 8])
+{
+	snprintf(path, CONFIG_PATH_MAX + 8, "%s/nic", n->state_dir);
+}
+
+static json_t *bytes_json(const uint8_t *bytes, size_t len)
+{
+	char hex[2 * 16 + 1] = "";
+	for (size_t i = 0; i < len && i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+	return json_string(hex);
+}
+
+static size_t json_bytes(const json_t *o, const char *key, uint8_t *ret_bytes, size_t max)
+{
+	const char *hex = json_string_value(json_object_get(o, key));
+	size_t n = 0;
+	while (hex && n < max && hex[2 * n] && hex[2 * n + 1]) {
+		unsigned byte;
+		if (sscanf(hex + 2 * n, "%2x", &byte) != 1)
+			break;
+		ret_bytes[n++] = (uint8_t)byte;
+	}
+	return n;
+}
+
+/* Written before the NIC leaves home, so that whatever happens then, the next start knows what it was like. */
+static int note_write(const struct nic *n)
+{
+	json_t *addrs = json_array();
+	for (size_t i = 0; i < n->n_addrs; i++) {
+		const struct link_addr *a = &n->addrs[i];
+		json_array_append_new(addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s}", "family", a->family,
+						       "addr", bytes_json(a->addr, 16), "peer", bytes_json(a->peer, 16), "plen",
+						       (int)a->plen, "scope", (int)a->scope, "flags", (json_int_t)a->flags,
+						       "preferred", (json_int_t)a->preferred_lft_s, "valid",
+						       (json_int_t)a->valid_lft_s, "label", a->label));
+	}
+	json_t *note = json_pack("{s:s, s:o, s:b, s:o}", "name", n->home_name, "lladdr",
+				 bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up, "addrs", addrs);
+	char path[CONFIG_PATH_MAX + 8], fresh[CONFIG_PATH_MAX + 16];
+	note_path(n, path);
+	snprintf(fresh, sizeof fresh, "%s.new", path);
+	int r = note ? 0 : -ENOMEM;
+	if (r == 0 && json_dump_file(note, fresh, JSON_COMPACT) < 0)
+		r = errno ? -errno : -EIO;
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	json_decref(note);
+	return r;
+}
+
+/* A note that cannot be read is none: the NIC is then taken as it is found. */
+static json_t *note_read(const struct nic *n)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	note_path(n, path);
+	json_t *note = json_load_file(path, 0, NULL);
+	const char *name = json_string_value(json_object_get(note, "name"));
+	if (name && strcmp(name, n->home_name) == 0)
+		return note;
+	json_decref(note);
+	return NULL;
+}
+
+static void note_apply(struct nic *n, const json_t *note)
+{
+	n->was_up = json_is_true(json_object_get(note, "up"));
+	n->n_addrs = 0;
+	size_t i;
+	const json_t *o;
+	json_array_foreach(json_object_get(note, "addrs"), i, o)
+	{
+		if (n->n_addrs == NIC_MAX_ADDRS)
+			break;
+		struct link_addr *a = &n->addrs[n->n_addrs++];
+		*a = (struct link_addr){
+			.family = (int)json_integer_value(json_object_get(o, "family")),
+			.plen = (uint8_t)json_integer_value(json_object_get(o, "plen")),
+			.scope = (uint8_t)json_integer_value(json_object_get(o, "scope")),
+			.flags = (uint32_t)json_integer_value(json_object_get(o, "flags")),
+			.preferred_lft_s = (uint32_t)json_integer_value(json_object_get(o, "preferred")),
+			.valid_lft_s = (uint32_t)json_integer_value(json_object_get(o, "valid")),
+		};
+		(void)json_bytes(o, "addr", a->addr, sizeof a->addr); /* a short one is shown by the kernel's refusal */
+		(void)json_bytes(o, "peer", a->peer, sizeof a->peer); /* likewise */
+		const char *label = json_string_value(json_object_get(o, "label"));
+		strncpy(a->label, label ? label : "", sizeof a->label - 1);
+	}
+}
+
+static int look(struct nic *n, const json_t *note, struct link_info *ret_link)
+{
+	int r = link_get(n->host_rt, n->home_name, ret_link);
+	if (r != -ENODEV || !note)
+		return r;
+	/* Where the name was taken meanwhile, the kernel brings a NIC home as dev<N>. */
+	uint8_t lladdr[8];
+	size_t len = json_bytes(note, "lladdr", lladdr, sizeof lladdr);
+	return len ? link_get_by_lladdr(n->host_rt, lladdr, (uint8_t)len, ret_link) : -ENODEV;
+}
+
+/* On the host; after a crash, as soon as the kernel has brought it back. */
+static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *ctx), void *ctx, struct link_info *ret_link)
+{
+	int r = look(n, note, ret_link);
+	uint64_t until = clock_mono_ms() + RETURN_WAIT_MS;
+	if (r == -ENODEV && note)
+		log_info("subscriber", "an earlier run left the NIC behind, waiting for the kernel to bring it home",
+			 kv_str("interface", n->home_name));
+	while (r == -ENODEV && note && clock_mono_ms() < until) {
+		if (!pause(ctx))
+			return -EINTR;
+		r = look(n, note, ret_link);
+	}
+	return r;
+}
+
+static int take_from_home(struct nic *n, const struct link_info *link, const json_t *note, int own_ns)
+{
+	n->link = *link;
+	n->was_up = link->up;
+	int r = link_addrs(n->host_rt, link->ifindex, n->addrs, NIC_MAX_ADDRS);
+	if (r < 0)
+		return r;
+	n->n_addrs = (size_t)r;
+	/* The kernel brought it home down and bare: the note knows better. */
+	if (note && !link->up && n->n_addrs == 0)
+		note_apply(n, note);
+	r = note_write(n);
+	if (r < 0)
+		log_warn("subscriber", "cannot note the NIC's addresses for a start after a crash, going on",
+			 kv_str("STATE_DIR", n->state_dir), kv_errno(r));
+	r = link_move(n->host_rt, link->ifindex, own_ns, n->home_name);
+	if (r < 0)
+		return r;
+	n->moved = true;
+	r = link_get(n->own_rt, n->home_name, &n->link);
+	return r;
+}
+
+static int take_where_it_is(struct nic *n, const struct link_info *link, const json_t *note)
+{
+	n->link = *link;
+	n->was_up = link->up;
+	/* A killed run of ours in a namespace that outlived it: the NIC is here, but its home is the host. */
+	n->moved = note != NULL;
+	if (note) {
+		note_apply(n, note);
+		return 0;
+	}
+	int r = link_addrs(n->own_rt, link->ifindex, n->addrs, NIC_MAX_ADDRS);
+	n->n_addrs = r < 0 ? 0 : (size_t)r;
+	return r < 0 ? r : 0;
+}
+
+int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx), void *ctx)
+{
+	memcpy(n->home_name, c->subscriber, sizeof n->home_name);
+	n->state_dir = c->state_dir;
+	json_t *note = n->host_rt ? note_read(n) : NULL;
+	struct link_info link;
+	int r = link_get(n->own_rt, n->home_name, &link);
+	bool here = r == 0;
+	if (c->subscriber_mode == SUBSCRIBER_LOCAL || (here && note)) {
+		if (here)
+			r = take_where_it_is(n, &link, note);
+		json_decref(note);
+		return r;
+	}
+	r = n->host_rt ? find_at_home(n, note, pause, ctx, &link) : -ENODEV;
+	if (r == 0)
+		r = take_from_home(n, &link, note, own_ns);
+	else if (r == -ENODEV && here && c->subscriber_mode == SUBSCRIBER_AUTO)
+		r = link_get(n->own_rt, n->home_name, &link) ?: take_where_it_is(n, &link, NULL);
+	json_decref(note);
+	return r;
+}
+
+static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex)
+{
+	int first = link_set_up(rt, ifindex, n->was_up);
+	for (size_t i = 0; i < n->n_addrs; i++) {
+		int r = link_addr_put(rt, ifindex, &n->addrs[i]);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+int nic_return(void *arg)
+{
+	struct nic *n = (struct nic *)arg;
+	struct link_info link;
+	int r = link_get_by_index(n->own_rt, n->link.ifindex, &link);
+	if (r < 0)
+		return r;
+	if (!n->moved)
+		return restore(n, n->own_rt, link.ifindex);
+	(void)link_set_up(n->own_rt, link.ifindex, false); /* the move does it, too */
+	char name[IFNAMSIZ];
+	memcpy(name, n->home_name, sizeof name);
+	r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
+	if (r == -EEXIST) {
+		snprintf(name, sizeof name, "vbng%u", link.ifindex);
+		log_warn("subscriber", "somebody took the NIC's name on the host meanwhile, it goes home under another",
+			 kv_str("name", n->home_name), kv_str("new_name", name));
+		r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
+	}
+	if (r < 0)
+		return r;
+	r = link_get(n->host_rt, name, &link);
+	if (r == 0)
+		r = restore(n, n->host_rt, link.ifindex);
+	char path[CONFIG_PATH_MAX + 8];
+	note_path(n, path);
+	if (r == 0 && unlink(path) < 0 && errno != ENOENT && errno != EROFS)
+		r = -errno;
+	log_info("subscriber", "NIC returned", kv_str("interface", name), kv_bool("up", n->was_up),
+		 kv_u64("addresses", n->n_addrs));
+	return r;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/preflight.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/settings.h"
+#include "host/netns.h"
+#include "host/priv.h"
+#include "host/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+enum { SENTENCE_MAX = 640, NAMES_MAX = 256 };
+
+/* One fault, as a sentence of its own. */
+__attribute__((format(printf, 3, 4))) static void fault(int *worst, int code, const char *fmt, ...)
+{
+	char sentence[SENTENCE_MAX];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(sentence, sizeof sentence, fmt, args); /* cut where it is longer */
+	va_end(args);
+	log_error("boot", sentence);
+	*worst = code > *worst ? code : *worst; /* 77, a privilege, often explains a 69 */
+}
+
+static bool needs_host(const struct config *c)
+{
+	return c->backend != WG_BACKEND_NONE || c->subscriber_mode == SUBSCRIBER_MOVE;
+}
+
+static void check_privileges(const struct config *c, bool host, int *worst)
+{
+	for (enum priv p = 0; p < PRIV_COUNT; p++) {
+		static const char *const why[PRIV_COUNT] = {
+			[PRIV_NET_ADMIN] = "interfaces, addresses and routes",
+			[PRIV_SYS_ADMIN] = "entering the host's network namespace",
+			[PRIV_NET_RAW] = "router advertisements",
+			[PRIV_NET_BIND_SERVICE] = "DHCPv6's port 547",
+		};
+		if (priv_have(p) || (p == PRIV_SYS_ADMIN && !host))
+			continue;
+		fault(worst, EX_NOPERM, "the capability %s is missing (for %s). Start with --privileged, or add --cap-add %s",
+		      priv_name(p), why[p], priv_name(p));
+	}
+	(void)c;
+}
+
+static void open_host(const struct config *c, struct preflight *p, int *worst)
+{
+	const char *path = c->host_netns;
+	struct stat st;
+	/* The predecessor's name for the same mount. */
+	if (!c->host_netns_given && stat(path, &st) < 0 && stat("/var/run/netns/init", &st) == 0)
+		path = "/var/run/netns/init";
+	int r = netns_open(path, &p->host_ns);
+	static const char mount[] = "Start with -v /proc/1/ns/net:/var/run/netns/host";
+	if (r == -ENOENT || r == -ENOTDIR) {
+		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: there is no such file, so the host's network namespace is not mounted. %s",
+		      path, mount);
+	} else if (r == -EINVAL) {
+		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s", path,
+		      stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? " but a directory (Docker makes one where the source does not exist)" :
+								    "",
+		      mount);
+	} else if (r == -EEXIST) {
+		fault(worst, EX_UNAVAILABLE,
+		      "HOST_NETNS=%s: this is our own network namespace, not the host's. %s, and with --network none", path, mount);
+	} else if (r == -EACCES || r == -EPERM) {
+		fault(worst, EX_NOPERM, "HOST_NETNS=%s: may not be opened (%s). Start with --privileged", path, strerror(-r));
+	} else if (r < 0) {
+		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: %s. %s", path, strerror(-r), mount);
+	}
+	if (r < 0)
+		return;
+	r = rtnl_open(p->host_ns, &p->host_rt);
+	if (r == -EPERM && !priv_have(PRIV_SYS_ADMIN))
+		return; /* told above */
+	if (r < 0)
+		fault(worst, r == -EPERM ? EX_NOPERM : EX_OSERR, "HOST_NETNS=%s: cannot be entered: %s", path, strerror(-r));
+}
+
+/* A killed run's NIC may be on its way home: only a first start can say that there is none. */
+static bool noted(const struct config *c)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	snprintf(path, sizeof path, "%s/nic", c->state_dir);
+	return access(path, F_OK) == 0;
+}
+
+static void check_nic(const struct config *c, const struct preflight *p, int *worst)
+{
+	struct link_info link;
+	bool here = p->own_rt && link_get(p->own_rt, c->subscriber, &link) == 0;
+	bool local = c->subscriber_mode == SUBSCRIBER_LOCAL;
+	if ((here && c->subscriber_mode != SUBSCRIBER_MOVE) || noted(c))
+		return;
+	if (!local && p->host_rt) {
+		int r = link_get(p->host_rt, c->subscriber, &link);
+		if (r == 0 && link.loopback)
+			fault(worst, EX_UNAVAILABLE, "SUBSCRIBER_INTERFACE=%s: that is the loopback interface, no subscriber can be there",
+			      c->subscriber);
+		if (r == 0 && here)
+			fault(worst, EX_UNAVAILABLE,
+			      "SUBSCRIBER_INTERFACE=%s: the container has an interface of that name already. Start with --network none",
+			      c->subscriber);
+		if (r == 0)
+			return;
+	}
+	struct rtnl *where = local || !p->host_rt ? p->own_rt : p->host_rt;
+	char names[NAMES_MAX] = "";
+	if (where)
+		(void)link_names(where, names, sizeof names); /* "" where they cannot be listed */
+	fault(worst, EX_UNAVAILABLE, "SUBSCRIBER_INTERFACE=%s: %s has no interface of that name. It has: %s", c->subscriber,
+	      where == p->host_rt ? "the host" : "the container", names[0] ? names : "none but loopback");
+}
+
+static void check_settings(int *worst)
+{
+	for (size_t i = 0; i < settings_count(); i++) {
+		const struct setting *s = settings_get(i);
+		char dotted[SYSCTL_KEY_MAX], value[SYSCTL_VALUE_MAX], path[SYSCTL_KEY_MAX + 16];
+		int r = sysctl_get(s->key, value);
+		if (r == 0 && strcmp(value, s->value) == 0)
+			continue;
+		if (r < 0) {
+			if (s->required)
+				fault(worst, EX_UNAVAILABLE, "/proc/sys/%s cannot be read (%s): is IPv6 disabled in this kernel?", s->key,
+				      strerror(-r));
+			continue;
+		}
+		snprintf(path, sizeof path, "/proc/sys/%s", s->key);
+		if (!s->required || access(path, W_OK) == 0)
+			continue;
+		snprintf(dotted, sizeof dotted, "%s", s->key);
+		for (char *c = dotted; *c; c++)
+			*c = *c == '/' ? '.' : *c;
+		fault(worst, EX_NOPERM, "%s is %s and cannot be changed here (%s). Start with --privileged, or add --sysctl %s=%s", dotted,
+		      value, errno == EROFS ? "/proc/sys is read-only" : strerror(errno), dotted, s->value);
+	}
+}
+
+static void check_backend(const struct config *c, int *worst)
+{
+	if (c->backend == WG_BACKEND_USERSPACE && access("/dev/net/tun", R_OK | W_OK) < 0)
+		fault(worst, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
+		      "WIREGUARD_BACKEND=userspace needs /dev/net/tun (%s). Start with --privileged, or add --device /dev/net/tun",
+		      strerror(errno));
+}
+
+int preflight_run(const struct config *c, struct preflight *ret_preflight)
+{
+	int worst = 0;
+	struct preflight *p = ret_preflight;
+	*p = (struct preflight){ .own_ns = -1, .host_ns = -1 };
+	bool host = needs_host(c);
+	/* SUBSCRIBER_MODE=auto without a tunnel: the host is looked at where it is mounted. */
+	bool look = !host && c->subscriber_mode == SUBSCRIBER_AUTO && access(c->host_netns, F_OK) == 0;
+	int r = netns_open_own(&p->own_ns);
+	if (r == 0)
+		r = rtnl_open(-1, &p->own_rt);
+	if (r < 0)
+		fault(&worst, EX_OSERR, "our own network namespace cannot be used: %s. Is /proc mounted?", strerror(-r));
+	check_privileges(c, host || look, &worst);
+	if (host || look)
+		open_host(c, p, &worst);
+	if (p->host_rt || !host)
+		check_nic(c, p, &worst);
+	check_settings(&worst);
+	check_backend(c, &worst);
+	return worst;
+}
+
+void preflight_done(struct preflight *p)
+{
+	rtnl_close(p->own_rt);
+	rtnl_close(p->host_rt);
+	if (p->own_ns >= 0)
+		(void)close(p->own_ns); /* a namespace's descriptor has nothing to flush */
+	if (p->host_ns >= 0)
+		(void)close(p->host_ns); /* likewise */
+	*p = (struct preflight){ .own_ns = -1, .host_ns = -1 };
+}
