@@ -163,6 +163,12 @@ static void solicit_multicast(struct ra *ra, uint64_t now_ms)
 		ra->next_multicast_ms = at;
 }
 
+void ra_undeliverable(struct ra *ra, uint64_t now_ms)
+{
+	if (ra->link_up && !ra->stopped)
+		solicit_multicast(ra, now_ms);
+}
+
 bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const struct nd_rs *rs)
 {
 	(void)rs; /* who solicits is known by its address; its link-layer address is the kernel's to

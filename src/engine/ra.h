@@ -126,6 +126,12 @@ bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const
 /* Takes what is due into *out; out->n is 0 where nothing is. Call again while it is RA_OUT_MAX. */
 void ra_tick(struct ra *ra, uint64_t now_ms, struct ra_out *out);
 
+/*
+ * A unicast answer could not be sent (the kernel's neighbour table is full, say): its solicitor, and
+ * all others of whom this is said meanwhile, get a multicast one at the times of §6.2.6.
+ */
+void ra_undeliverable(struct ra *ra, uint64_t now_ms);
+
 /* When ra_tick() next has something to do; UINT64_MAX: never, as things are. */
 uint64_t ra_deadline(const struct ra *ra);
 

@@ -334,6 +334,20 @@ static void an_answer_joins_what_goes_soon_anyway(void **state)
 	assert_int_equal(ra_deadline(&ra), due);
 }
 
+static void the_undeliverable_share_a_multicast(void **state)
+{
+	(void)state;
+	uint64_t now = settled() + 10000;
+	random_value = UINT32_MAX;
+	ra_undeliverable(&ra, now);
+	ra_undeliverable(&ra, now);
+	assert_int_equal(ra_deadline(&ra), now + MAX_RA_DELAY_TIME_MS);
+	assert_one_multicast(now + MAX_RA_DELAY_TIME_MS);
+	ra_link_down(&ra);
+	ra_undeliverable(&ra, now + 5000);
+	assert_true(ra_deadline(&ra) == UINT64_MAX);
+}
+
 static void impossible_sources_get_none(void **state)
 {
 	(void)state;
@@ -596,6 +610,7 @@ int main(void)
 		cmocka_unit_test_setup(the_unspecified_are_answered_by_multicast, setup),
 		cmocka_unit_test_setup(multicasts_are_three_seconds_apart, setup),
 		cmocka_unit_test_setup(an_answer_joins_what_goes_soon_anyway, setup),
+		cmocka_unit_test_setup(the_undeliverable_share_a_multicast, setup),
 		cmocka_unit_test_setup(impossible_sources_get_none, setup),
 		cmocka_unit_test_setup(a_lost_uplink_is_withdrawn, setup),
 		cmocka_unit_test_setup(an_uplink_that_flaps_is_told_each_three_seconds, setup),
