@@ -127,8 +127,8 @@ bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const
 void ra_tick(struct ra *ra, uint64_t now_ms, struct ra_out *out);
 
 /*
- * A unicast answer could not be sent (the kernel's neighbour table is full, say): its solicitor, and
- * all others of whom this is said meanwhile, get a multicast one at the times of §6.2.6.
+ * A unicast answer could not be sent (the kernel's neighbour table is full, say): its solicitor,
+ * and all others of whom this is said meanwhile, get a multicast one at the times of §6.2.6.
  */
 void ra_undeliverable(struct ra *ra, uint64_t now_ms);
 
