@@ -77,6 +77,12 @@ static void only_well_formed_utf8_passes(void **state)
 	(void)state;
 	log_info("a", "b", kv_str("k", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"));
 	assert_string_equal(logged(), "info a b k=\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"\n");
+	log_info("a", "b", kv_str("k", "\xc2\xa0\xf4\x8f\xbf\xbf\xe0\xa0\x80\xf0\x90\x80\x80"));
+	assert_string_equal(
+		logged(), "info a b k=\"\xc2\xa0\xf4\x8f\xbf\xbf\xe0\xa0\x80\xf0\x90\x80\x80\"\n");
+	/* overlong in three and in four bytes */
+	log_info("a", "b", kv_str("k", "\xe0\x9f\xbf|\xf0\x8f\xbf\xbf"));
+	assert_string_equal(logged(), "info a b k=\"\\xe0\\x9f\\xbf|\\xf0\\x8f\\xbf\\xbf\"\n");
 	/* a lone byte, an overlong '/', a surrogate, a C1 control character, one beyond U+10FFFF,
 	 * one cut short */
 	log_info("a", "b",

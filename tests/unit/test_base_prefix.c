@@ -30,6 +30,12 @@ static void parses_address_and_length(void **state)
 	assert_int_equal(prefix6_parse("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", -1, &p),
 			 0);
 	assert_prefix(&p, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128");
+	for (uint8_t plen = 0; plen <= 128; plen++) {
+		char text[PREFIX6_STRLEN];
+		(void)snprintf(text, sizeof text, "2001:db8::/%u", plen);
+		assert_int_equal(prefix6_parse(text, -1, &p), 0);
+		assert_prefix(&p, text);
+	}
 	assert_int_equal(prefix6_parse("2001:db8::/007", -1, &p), 0);
 	assert_int_equal(p.plen, 7);
 }
@@ -49,6 +55,11 @@ static void refuses_what_is_no_prefix(void **state)
 		"2001:db8::/ 6",
 		"2001:db8::/0064",
 		"192.0.2.1/24",
+		"2001:db8::/a",
+		"2001:db8::/1:",
+		"2001:db8::/1/",
+		"0000:0000:0000:0000:0000:0000:0000:0000:000000/64", /* 46 characters of address */
+
 		"fe80::1%eth0/64",
 		"2001:db8::/64/64",
 		" ::/0",

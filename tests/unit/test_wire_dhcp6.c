@@ -213,6 +213,13 @@ static void only_some_options_may_stand_twice(void **state)
 		{ D6_OPT_CLIENT_FQDN, 1, D6_MALFORMED },
 		{ D6_OPT_USER_CLASS, 3, D6_MALFORMED },
 		{ D6_OPT_AUTH, 11, D6_MALFORMED },
+		{ D6_OPT_PREFERENCE, 1, D6_MALFORMED },
+		{ D6_OPT_UNICAST, 16, D6_MALFORMED },
+		{ D6_OPT_STATUS_CODE, 2, D6_MALFORMED },
+		{ D6_OPT_RECONF_MSG, 1, D6_MALFORMED },
+		{ D6_OPT_INFORMATION_REFRESH_TIME, 4, D6_MALFORMED },
+		{ D6_OPT_SOL_MAX_RT, 4, D6_MALFORMED },
+		{ D6_OPT_INF_MAX_RT, 4, D6_MALFORMED },
 		{ D6_OPT_IA_NA, 12, D6_OK },
 		{ D6_OPT_IA_PD, 12, D6_OK },
 		{ D6_OPT_IA_TA, 4, D6_OK },
@@ -430,6 +437,23 @@ static void relays_are_validated(void **state)
 	assert_int_equal(d6_parse_relay(rd_of(b, n), &relay), D6_OK);
 }
 
+static void a_relays_options_stand_once(void **state)
+{
+	(void)state;
+	static const uint16_t codes[] = { D6_OPT_INTERFACE_ID, D6_OPT_REMOTE_ID,
+					  D6_OPT_SUBSCRIBER_ID, D6_OPT_CLIENT_LINKLAYER_ADDR,
+					  D6_OPT_RELAY_PORT };
+	static const uint8_t zeros[8];
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		uint8_t b[512];
+		struct d6_relay relay;
+		size_t n = unit_vector("dhcp6/relay-forw", b, sizeof b);
+		struct wr w = wr_of(b + n, sizeof b - n);
+		d6_put_span(&w, codes[i], zeros, codes[i] == D6_OPT_RELAY_PORT ? 2 : 4);
+		assert_int_equal(d6_parse_relay(rd_of(b, n + wr_len(&w)), &relay), D6_MALFORMED);
+	}
+}
+
 static void options_are_written(void **state)
 {
 	(void)state;
@@ -531,6 +555,7 @@ int main(void)
 		cmocka_unit_test(the_iterator_has_three_outcomes),
 		cmocka_unit_test(a_relay_is_read_and_answered),
 		cmocka_unit_test(relays_are_validated),
+		cmocka_unit_test(a_relays_options_stand_once),
 		cmocka_unit_test(options_are_written),
 		cmocka_unit_test(overflow_is_sticky_at_every_size),
 		cmocka_unit_test(an_option_of_more_than_its_length_field_is_refused),

@@ -6,7 +6,10 @@
 static void put_and_get_are_inverse(void **state)
 {
 	(void)state;
-	const char *const names[] = { "lab", "www.example.net", "a.b-c._tcp.X1" };
+	const char *const names[] = {
+		"lab", "www.example.net", "a.b-c._tcp.X1", "azAZ09",
+		"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz01234567890.x"
+	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		uint8_t b[DNSNAME_STRLEN];
 		char text[DNSNAME_STRLEN];
@@ -50,7 +53,8 @@ static void judges_text(void **state)
 	strcat(name253, "x");
 	assert_false(dnsname_valid(name253));
 	const char *const bad[] = { "",    ".",   "..",       ".a",  "a..b", "a..",
-				    "a b", "a/b", "\xc3\xa9", "a\n", label64 };
+				    "a b", "a/b", "\xc3\xa9", "a\n", "@",    "[",
+				    "`",   "{",   "/",        ":",   label64 };
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		uint8_t b[300];
 		struct wr w = wr_of(b, sizeof b);

@@ -237,6 +237,9 @@ static void stray_host_bits_stay_at_home(void **state)
 	uint8_t b[128];
 	struct nd_ra ra = { .n_prefixes = 1, .n_routes = 1 };
 	ra.prefixes[0].prefix = (struct prefix6){ unit_in6("2001:db8::1"), 64 };
+	ra.routes[0].prefix = (struct prefix6){ unit_in6("2001:db8::1"), 128 };
+	assert_int_equal(build(&ra, b, sizeof b), 16 + 32 + 24);
+	assert_int_equal(b[48 + 23], 1); /* a host's route has none that are stray */
 	ra.routes[0].prefix = (struct prefix6){ unit_in6("2001:db8:0:ff::"), 56 };
 	assert_int_equal(build(&ra, b, sizeof b), 16 + 32 + 16);
 	assert_int_equal(b[16 + 31], 0);
@@ -261,6 +264,19 @@ static void pref64_is_scaled(void **state)
 		assert_int_equal(build(&ra, b, sizeof b), 32);
 		assert_int_equal(b[18] << 8 | b[19], rows[i].want);
 	}
+}
+
+static void lists_can_be_filled_to_their_maxima(void **state)
+{
+	(void)state;
+	static uint8_t b[4096];
+	struct nd_ra ra = { .n_prefixes = ND_MAX_PREFIXES,
+			    .n_routes = ND_MAX_ROUTES,
+			    .n_rdnss = ND_MAX_RDNSS,
+			    .n_search = ND_MAX_SEARCH };
+	for (size_t i = 0; i < ND_MAX_SEARCH; i++)
+		ra.search[i] = "abcd"; /* six bytes */
+	assert_int_equal(build(&ra, b, sizeof b), 16 + 8 * 32 + 16 * 8 + 8 + 8 * 16 + 8 + 8 * 6);
 }
 
 static void refuses_what_cannot_be_said(void **state)
@@ -292,14 +308,15 @@ static void refuses_what_cannot_be_said(void **state)
 		assert_true(w.full);
 	}
 	/* an option is 2,040 bytes at most */
+	static uint8_t large[4096];
 	static char url[2039 + 1];
 	memset(url, 'x', sizeof url - 1);
-	struct wr w = wr_of(b, sizeof b);
 	struct nd_ra portal = { .captive_portal = url };
+	struct wr w = wr_of(large, sizeof large);
 	assert_int_equal(nd_build_ra(&w, &portal), -EMSGSIZE);
-	url[2038 - 40] = '\0';
-	w = wr_of(b, sizeof b);
-	assert_int_equal(nd_build_ra(&w, &portal), 0);
+	url[2038] = '\0';
+	assert_int_equal(build(&portal, large, sizeof large), 16 + 2040);
+	assert_int_equal(large[17], 255);
 }
 
 /* A foreign RA with options that contradict themselves: they are passed over, the rest counts. */
@@ -393,6 +410,7 @@ int main(void)
 		cmocka_unit_test(no_preference_without_a_lifetime),
 		cmocka_unit_test(stray_host_bits_stay_at_home),
 		cmocka_unit_test(pref64_is_scaled),
+		cmocka_unit_test(lists_can_be_filled_to_their_maxima),
 		cmocka_unit_test(refuses_what_cannot_be_said),
 		cmocka_unit_test(odd_options_are_passed_over),
 		cmocka_unit_test(lists_are_cut_at_their_maxima),
