@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every variable of the contract, in the order in which people read about them. */
+#pragma once
+
+#include "daemon/config_values.h"
+
+enum config_section { CONFIG_REQUIRED, CONFIG_DERIVED, CONFIG_OPTIONAL };
+
+struct config_variable {
+	const char *name;
+	enum config_section section;
+	const char *example;
+	const char *fallback; /* the default, as people read it; NULL: none (then `preset` in config_read() says what an absent one means) */
+	const char *meaning;
+	int (*parse)(const char *text, struct config *c, struct why *why); /* NULL: this version does not serve it */
+	bool secret;
+	bool for_tunnel; /* not needed with WIREGUARD_BACKEND=none */
+};
+
+extern const struct config_variable config_variables[];
+extern const size_t config_n_variables;

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config_values.h"
+
+#include "base/cleanup.h"
+#include "wire/dnsname.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+int value_fault(struct why *why, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(why->text, sizeof why->text, fmt, args); /* cut where it is longer */
+	va_end(args);
+	return -EINVAL;
+}
+
+int value_key(const char *text, uint8_t ret_key[static WGKEY_LEN], struct why *why)
+{
+	size_t len = strlen(text);
+	if (wgkey_parse(text, ret_key) == 0)
+		return 0;
+	/* The value itself is a secret, its length is not. */
+	if (len != WGKEY_STRLEN - 1)
+		return value_fault(why, "is no WireGuard key: it has %zu characters, a key in base64 has 44", len);
+	return value_fault(why, "is no WireGuard key: 44 characters, but not the base64 of 32 bytes");
+}
+
+int value_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value, struct why *why)
+{
+	uint64_t v = 0;
+	size_t n = strlen(text);
+	bool number = n > 0 && n <= 10;
+	for (size_t i = 0; i < n && number; i++) {
+		number = isdigit((unsigned char)text[i]);
+		v = v * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (!number)
+		return value_fault(why, "'%.40s' is no number; it can be %u to %u", text, min, max);
+	if (v < min || v > max)
+		return value_fault(why, "%.40s is out of bounds; it can be %u to %u", text, min, max);
+	*ret_value = (uint32_t)v;
+	return 0;
+}
+
+int value_word(const char *text, const char *const *words, size_t *ret_index, struct why *why)
+{
+	char all[128] = "";
+	for (size_t i = 0; words[i]; i++) {
+		if (strcasecmp(text, words[i]) == 0) {
+			*ret_index = i;
+			return 0;
+		}
+		size_t at = strlen(all);
+		snprintf(all + at, sizeof all - at, "%s%s", i ? ", " : "", words[i]);
+	}
+	return value_fault(why, "'%.40s' is none of %s", text, all);
+}
+
+int value_flag(const char *text, bool *ret_flag, struct why *why)
+{
+	static const char *const words[] = { "off", "on", "0", "1", "no", "yes", "false", "true", NULL };
+	size_t i;
+	if (value_word(text, words, &i, why) < 0)
+		return value_fault(why, "'%.40s' is neither on nor off", text);
+	*ret_flag = i & 1;
+	return 0;
+}
+
+int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why)
+{
+	if (inet_pton(AF_INET6, text, ret_addr) != 1)
+		return value_fault(why, "'%.60s' is no IPv6 address", text);
+	return 0;
+}
+
+int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix, struct why *why)
+{
+	struct prefix6 p;
+	int r = prefix6_parse(text, default_plen, &p);
+	if (r == -EDOM)
+		return value_fault(why, "'%.60s' lacks its length, as in 2001:db8::/48", text);
+	if (r < 0)
+		return value_fault(why, "'%.60s' is no IPv6 prefix", text);
+	if (masked && !prefix6_is_masked(&p)) {
+		const struct prefix6 should = prefix6_masked(&p);
+		char meant[PREFIX6_STRLEN];
+		return value_fault(why, "'%.60s' has bits set behind its length; did you mean %s?", text, prefix6_format(&should, meant));
+	}
+	*ret_prefix = p;
+	return 0;
+}
+
+int value_assigned(const char *text, struct prefix6 *ret_prefix, struct why *why)
+{
+	size_t n = strlen(text);
+	char whole[64];
+	bool cut = n > 2 && n + 2 < sizeof whole && text[n - 1] == ':' && text[n - 2] != ':';
+	if (cut) {
+		snprintf(whole, sizeof whole, "%s:", text);
+		text = whole;
+	}
+	return value_prefix(text, 48, true, ret_prefix, why);
+}
+
+static int port_of(const char *text, in_port_t *ret_port, struct why *why)
+{
+	uint32_t port;
+	if (value_u32(text, 1, UINT16_MAX, &port, why) < 0)
+		return value_fault(why, "'%.40s' is no port; it can be 1 to 65535", text);
+	*ret_port = htons((uint16_t)port);
+	return 0;
+}
+
+int value_endpoint(const char *text, struct config *c, struct why *why)
+{
+	char host[256];
+	const char *colon = strrchr(text, ':');
+	struct in6_addr bare;
+	if (inet_pton(AF_INET6, text, &bare) == 1)
+		return value_fault(why, "'%.60s': an IPv6 address with a port is written [ADDRESS]:PORT", text);
+	if (!colon || colon == text || (size_t)(colon - text) >= sizeof host)
+		return value_fault(why, "'%.60s' lacks its port", text);
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	in_port_t port = 0;
+	if (port_of(colon + 1, &port, why) < 0)
+		return -EINVAL;
+	size_t len = strlen(host);
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
+	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		if (inet_pton(AF_INET6, host + 1, &v6.sin6_addr) != 1)
+			return value_fault(why, "'%.60s': there is no IPv6 address between the brackets", text);
+		c->wg_endpoint.v6 = v6;
+		return 0;
+	}
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+		c->wg_endpoint.v4 = v4;
+		return 0;
+	}
+	if (dnsname_valid(host))
+		return value_fault(why, "'%.60s' is a domain name, which this version does not resolve; give the address", text);
+	return value_fault(why, "'%.60s' is no ADDRESS:PORT", text);
+}
+
+int value_interface(const char *text, char ret_name[static IFNAMSIZ], struct why *why)
+{
+	size_t n = strlen(text);
+	if (n == 0 || n >= IFNAMSIZ || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || strpbrk(text, "/: \t"))
+		return value_fault(why, "'%.40s' cannot be an interface's name (1 to 15 characters, no '/', ':' or blanks)", text);
+	memcpy(ret_name, text, n + 1);
+	return 0;
+}
+
+int value_path(const char *text, char ret_path[static CONFIG_PATH_MAX], struct why *why)
+{
+	size_t n = strlen(text);
+	if (text[0] != '/' || n >= CONFIG_PATH_MAX - 32)
+		return value_fault(why, "'%.60s' is no absolute path of less than %d characters", text, CONFIG_PATH_MAX - 32);
+	memcpy(ret_path, text, n + 1);
+	return 0;
+}
+
+int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx, struct why *why)
+{
+	AUTO_FREE char *copy = strdup(text);
+	if (!copy)
+		return value_fault(why, "out of memory");
+	char *rest = copy;
+	size_t n = 0;
+	for (char *item; (item = strsep(&rest, ", \t"));) {
+		if (!*item)
+			continue;
+		n++;
+		int r = fn(ctx, item, why);
+		if (r < 0)
+			return r;
+	}
+	return n ? 0 : value_fault(why, "is empty");
+}
+
+struct addr_list {
+	struct in6_addr *addrs;
+	size_t n, max;
+};
+
+static int add_addr(void *ctx, const char *item, struct why *why)
+{
+	struct addr_list *l = (struct addr_list *)ctx;
+	if (l->n == l->max)
+		return value_fault(why, "has more than %zu addresses", l->max);
+	return value_addr6(item, &l->addrs[l->n++], why);
+}
+
+int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n, struct why *why)
+{
+	struct addr_list l = { ret_addrs, 0, max };
+	int r = value_each(text, add_addr, &l, why);
+	if (r == 0)
+		*ret_n = l.n;
+	return r;
+}
+
+static int add_allowed(void *ctx, const char *item, struct why *why)
+{
+	struct config *c = (struct config *)ctx;
+	if (c->n_allowed_ips == CONFIG_MAX_ALLOWED_IPS)
+		return value_fault(why, "has more than %d entries", CONFIG_MAX_ALLOWED_IPS);
+	struct ip_prefix *p = &c->allowed_ips[c->n_allowed_ips];
+	struct prefix6 v6;
+	if (prefix6_parse(item, 128, &v6) == 0) {
+		v6 = prefix6_masked(&v6);
+		*p = (struct ip_prefix){ .family = AF_INET6, .v6 = v6.addr, .plen = v6.plen };
+		c->n_allowed_ips++;
+		return 0;
+	}
+	char host[64];
+	uint32_t plen = 32;
+	const char *slash = strchr(item, '/');
+	size_t n = slash ? (size_t)(slash - item) : strlen(item);
+	struct why unused;
+	if (n >= sizeof host || (slash && value_u32(slash + 1, 0, 32, &plen, &unused) < 0))
+		return value_fault(why, "'%.60s' is no ADDRESS/LENGTH", item);
+	memcpy(host, item, n);
+	host[n] = '\0';
+	*p = (struct ip_prefix){ .family = AF_INET, .plen = (uint8_t)plen };
+	if (inet_pton(AF_INET, host, &p->v4) != 1)
+		return value_fault(why, "'%.60s' is no ADDRESS/LENGTH", item);
+	c->n_allowed_ips++;
+	return 0;
+}
+
+int value_allowed_ips(const char *text, struct config *c, struct why *why)
+{
+	c->n_allowed_ips = 0;
+	return value_each(text, add_allowed, c, why);
+}
+
+static int add_search(void *ctx, const char *item, struct why *why)
+{
+	struct config *c = (struct config *)ctx;
+	if (c->n_search == CONFIG_MAX_SEARCH)
+		return value_fault(why, "has more than %d domains", CONFIG_MAX_SEARCH);
+	if (!dnsname_valid(item))
+		return value_fault(why, "'%.60s' is no domain name", item);
+	snprintf(c->search[c->n_search++], sizeof c->search[0], "%s", item);
+	return 0;
+}
+
+int value_search(const char *text, struct config *c, struct why *why)
+{
+	c->n_search = 0;
+	return value_each(text, add_search, c, why);
+}
+
+static int add_route(void *ctx, const char *item, struct why *why)
+{
+	struct config *c = (struct config *)ctx;
+	if (c->n_ra_routes == CONFIG_MAX_ROUTES)
+		return value_fault(why, "has more than %d routes", CONFIG_MAX_ROUTES);
+	struct nd_route_info *r = &c->ra_routes[c->n_ra_routes];
+	char prefix[64];
+	size_t n = strcspn(item, "@");
+	if (n >= sizeof prefix)
+		return value_fault(why, "'%.60s' is no PREFIX[@PREFERENCE]", item);
+	memcpy(prefix, item, n);
+	prefix[n] = '\0';
+	static const char *const words[] = { "low", "medium", "high", NULL };
+	size_t which = 1;
+	if (item[n] == '@' && value_word(item + n + 1, words, &which, why) < 0)
+		return -EINVAL;
+	r->preference = (enum nd_preference)((int)which - 1);
+	int e = value_prefix(prefix, -1, true, &r->prefix, why);
+	c->n_ra_routes += e == 0;
+	return e;
+}
+
+int value_routes(const char *text, struct config *c, struct why *why)
+{
+	c->n_ra_routes = 0;
+	return value_each(text, add_route, c, why);
+}
+
+int value_pref64(const char *text, struct config *c, struct why *why)
+{
+	struct prefix6 p;
+	if (value_prefix(text, 96, true, &p, why) < 0)
+		return -EINVAL;
+	static const uint8_t lengths[] = { 32, 40, 48, 56, 64, 96 }; /* RFC 8781 §4 */
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+		if (p.plen != lengths[i])
+			continue;
+		c->pref64 = p;
+		c->has_pref64 = true;
+		return 0;
+	}
+	return value_fault(why, "a NAT64 prefix has 32, 40, 48, 56, 64 or 96 bits, not %u", p.plen);
+}
