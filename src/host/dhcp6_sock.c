@@ -10,7 +10,8 @@
 
 enum {
 	PORT = 547,
-	SOCKET_BUFFER = 16 << 20, /* a street of CPEs that boot at once waits here, and is not lost */
+	SOCKET_BUFFER =
+		16 << 20, /* a street of CPEs that boot at once waits here, and is not lost */
 	CONTROL_MAX = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)),
 };
 
@@ -24,7 +25,8 @@ struct dhcp6_sock {
 	struct mmsghdr out[DHCP6_SOCK_BATCH];
 	struct iovec out_iov[DHCP6_SOCK_BATCH];
 	struct sockaddr_in6 to[DHCP6_SOCK_BATCH];
-	uint8_t packets[DHCP6_SOCK_BATCH][DHCP6_SOCK_PACKET_MAX]; /* last: pages that no packet reached cost nothing */
+	uint8_t packets[DHCP6_SOCK_BATCH][DHCP6_SOCK_PACKET_MAX]; /* last: pages that no packet
+								     reached cost nothing */
 };
 
 static int set_int(int fd, int level, int option, int value)
@@ -43,7 +45,8 @@ static int join(int fd, const char *group, unsigned ifindex)
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
 	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER); /* as much as the host allows */
+		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
+			      SOCKET_BUFFER); /* as much as the host allows */
 	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER) < 0)
 		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER); /* likewise */
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0)
@@ -119,7 +122,8 @@ static void read_control(struct msghdr *m, struct dhcp6_packet *p)
 	}
 }
 
-int dhcp6_sock_receive(struct dhcp6_sock *s, struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH])
+int dhcp6_sock_receive(struct dhcp6_sock *s,
+		       struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH])
 {
 	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++) {
 		s->in[i].msg_hdr.msg_namelen = sizeof s->from[i];
@@ -142,17 +146,21 @@ int dhcp6_sock_receive(struct dhcp6_sock *s, struct dhcp6_packet ret_packets[sta
 	return n;
 }
 
-size_t dhcp6_sock_send(struct dhcp6_sock *s, const struct dhcp6_out *out, size_t n, size_t *ret_failed)
+size_t dhcp6_sock_send(struct dhcp6_sock *s, const struct dhcp6_out *out, size_t n,
+		       size_t *ret_failed)
 {
 	size_t sent = 0, failed = 0;
 	while (sent + failed < n) {
-		size_t at = sent + failed, m = n - at < DHCP6_SOCK_BATCH ? n - at : DHCP6_SOCK_BATCH;
+		size_t at = sent + failed,
+		       m = n - at < DHCP6_SOCK_BATCH ? n - at : DHCP6_SOCK_BATCH;
 		for (size_t i = 0; i < m; i++) {
 			const struct dhcp6_out *o = &out[at + i];
-			s->to[i] = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-							  .sin6_port = htons(o->dst_port),
-							  .sin6_addr = o->dst,
-							  .sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&o->dst) ? s->ifindex : 0 };
+			s->to[i] = (struct sockaddr_in6){
+				.sin6_family = AF_INET6,
+				.sin6_port = htons(o->dst_port),
+				.sin6_addr = o->dst,
+				.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&o->dst) ? s->ifindex : 0
+			};
 			/* sendmmsg takes what it does not change as non-const */
 			s->out_iov[i] = (struct iovec){ (void *)(uintptr_t)o->bytes, o->len };
 		}

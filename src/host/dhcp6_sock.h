@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The UDP socket of a DHCPv6 server on one link (RFC 9915 §7.1, §7.2), read and written in batches. */
+/* The UDP socket of a DHCPv6 server on one link (RFC 9915 §7.1, §7.2), read and written in batches.
+ */
 #pragma once
 
 #include <netinet/in.h>
@@ -30,17 +31,21 @@ struct dhcp6_out {
 struct dhcp6_sock;
 
 /*
- * Bound to the interface alone, port 547, a member of ff02::1:2 (and ff05::1:3, where relays send). Belongs to the namespace
- * in which it is opened. -EADDRINUSE: another DHCPv6 server is there; -EACCES: no CAP_NET_BIND_SERVICE; -EPERM: no CAP_NET_RAW.
+ * Bound to the interface alone, port 547, a member of ff02::1:2 (and ff05::1:3, where relays send).
+ * Belongs to the namespace in which it is opened. -EADDRINUSE: another DHCPv6 server is there;
+ * -EACCES: no CAP_NET_BIND_SERVICE; -EPERM: no CAP_NET_RAW.
  */
 int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **ret_sock);
 void dhcp6_sock_close(struct dhcp6_sock *s); /* NULL is allowed */
 int dhcp6_sock_fd(const struct dhcp6_sock *s);
 
-/* What waits, at most DHCP6_SOCK_BATCH packets, without blocking. How many; 0: nothing; -ENETDOWN and others of recvmmsg(2). */
-int dhcp6_sock_receive(struct dhcp6_sock *s, struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH]);
+/* What waits, at most DHCP6_SOCK_BATCH packets, without blocking. How many; 0: nothing; -ENETDOWN
+ * and others of recvmmsg(2). */
+int dhcp6_sock_receive(struct dhcp6_sock *s,
+		       struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH]);
 /*
- * Sends n answers. A send that the kernel refuses is passed over (its client asks again) and counted in *ret_failed (may be NULL).
- * How many left.
+ * Sends n answers. A send that the kernel refuses is passed over (its client asks again) and
+ * counted in *ret_failed (may be NULL). How many left.
  */
-size_t dhcp6_sock_send(struct dhcp6_sock *s, const struct dhcp6_out *out, size_t n, size_t *ret_failed);
+size_t dhcp6_sock_send(struct dhcp6_sock *s, const struct dhcp6_out *out, size_t n,
+		       size_t *ret_failed);

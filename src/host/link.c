@@ -2,6 +2,7 @@
 #include "host/link.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "host/netns.h"
 
 #include <errno.h>
@@ -9,10 +10,9 @@
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <netlink/addr.h>
 #include <netlink/errno.h>
+#include <netlink/msg.h>
 #include <netlink/netlink.h>
-#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
 #include <string.h>
@@ -22,7 +22,8 @@ struct rtnl {
 	struct nl_sock *sock;
 };
 
-/* libnl folds many an errno into one of its own; these are the ones whose meaning we act upon or show. */
+/* libnl folds many an errno into one of its own; these are the ones whose meaning we act upon or
+ * show. */
 static int from_nle(int r)
 {
 	if (r >= 0)
@@ -72,7 +73,8 @@ int rtnl_open(int netns_fd, struct rtnl **ret_rtnl)
 	rt->sock = nl_socket_alloc();
 	int r = -ENOMEM;
 	if (rt->sock)
-		r = netns_fd < 0 ? connect_route(rt->sock) : netns_call(netns_fd, connect_route, rt->sock);
+		r = netns_fd < 0 ? connect_route(rt->sock)
+				 : netns_call(netns_fd, connect_route, rt->sock);
 	if (r < 0) {
 		rtnl_close(rt);
 		return r;
@@ -113,7 +115,8 @@ static int get(struct rtnl *rt, int ifindex, const char *name, struct link_info 
 	struct rtnl_link *link = NULL;
 	int r = from_nle(rtnl_link_get_kernel(rt->sock, ifindex, name, &link));
 	if (r < 0)
-		/* A kernel asked for a name that it cannot parse as a name says EINVAL, ENODEV is what is meant. */
+		/* A kernel asked for a name that it cannot parse as a name says EINVAL, ENODEV is
+		 * what is meant. */
 		return r == -EINVAL || r == -ERANGE ? -ENODEV : r;
 	fill_info(link, ret_info);
 	rtnl_link_put(link);
@@ -130,17 +133,20 @@ int link_get_by_index(struct rtnl *rt, unsigned ifindex, struct link_info *ret_i
 	return get(rt, (int)ifindex, NULL, ret_info);
 }
 
-int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len, struct link_info *ret_info)
+int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len,
+		       struct link_info *ret_info)
 {
 	struct nl_cache *links = NULL;
 	int r = from_nle(rtnl_link_alloc_cache(rt->sock, AF_UNSPEC, &links));
 	if (r < 0)
 		return r;
 	r = -ENODEV;
-	for (struct nl_object *o = nl_cache_get_first(links); o && r < 0; o = nl_cache_get_next(o)) {
+	for (struct nl_object *o = nl_cache_get_first(links); o && r < 0;
+	     o = nl_cache_get_next(o)) {
 		struct link_info info;
 		fill_info((struct rtnl_link *)o, &info);
-		if (info.kind[0] == '\0' && info.lladdr_len == len && memcmp(info.lladdr, lladdr, len) == 0) {
+		if (info.kind[0] == '\0' && info.lladdr_len == len &&
+		    memcmp(info.lladdr, lladdr, len) == 0) {
 			*ret_info = info;
 			r = 0;
 		}
@@ -214,8 +220,31 @@ int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex)
 	return apply(rt, ifindex, change);
 }
 
+/*
+ * The kernel checks a link's present name before it moves, but a new one only afterwards
+ * (do_setlink in 6.1): a clash would leave the link over there, under its old name. So a new name
+ * is asked for first.
+ */
+static int check_new_name(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name)
+{
+	struct link_info link, taken;
+	int r = link_get_by_index(rt, ifindex, &link);
+	if (r < 0 || strcmp(link.name, name) == 0)
+		return r;
+	struct rtnl *there = NULL;
+	r = rtnl_open(netns_fd, &there);
+	if (r < 0)
+		return r;
+	r = link_get(there, name, &taken);
+	rtnl_close(there);
+	return r == 0 ? -EEXIST : r == -ENODEV ? 0 : r;
+}
+
 int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name)
 {
+	int r = check_new_name(rt, ifindex, netns_fd, name);
+	if (r < 0)
+		return r;
 	struct rtnl_link *change = rtnl_link_alloc();
 	if (change) {
 		rtnl_link_set_ns_fd(change, netns_fd);
@@ -235,53 +264,127 @@ int link_delete(struct rtnl *rt, unsigned ifindex)
 	return r;
 }
 
-static void copy_addr(uint8_t dst[static 16], const struct nl_addr *a)
+/* One address of a dump; further ones of other links are passed over. */
+struct addr_dump {
+	unsigned ifindex;
+	void (*fn)(struct addr_dump *d, const struct link_addr *a);
+	bool tells_origin; /* the kernel (5.18 and later) says who made an address */
+	int error;
+	/* link_addrs() */
+	struct link_addr *addrs;
+	size_t n, max;
+	/* link_addr6_state() */
+	const struct in6_addr *wanted;
+	enum addr6_state state;
+};
+
+static void copy_attr(void *dst, size_t size, const struct nlattr *attr)
 {
-	if (a && nl_addr_get_len(a) <= 16)
-		memcpy(dst, nl_addr_get_binary_addr(a), nl_addr_get_len(a));
+	if (attr && (size_t)nla_len(attr) <= size)
+		memcpy(dst, nla_data(attr), (size_t)nla_len(attr));
 }
 
-static void fill_addr(struct rtnl_addr *from, struct link_addr *a)
+static void read_addr(const struct ifaddrmsg *m, struct nlattr **attrs, struct link_addr *a)
 {
-	struct nl_addr *local = rtnl_addr_get_local(from), *peer = rtnl_addr_get_peer(from);
 	*a = (struct link_addr){
-		.family = rtnl_addr_get_family(from),
-		.plen = (uint8_t)rtnl_addr_get_prefixlen(from),
-		.scope = (uint8_t)rtnl_addr_get_scope(from),
-		.flags = rtnl_addr_get_flags(from),
-		.preferred_lft_s = rtnl_addr_get_preferred_lifetime(from),
-		.valid_lft_s = rtnl_addr_get_valid_lifetime(from),
+		.family = m->ifa_family,
+		.plen = m->ifa_prefixlen,
+		.scope = m->ifa_scope,
+		.flags = attrs[IFA_FLAGS] ? nla_get_u32(attrs[IFA_FLAGS]) : m->ifa_flags,
+		.preferred_lft_s = UINT32_MAX,
+		.valid_lft_s = UINT32_MAX,
+		.rt_priority = attrs[IFA_RT_PRIORITY] ? nla_get_u32(attrs[IFA_RT_PRIORITY]) : 0,
+		.origin = attrs[IFA_PROTO] ? nla_get_u8(attrs[IFA_PROTO]) : 0,
+		.seen_at_ms = clock_mono_ms(),
 	};
-	copy_addr(a->addr, local);
-	copy_addr(a->peer, peer);
-	const char *label = a->family == AF_INET ? rtnl_addr_get_label(from) : NULL;
-	strncpy(a->label, label ? label : "", sizeof a->label - 1);
+	/* Where both are there, IFA_ADDRESS is the other end of a point-to-point link, or the same
+	 * again. */
+	copy_attr(a->addr, sizeof a->addr,
+		  attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS]);
+	if (attrs[IFA_LOCAL] && attrs[IFA_ADDRESS] &&
+	    nla_len(attrs[IFA_LOCAL]) == nla_len(attrs[IFA_ADDRESS]) &&
+	    memcmp(nla_data(attrs[IFA_LOCAL]), nla_data(attrs[IFA_ADDRESS]),
+		   (size_t)nla_len(attrs[IFA_LOCAL])) != 0)
+		copy_attr(a->peer, sizeof a->peer, attrs[IFA_ADDRESS]);
+	copy_attr(a->broadcast, sizeof a->broadcast, attrs[IFA_BROADCAST]);
+	if (attrs[IFA_LABEL])
+		(void)nla_strlcpy(a->label, attrs[IFA_LABEL],
+				  sizeof a->label); /* IFNAMSIZ is the kernel's limit too */
+	if (attrs[IFA_CACHEINFO] &&
+	    (size_t)nla_len(attrs[IFA_CACHEINFO]) >= sizeof(struct ifa_cacheinfo)) {
+		struct ifa_cacheinfo c;
+		memcpy(&c, nla_data(attrs[IFA_CACHEINFO]), sizeof c);
+		a->preferred_lft_s = c.ifa_prefered;
+		a->valid_lft_s = c.ifa_valid;
+	}
 }
 
-/* IPv6 addresses with a lifetime come from router advertisements (or a client that will renew them): they return by themselves. */
-static bool given_by_somebody(const struct link_addr *a)
+static int on_addr(struct nl_msg *msg, void *ctx)
 {
-	if (a->family == AF_INET)
-		return true;
-	return a->family == AF_INET6 && (a->flags & IFA_F_PERMANENT) && !(a->flags & IFA_F_TEMPORARY);
+	struct addr_dump *d = (struct addr_dump *)ctx;
+	struct nlmsghdr *h = nlmsg_hdr(msg);
+	struct nlattr *attrs[IFA_MAX + 1];
+	if (h->nlmsg_type != RTM_NEWADDR)
+		return NL_OK;
+	if (nlmsg_parse(h, sizeof(struct ifaddrmsg), attrs, IFA_MAX, NULL) < 0) {
+		d->error = -EBADMSG;
+		return NL_OK;
+	}
+	const struct ifaddrmsg *m = (const struct ifaddrmsg *)nlmsg_data(h);
+	d->tells_origin |= attrs[IFA_PROTO] != NULL;
+	if (m->ifa_index != d->ifindex || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+		return NL_OK;
+	struct link_addr a;
+	read_addr(m, attrs, &a);
+	d->fn(d, &a);
+	return NL_OK;
+}
+
+static int dump_addrs(struct rtnl *rt, struct addr_dump *d)
+{
+	struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (!cb)
+		return -ENOMEM;
+	int r = from_nle(nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_addr, d));
+	if (r == 0)
+		r = from_nle(nl_send_simple(rt->sock, RTM_GETADDR, NLM_F_DUMP, &all, sizeof all));
+	if (r >= 0)
+		r = from_nle(nl_recvmsgs(rt->sock, cb));
+	nl_cb_put(cb);
+	return r < 0 ? r : d->error;
+}
+
+/* The kernel's own: it makes them again when the link is up (link-local) or when a router
+ * advertises (the others). */
+static bool made_by_kernel(const struct link_addr *a)
+{
+	return a->family == AF_INET6 &&
+	       (a->flags & IFA_F_TEMPORARY || a->origin == IFAPROT_KERNEL_LO ||
+		a->origin == IFAPROT_KERNEL_RA || a->origin == IFAPROT_KERNEL_LL);
+}
+
+static void keep_addr(struct addr_dump *d, const struct link_addr *a)
+{
+	if (d->n < d->max && !made_by_kernel(a))
+		d->addrs[d->n++] = *a;
 }
 
 int link_addrs(struct rtnl *rt, unsigned ifindex, struct link_addr *ret_addrs, size_t max)
 {
-	struct nl_cache *addrs = NULL;
-	int r = from_nle(rtnl_addr_alloc_cache(rt->sock, &addrs));
-	if (r < 0)
-		return r;
-	size_t n = 0;
-	for (struct nl_object *o = nl_cache_get_first(addrs); o && n < max; o = nl_cache_get_next(o)) {
-		struct rtnl_addr *addr = (struct rtnl_addr *)o;
-		if (rtnl_addr_get_ifindex(addr) != (int)ifindex)
-			continue;
-		fill_addr(addr, &ret_addrs[n]);
-		n += given_by_somebody(&ret_addrs[n]);
-	}
-	nl_cache_free(addrs);
-	return (int)n;
+	struct addr_dump d = {
+		.ifindex = ifindex, .fn = keep_addr, .addrs = ret_addrs, .max = max
+	};
+	int r = dump_addrs(rt, &d);
+	if (r < 0 || d.tells_origin)
+		return r < 0 ? r : (int)d.n;
+	/* An older kernel does not tell a router's addresses from a given one with a lifetime; the
+	 * former are the common case. */
+	size_t kept = 0;
+	for (size_t i = 0; i < d.n; i++)
+		if (ret_addrs[i].family == AF_INET || ret_addrs[i].flags & IFA_F_PERMANENT)
+			ret_addrs[kept++] = ret_addrs[i];
+	return (int)kept;
 }
 
 static bool is_zero(const uint8_t *bytes, size_t n)
@@ -292,44 +395,58 @@ static bool is_zero(const uint8_t *bytes, size_t n)
 	return true;
 }
 
-static int add_addr(struct rtnl *rt, unsigned ifindex, const struct link_addr *a, int nl_flags)
+/* What of a lifetime is left; for ever stays for ever. */
+static uint32_t left_of(uint32_t lft_s, uint64_t elapsed_s)
 {
-	size_t len = a->family == AF_INET ? 4 : 16;
-	struct rtnl_addr *addr = rtnl_addr_alloc();
-	struct nl_addr *local = nl_addr_build(a->family, a->addr, len);
-	struct nl_addr *peer = is_zero(a->peer, len) ? NULL : nl_addr_build(a->family, a->peer, len);
-	int r = -ENOMEM;
-	if (addr && local) {
-		nl_addr_set_prefixlen(local, a->plen);
-		rtnl_addr_set_ifindex(addr, (int)ifindex);
-		r = from_nle(rtnl_addr_set_local(addr, local));
-		rtnl_addr_set_prefixlen(addr, a->plen);
-		rtnl_addr_set_scope(addr, a->scope);
-		if (peer) {
-			nl_addr_set_prefixlen(peer, a->plen);
-			(void)rtnl_addr_set_peer(addr, peer); /* fails only on another family than local's */
-		}
-		/* The kernel's own marks (permanent, tentative) are not ours to set. */
-		rtnl_addr_set_flags(addr, a->flags & (IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_NOPREFIXROUTE |
-						      IFA_F_MCAUTOJOIN | IFA_F_OPTIMISTIC));
-		if (a->valid_lft_s && a->valid_lft_s != UINT32_MAX) {
-			rtnl_addr_set_valid_lifetime(addr, a->valid_lft_s);
-			rtnl_addr_set_preferred_lifetime(addr, a->preferred_lft_s);
-		}
-		if (a->label[0])
-			(void)rtnl_addr_set_label(addr, a->label); /* longer than IFNAMSIZ only, which it is not */
-		if (r == 0)
-			r = from_nle(rtnl_addr_add(rt->sock, addr, nl_flags));
+	return lft_s == UINT32_MAX ? lft_s : elapsed_s < lft_s ? (uint32_t)(lft_s - elapsed_s) : 0;
+}
+
+static bool put_addr_attrs(struct nl_msg *msg, const struct link_addr *a, uint32_t preferred_s,
+			   uint32_t valid_s)
+{
+	/* The kernel's own marks (permanent, tentative) are not ours to set. */
+	uint32_t flags = a->flags & (IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_NOPREFIXROUTE |
+				     IFA_F_MCAUTOJOIN | IFA_F_OPTIMISTIC | IFA_F_MANAGETEMPADDR);
+	int len = a->family == AF_INET ? 4 : 16;
+	const struct ifa_cacheinfo lifetimes = { .ifa_prefered = preferred_s,
+						 .ifa_valid = valid_s };
+	return nla_put(msg, IFA_LOCAL, len, a->addr) == 0 &&
+	       nla_put(msg, IFA_ADDRESS, len, is_zero(a->peer, (size_t)len) ? a->addr : a->peer) ==
+		       0 &&
+	       (is_zero(a->broadcast, sizeof a->broadcast) ||
+		nla_put(msg, IFA_BROADCAST, 4, a->broadcast) == 0) &&
+	       (a->label[0] == '\0' || nla_put_string(msg, IFA_LABEL, a->label) == 0) &&
+	       (a->rt_priority == 0 || nla_put_u32(msg, IFA_RT_PRIORITY, a->rt_priority) == 0) &&
+	       (a->origin == 0 || nla_put_u8(msg, IFA_PROTO, a->origin) == 0) &&
+	       nla_put_u32(msg, IFA_FLAGS, flags) == 0 &&
+	       nla_put(msg, IFA_CACHEINFO, sizeof lifetimes, &lifetimes) == 0;
+}
+
+static int request_addr(struct rtnl *rt, int type, int nl_flags, unsigned ifindex,
+			const struct link_addr *a)
+{
+	uint64_t elapsed_s = a->seen_at_ms ? (clock_mono_ms() - a->seen_at_ms) / 1000 : 0;
+	uint32_t valid_s = left_of(a->valid_lft_s, elapsed_s);
+	if (valid_s == 0)
+		return 0; /* it would have ended meanwhile */
+	struct nl_msg *msg = nlmsg_alloc_simple(type, nl_flags);
+	if (!msg)
+		return -ENOMEM;
+	struct ifaddrmsg m = { .ifa_family = (uint8_t)a->family,
+			       .ifa_prefixlen = a->plen,
+			       .ifa_scope = a->scope,
+			       .ifa_index = ifindex };
+	if (nlmsg_append(msg, &m, sizeof m, NLMSG_ALIGNTO) < 0 ||
+	    !put_addr_attrs(msg, a, left_of(a->preferred_lft_s, elapsed_s), valid_s)) {
+		nlmsg_free(msg);
+		return -ENOMEM;
 	}
-	nl_addr_put(local);
-	nl_addr_put(peer);
-	rtnl_addr_put(addr);
-	return r;
+	return from_nle(nl_send_sync(rt->sock, msg)); /* which frees the message */
 }
 
 int link_addr_put(struct rtnl *rt, unsigned ifindex, const struct link_addr *a)
 {
-	return add_addr(rt, ifindex, a, NLM_F_CREATE | NLM_F_REPLACE);
+	return request_addr(rt, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a);
 }
 
 static struct link_addr addr6(const struct in6_addr *a, uint8_t plen)
@@ -345,61 +462,53 @@ static struct link_addr addr6(const struct in6_addr *a, uint8_t plen)
 	return la;
 }
 
-int link_addr6_add(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen, bool nodad)
+int link_addr6_add(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen,
+		   bool nodad)
 {
 	struct link_addr la = addr6(a, plen);
 	la.flags = nodad ? IFA_F_NODAD : 0;
-	return add_addr(rt, ifindex, &la, NLM_F_CREATE | NLM_F_EXCL);
+	return request_addr(rt, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, &la);
 }
 
 int link_addr6_del(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen)
 {
-	struct rtnl_addr *addr = rtnl_addr_alloc();
-	struct nl_addr *local = nl_addr_build(AF_INET6, a, sizeof *a);
-	int r = -ENOMEM;
-	if (addr && local) {
-		nl_addr_set_prefixlen(local, plen);
-		rtnl_addr_set_ifindex(addr, (int)ifindex);
-		r = from_nle(rtnl_addr_set_local(addr, local));
-		if (r == 0)
-			r = from_nle(rtnl_addr_delete(rt->sock, addr, 0));
-	}
-	nl_addr_put(local);
-	rtnl_addr_put(addr);
-	return r;
+	struct link_addr la = addr6(a, plen);
+	return request_addr(rt, RTM_DELADDR, 0, ifindex, &la);
 }
 
-int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, enum addr6_state *ret_state)
+static void note_state(struct addr_dump *d, const struct link_addr *a)
 {
-	struct nl_cache *addrs = NULL;
-	int r = from_nle(rtnl_addr_alloc_cache(rt->sock, &addrs));
+	if (a->family != AF_INET6 || memcmp(a->addr, d->wanted, sizeof *d->wanted) != 0)
+		return;
+	if (a->flags & IFA_F_DADFAILED)
+		d->state = ADDR6_DUPLICATE;
+	else if (a->flags & IFA_F_TENTATIVE && !(a->flags & IFA_F_OPTIMISTIC))
+		d->state = ADDR6_TENTATIVE;
+	else
+		d->state = ADDR6_USABLE;
+}
+
+int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a,
+		     enum addr6_state *ret_state)
+{
+	struct addr_dump d = {
+		.ifindex = ifindex, .fn = note_state, .wanted = a, .state = ADDR6_ABSENT
+	};
+	int r = dump_addrs(rt, &d);
 	if (r < 0)
 		return r;
-	enum addr6_state state = ADDR6_ABSENT;
-	for (struct nl_object *o = nl_cache_get_first(addrs); o; o = nl_cache_get_next(o)) {
-		struct rtnl_addr *addr = (struct rtnl_addr *)o;
-		struct link_addr la;
-		if (rtnl_addr_get_ifindex(addr) != (int)ifindex)
-			continue;
-		fill_addr(addr, &la);
-		if (la.family != AF_INET6 || memcmp(la.addr, a, sizeof *a) != 0)
-			continue;
-		state = la.flags & IFA_F_DADFAILED				? ADDR6_DUPLICATE :
-			la.flags & IFA_F_TENTATIVE && !(la.flags & IFA_F_OPTIMISTIC) ? ADDR6_TENTATIVE :
-										   ADDR6_USABLE;
-		break;
-	}
-	nl_cache_free(addrs);
-	*ret_state = state;
+	*ret_state = d.state;
 	return 0;
 }
 
 int link_events_open(int *ret_fd)
 {
-	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	AUTO_CLOSE int fd =
+		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (fd < 0)
 		return -errno;
-	struct sockaddr_nl at = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR };
+	struct sockaddr_nl at = { .nl_family = AF_NETLINK,
+				  .nl_groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR };
 	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return -errno;
 	*ret_fd = take_fd(&fd);
@@ -409,7 +518,8 @@ int link_events_open(int *ret_fd)
 void link_events_drain(int fd)
 {
 	char buf[8192];
-	/* ENOBUFS says that events were lost, and more may wait: both mean "look", which the caller does after this. */
+	/* ENOBUFS says that events were lost, and more may wait: both mean "look", which the caller
+	 * does after this. */
 	while (recv(fd, buf, sizeof buf, MSG_DONTWAIT) >= 0 || errno == ENOBUFS || errno == EINTR)
 		;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Links and addresses (rtnetlink through libnl-route-3). A struct rtnl is a socket that belongs to one network namespace for good.
- * Results are 0 or a negative errno: -ENODEV no such link, -EPERM no CAP_NET_ADMIN in that namespace, -EEXIST the name is taken.
+ * Links and addresses (rtnetlink through libnl-route-3). A struct rtnl is a socket that belongs to
+ * one network namespace for good. Results are 0 or a negative errno: -ENODEV no such link, -EPERM
+ * no CAP_NET_ADMIN in that namespace, -EEXIST the name is taken.
  */
 #pragma once
 
@@ -33,9 +34,12 @@ struct link_info {
 
 int link_get(struct rtnl *rt, const char *name, struct link_info *ret_info);
 int link_get_by_index(struct rtnl *rt, unsigned ifindex, struct link_info *ret_info);
-/* The link with this link-layer address that is no virtual device of a kind; for a NIC that came back under another name. -ENODEV. */
-int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len, struct link_info *ret_info);
-/* Names of all links but loopback, space separated, cut to the buffer: for error messages. Returns buf. */
+/* The link with this link-layer address that is no virtual device of a kind; for a NIC that came
+ * back under another name. -ENODEV. */
+int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len,
+		       struct link_info *ret_info);
+/* Names of all links but loopback, space separated, cut to the buffer: for error messages. Returns
+ * buf. */
 const char *link_names(struct rtnl *rt, char *buf, size_t size);
 
 int link_set_up(struct rtnl *rt, unsigned ifindex, bool up);
@@ -43,8 +47,9 @@ int link_set_mtu(struct rtnl *rt, unsigned ifindex, uint32_t mtu);
 /* IFLA_INET6_ADDR_GEN_MODE none: the kernel forms no link-local address of its own. */
 int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
 /*
- * To the namespace, under name, in one request (a move into a taken name fails before anything has happened: -EEXIST).
- * Addresses and the up state do not survive it.
+ * To the namespace, under name, in one request (a move into a taken name fails before anything has
+ * happened: -EEXIST). A name other than the link's present one wants PRIV_SYS_ADMIN, for a look
+ * whether it is taken there. Addresses and the up state do not survive it.
  */
 int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name);
 int link_delete(struct rtnl *rt, unsigned ifindex);
@@ -56,29 +61,39 @@ struct link_addr {
 	uint8_t peer[16]; /* point-to-point; all zero where there is none */
 	uint8_t plen;
 	uint8_t scope;
-	uint32_t flags; /* IFA_F_… */
+	uint32_t flags;           /* IFA_F_… */
 	uint32_t preferred_lft_s; /* UINT32_MAX: for ever */
 	uint32_t valid_lft_s;
 	char label[IFNAMSIZ]; /* IPv4 */
+	uint8_t broadcast[4]; /* IPv4; all zero where there is none */
+	uint32_t rt_priority; /* metric of its prefix's route; 0: the kernel's default */
+	uint8_t origin;       /* IFA_PROTO; 0: not told */
+	uint64_t seen_at_ms;  /* when the lifetimes were what they say, by clock_mono_ms(); 0: count
+				 them from when it is put */
 };
 
 /*
- * The addresses that somebody gave to the link: not those that the kernel makes and remakes itself (autoconfigured ones).
- * At most max of them; returns how many.
+ * The addresses that somebody gave to the link: not those that the kernel makes and remakes itself
+ * (link-local and autoconfigured ones; before Linux 5.18, which does not tell them apart, no IPv6
+ * address with a lifetime either). At most max of them; returns how many.
  */
 int link_addrs(struct rtnl *rt, unsigned ifindex, struct link_addr *ret_addrs, size_t max);
-/* Adds or replaces. */
+/* Adds or replaces. One with a lifetime gets what is left of it since seen_at_ms; if that is
+ * nothing, nothing is done. */
 int link_addr_put(struct rtnl *rt, unsigned ifindex, const struct link_addr *a);
 /* nodad: usable at once, without duplicate address detection. */
-int link_addr6_add(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen, bool nodad);
+int link_addr6_add(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen,
+		   bool nodad);
 int link_addr6_del(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, uint8_t plen);
 
 enum addr6_state { ADDR6_ABSENT, ADDR6_TENTATIVE, ADDR6_DUPLICATE, ADDR6_USABLE };
-int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a, enum addr6_state *ret_state);
+int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a,
+		     enum addr6_state *ret_state);
 
 /*
- * A descriptor (nonblocking) that becomes readable when a link or IPv6 address of our namespace changes. link_events_drain()
- * empties it; what changed is then asked for: the events only say when to look. -ENOBUFS is handled inside: it, too, means "look".
+ * A descriptor (nonblocking) that becomes readable when a link or IPv6 address of our namespace
+ * changes. link_events_drain() empties it; what changed is then asked for: the events only say when
+ * to look. -ENOBUFS is handled inside: it, too, means "look".
  */
 int link_events_open(int *ret_fd);
 void link_events_drain(int fd);

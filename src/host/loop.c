@@ -35,7 +35,8 @@ struct loop_timer {
 	void *ctx;
 };
 
-/* libev's own answer to a failing system call is to abort, which PID 1 must not: it retries at the next iteration. */
+/* libev's own answer to a failing system call is to abort, which PID 1 must not: it retries at the
+ * next iteration. */
 static void on_syscall_error(const char *msg)
 {
 	(void)msg;
@@ -81,7 +82,8 @@ static void on_io(struct ev_loop *ev, ev_io *io, int revents)
 	w->fn(w->ctx, io->fd);
 }
 
-static int watch(struct loop *l, int fd, int events, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch)
+static int watch(struct loop *l, int fd, int events, loop_fd_fn fn, void *ctx,
+		 struct loop_watch **ret_watch)
 {
 	struct loop_watch *w = calloc(1, sizeof *w);
 	if (!w)
@@ -101,7 +103,8 @@ int loop_watch_fd(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_
 	return watch(l, fd, EV_READ, fn, ctx, ret_watch);
 }
 
-int loop_watch_write(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch)
+int loop_watch_write(struct loop *l, int fd, loop_fd_fn fn, void *ctx,
+		     struct loop_watch **ret_watch)
 {
 	return watch(l, fd, EV_WRITE, fn, ctx, ret_watch);
 }
@@ -139,7 +142,8 @@ int loop_timer_new(struct loop *l, loop_timer_fn fn, void *ctx, struct loop_time
 void loop_timer_set(struct loop_timer *t, uint64_t delay_ms)
 {
 	ev_timer_stop(t->loop->ev, &t->timer);
-	/* libev counts from the iteration's start, which may be long ago when a batch took its time. */
+	/* libev counts from the iteration's start, which may be long ago when a batch took its
+	 * time. */
 	ev_now_update(t->loop->ev);
 	ev_timer_set(&t->timer, (double)delay_ms / 1000.0, 0);
 	ev_timer_start(t->loop->ev, &t->timer);

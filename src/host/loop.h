@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The event loop (libev behind it, seen nowhere else). One thread. Init uses the default loop, which alone sees signals and
- * children; a forked server makes one of its own.
+ * The event loop (libev behind it, seen nowhere else). One thread. Init uses the default loop,
+ * which alone sees signals and children; a forked server makes one of its own.
  */
 #pragma once
 
@@ -21,12 +21,15 @@ typedef void (*loop_child_fn)(void *ctx, pid_t pid, int status);
 
 /* with_children: the process's default loop. -ENOMEM, -ENOSYS. */
 int loop_new(bool with_children, struct loop **ret_loop);
-/* Also right in a forked child, where it gives up the parent's loop without disturbing it. NULL is allowed. */
+/* Also right in a forked child, where it gives up the parent's loop without disturbing it. NULL is
+ * allowed. */
 void loop_free(struct loop *l);
 
-/* Calls fn while fd is readable (or, with loop_watch_write, writable). The fd stays the caller's. -ENOMEM. */
+/* Calls fn while fd is readable (or, with loop_watch_write, writable). The fd stays the caller's.
+ * -ENOMEM. */
 int loop_watch_fd(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch);
-int loop_watch_write(struct loop *l, int fd, loop_fd_fn fn, void *ctx, struct loop_watch **ret_watch);
+int loop_watch_write(struct loop *l, int fd, loop_fd_fn fn, void *ctx,
+		     struct loop_watch **ret_watch);
 void loop_unwatch(struct loop_watch *w); /* NULL is allowed; may be called from its own callback */
 
 /* A timer, not running. -ENOMEM. */
@@ -44,5 +47,6 @@ int loop_watch_children(struct loop *l, loop_child_fn fn, void *ctx);
 /* Until loop_stop(). */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-/* Waits for something to happen and handles it, once: for a wait inside straight-line code, with a timer to bound it. */
+/* Waits for something to happen and handles it, once: for a wait inside straight-line code, with a
+ * timer to bound it. */
 void loop_step(struct loop *l);

@@ -33,7 +33,8 @@ static int set_int(int fd, int level, int option, int value)
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
 	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER); /* as much as the host allows */
+		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
+			      SOCKET_BUFFER); /* as much as the host allows */
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0)
 		return -errno;
 	struct icmp6_filter filter;
@@ -45,8 +46,9 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 	static const struct {
 		int option, value;
 	} options[] = {
-		{ IPV6_UNICAST_HOPS, HOP_LIMIT }, { IPV6_MULTICAST_HOPS, HOP_LIMIT }, { IPV6_MULTICAST_LOOP, 0 },
-		{ IPV6_RECVPKTINFO, 1 },	  { IPV6_RECVHOPLIMIT, 1 },
+		{ IPV6_UNICAST_HOPS, HOP_LIMIT }, { IPV6_MULTICAST_HOPS, HOP_LIMIT },
+		{ IPV6_MULTICAST_LOOP, 0 },       { IPV6_RECVPKTINFO, 1 },
+		{ IPV6_RECVHOPLIMIT, 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		int r = set_int(fd, IPPROTO_IPV6, options[i].option, options[i].value);
@@ -63,7 +65,8 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 
 int nd_sock_open(const char *ifname, unsigned ifindex, struct nd_sock **ret_sock)
 {
-	AUTO_CLOSE int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+	AUTO_CLOSE int fd =
+		socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
 	if (fd < 0)
 		return -errno;
 	int r = prepare(fd, ifname, ifindex);
@@ -135,10 +138,13 @@ int nd_sock_receive(struct nd_sock *s, struct nd_packet ret_packets[static ND_SO
 	return n;
 }
 
-int nd_sock_send(struct nd_sock *s, const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *bytes, size_t len)
+int nd_sock_send(struct nd_sock *s, const struct in6_addr *src, const struct in6_addr *dst,
+		 const uint8_t *bytes, size_t len)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct in6_pktinfo))] = { 0 };
-	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = *dst, .sin6_scope_id = s->ifindex };
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+				   .sin6_addr = *dst,
+				   .sin6_scope_id = s->ifindex };
 	struct iovec iov = { (void *)(uintptr_t)bytes, len }; /* sendmsg does not change it */
 	struct msghdr m = { .msg_name = &to,
 			    .msg_namelen = sizeof to,

@@ -33,7 +33,8 @@ int netns_open(const char *path, int *ret_fd)
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* Anything else than a namespace answers ENOTTY: an empty file where the bind mount should be, a directory. */
+	/* Anything else than a namespace answers ENOTTY: an empty file where the bind mount should
+	 * be, a directory. */
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
 		return -EINVAL;
 	AUTO_CLOSE int own = -1;

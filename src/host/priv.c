@@ -5,42 +5,85 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 static const struct {
 	unsigned cap;
 	const char *name;
-} privs[PRIV_COUNT] = {
+} privs_table[PRIV_COUNT] = {
 	[PRIV_NET_ADMIN] = { CAP_NET_ADMIN, "NET_ADMIN" },
 	[PRIV_SYS_ADMIN] = { CAP_SYS_ADMIN, "SYS_ADMIN" },
 	[PRIV_NET_RAW] = { CAP_NET_RAW, "NET_RAW" },
 	[PRIV_NET_BIND_SERVICE] = { CAP_NET_BIND_SERVICE, "NET_BIND_SERVICE" },
 };
 
+/* libcap-ng remembers whose capabilities it looks at; a forked child must say that it is somebody
+ * else. */
+static int read_own(void)
+{
+	capng_setpid(0);
+	capng_clear(CAPNG_SELECT_ALL);
+	return capng_get_caps_process() < 0 ? -EIO : 0;
+}
+
 bool priv_have(enum priv p)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_get_caps_process() < 0)
-		return false;
-	return capng_have_capability(CAPNG_EFFECTIVE, privs[p].cap);
+	return read_own() == 0 && capng_have_capability(CAPNG_EFFECTIVE, privs_table[p].cap);
 }
 
 const char *priv_name(enum priv p)
 {
-	return privs[p].name;
+	return privs_table[p].name;
+}
+
+size_t priv_missing(unsigned wanted, char *buf, size_t size)
+{
+	size_t n = 0, at = 0;
+	buf[0] = '\0';
+	for (enum priv p = 0; p < PRIV_COUNT; p++) {
+		if (!(wanted & 1U << p) || priv_have(p))
+			continue;
+		n++;
+		size_t len = strlen(privs_table[p].name);
+		if (at + len + 2 > size)
+			continue;
+		if (at)
+			buf[at++] = ' ';
+		memcpy(buf + at, privs_table[p].name, len + 1);
+		at += len;
+	}
+	return n;
+}
+
+int priv_keep(unsigned privs, bool inherit)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	int r = read_own();
+	if (r < 0)
+		return r;
+	/* The bounding set can only be emptied with CAP_SETPCAP, which a container may not have:
+	 * then no_new_privs must do. */
+	bool setpcap = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	unsigned keep = 0;
+	for (enum priv p = 0; p < PRIV_COUNT; p++)
+		if (privs & 1U << p && capng_have_capability(CAPNG_PERMITTED, privs_table[p].cap))
+			keep |= 1U << p;
+	capng_clear(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+	capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+	if (inherit)
+		sets |= CAPNG_INHERITABLE | CAPNG_AMBIENT;
+	for (enum priv p = 0; p < PRIV_COUNT; p++)
+		if (keep & 1U << p && capng_update(CAPNG_ADD, sets, privs_table[p].cap) < 0)
+			return -EIO;
+	return capng_apply(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) <
+			       0
+		       ? -EPERM
+		       : 0;
 }
 
 int priv_drop_to_net_admin(void)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	/* The bounding set can only be emptied with CAP_SETPCAP, which a container may not have: then no_new_privs must do. */
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_get_caps_process() < 0)
-		return -EIO;
-	bool setpcap = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	capng_clear(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0)
-		return -EIO;
-	return capng_apply(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+	return priv_keep(1U << PRIV_NET_ADMIN, false);
 }

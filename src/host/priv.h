@@ -11,7 +11,17 @@ bool priv_have(enum priv p);
 /* "NET_ADMIN", as docker's --cap-add takes it. */
 const char *priv_name(enum priv p);
 /*
- * For the serving process: keeps CAP_NET_ADMIN alone in every set, the bounding set included, for good, and no execve can bring any back
- * (no_new_privs). 0 or a negative errno.
+ * Of the wanted (bits 1U << PRIV_…) those that we have not, as "NET_ADMIN SYS_ADMIN", cut to the
+ * buffer. How many; 0 leaves "" there.
  */
+size_t priv_missing(unsigned wanted, char *buf, size_t size);
+
+/*
+ * Keeps, of what the process has, the privileges of the mask alone, for good: no execve can bring
+ * any back (no_new_privs), and where CAP_SETPCAP allows it the bounding set is emptied too. With
+ * `inherit` a program that is executed next keeps them, whoever it runs as. -EIO where the kernel
+ * does not tell or take capabilities, -EPERM where it refuses.
+ */
+int priv_keep(unsigned privs, bool inherit);
+/* For the serving process: priv_keep() of PRIV_NET_ADMIN. */
 int priv_drop_to_net_admin(void);

@@ -19,7 +19,8 @@ int child_settle(pid_t parent)
 	if (getppid() != parent)
 		return -ESRCH; /* it died before the line above */
 	for (int s = 1; s < NSIG; s++)
-		(void)signal(s, SIG_DFL); /* fails for SIGKILL, SIGSTOP and libc's own: those are right already */
+		(void)signal(s, SIG_DFL); /* fails for SIGKILL, SIGSTOP and libc's own: those are
+					     right already */
 	sigset_t none;
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
@@ -39,7 +40,8 @@ static int become(const struct child_spec *spec, pid_t parent, int report_fd)
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		return errno;
 	/* Everything of ours is CLOEXEC; this is for what our own parent left open. */
-	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 && errno != ENOSYS)
+	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 &&
+	    errno != ENOSYS)
 		return errno;
 	(void)report_fd; /* CLOEXEC: a successful exec closes it, which is the report */
 	execvpe(spec->argv[0], spec->argv, spec->env);

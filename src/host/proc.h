@@ -12,10 +12,12 @@ struct child_spec {
 };
 
 /*
- * Starts it with default signal dispositions, nothing blocked, no descriptor but 0 (/dev/null), 1 and 2 (our stderr), in a
- * process group of its own, and so that it dies with us. Returns once it is running: -ENOENT where there is no such program,
- * -EPERM where the namespace may not be entered.
+ * Starts it with default signal dispositions, nothing blocked, no descriptor but 0 (/dev/null), 1
+ * and 2 (our stderr), in a process group of its own, and so that it dies with us. Returns once it
+ * is running: -ENOENT where there is no such program, -EPERM where the namespace may not be
+ * entered.
  */
 int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
-/* In a forked child that goes on as us: default dispositions for every signal that the loop caught, nothing blocked, dies with its parent. */
+/* In a forked child that goes on as us: default dispositions for every signal that the loop caught,
+ * nothing blocked, dies with its parent. */
 int child_settle(pid_t parent);

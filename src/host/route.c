@@ -14,7 +14,8 @@
 
 enum {
 	REQUEST_MAX = 128, /* bytes of the largest request */
-	SEND_MAX = 256,    /* requests a send: their acknowledgements fit the receive buffer whatever it is limited to */
+	SEND_MAX = 256, /* requests a send: their acknowledgements fit the receive buffer whatever
+			   it is limited to */
 	SOCKET_BUFFER = 4 << 20,
 	ANSWER_TIMEOUT_MS = 5000,
 };
@@ -35,13 +36,16 @@ int route_batch_new(struct route_batch **ret_batch)
 	if (fd < 0)
 		return -errno;
 	int size = SOCKET_BUFFER, one = 1;
-	/* FORCE wants CAP_NET_ADMIN of the initial user namespace; without it the ordinary limit must do. */
+	/* FORCE wants CAP_NET_ADMIN of the initial user namespace; without it the ordinary limit
+	 * must do. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size); /* smaller is slower, not wrong */
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
+				 sizeof size); /* smaller is slower, not wrong */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* likewise */
 	/* Acknowledgements without the request in them: less to copy. */
-	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one); /* an optimisation only */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one,
+			 sizeof one); /* an optimisation only */
 	struct sockaddr_nl at = { .nl_family = AF_NETLINK };
 	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return -errno;
@@ -88,7 +92,8 @@ static int end(struct route_batch *b, const struct nlmsghdr *h, uint32_t tag)
 	return 0;
 }
 
-static int route_request(struct route_batch *b, uint16_t type, uint16_t flags, const struct route *r, uint32_t tag)
+static int route_request(struct route_batch *b, uint16_t type, uint16_t flags,
+			 const struct route *r, uint32_t tag)
 {
 	struct nlmsghdr *h = begin(b, type, flags);
 	if (!h)
@@ -121,8 +126,9 @@ int route_del(struct route_batch *b, const struct route *r, uint32_t tag)
 	return route_request(b, RTM_DELROUTE, 0, r, tag);
 }
 
-static int neighbour_request(struct route_batch *b, uint16_t type, uint16_t flags, unsigned ifindex, const struct in6_addr *a,
-			     const uint8_t *lladdr, size_t len, uint32_t tag)
+static int neighbour_request(struct route_batch *b, uint16_t type, uint16_t flags, unsigned ifindex,
+			     const struct in6_addr *a, const uint8_t *lladdr, size_t len,
+			     uint32_t tag)
 {
 	struct nlmsghdr *h = begin(b, type, flags);
 	if (!h)
@@ -137,9 +143,11 @@ static int neighbour_request(struct route_batch *b, uint16_t type, uint16_t flag
 	return end(b, h, tag);
 }
 
-int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, const uint8_t *lladdr, size_t len, uint32_t tag)
+int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a,
+		  const uint8_t *lladdr, size_t len, uint32_t tag)
 {
-	return neighbour_request(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a, lladdr, len, tag);
+	return neighbour_request(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a, lladdr,
+				 len, tag);
 }
 
 int neighbour_del(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, uint32_t tag)
@@ -177,7 +185,8 @@ static void take_ack(struct route_batch *b, struct acks *a, const struct nlmsghd
 		return; /* an answer to an earlier batch that timed out */
 	const struct nlmsgerr *e = (const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
 	a->wanted--;
-	const struct nlmsghdr *request = (const struct nlmsghdr *)(const void *)(b->bytes + b->starts[a->base + i]);
+	const struct nlmsghdr *request =
+		(const struct nlmsghdr *)(const void *)(b->bytes + b->starts[a->base + i]);
 	bool removal = request->nlmsg_type == RTM_DELROUTE || request->nlmsg_type == RTM_DELNEIGH;
 	if (e->error == 0 || (removal && (e->error == -ESRCH || e->error == -ENOENT)))
 		return;
@@ -186,7 +195,8 @@ static void take_ack(struct route_batch *b, struct acks *a, const struct nlmsghd
 		failed(ctx, b->tags[a->base + i], e->error);
 }
 
-static int send_part(struct route_batch *b, size_t from, size_t n, void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+static int send_part(struct route_batch *b, size_t from, size_t n,
+		     void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
 {
 	const uint8_t *bytes = b->bytes + b->starts[from];
 	size_t len = b->starts[from + n] - b->starts[from];
@@ -204,8 +214,8 @@ static int send_part(struct route_batch *b, size_t from, size_t n, void (*failed
 		if (got < 0)
 			return (int)got;
 		int left = (int)got;
-		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf; mnl_nlmsg_ok(h, left);
-		     h = mnl_nlmsg_next(h, &left))
+		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
+		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 			take_ack(b, &a, h, failed, ctx);
 	}
 	return (int)a.failed;
@@ -238,14 +248,15 @@ static int parse_route(const struct nlmsghdr *h, struct route *ret_route)
 {
 	const struct nlattr *attrs[RTA_MAX + 1] = { 0 };
 	const struct rtmsg *m = (const struct rtmsg *)mnl_nlmsg_get_payload(h);
-	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != ROUTE_PROTOCOL || m->rtm_table != RT_TABLE_MAIN ||
-	    mnl_attr_parse(h, sizeof *m, parse_attr, attrs) < 0)
+	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != ROUTE_PROTOCOL ||
+	    m->rtm_table != RT_TABLE_MAIN || mnl_attr_parse(h, sizeof *m, parse_attr, attrs) < 0)
 		return 0;
 	struct route r = { .prefix.plen = m->rtm_dst_len,
 			   .type = m->rtm_type == RTN_UNREACHABLE ? ROUTE_UNREACHABLE : ROUTE_VIA };
 	if (attrs[RTA_DST] && mnl_attr_get_payload_len(attrs[RTA_DST]) == sizeof r.prefix.addr)
 		memcpy(&r.prefix.addr, mnl_attr_get_payload(attrs[RTA_DST]), sizeof r.prefix.addr);
-	if (attrs[RTA_GATEWAY] && mnl_attr_get_payload_len(attrs[RTA_GATEWAY]) == sizeof r.gateway) {
+	if (attrs[RTA_GATEWAY] &&
+	    mnl_attr_get_payload_len(attrs[RTA_GATEWAY]) == sizeof r.gateway) {
 		r.has_gateway = true;
 		memcpy(&r.gateway, mnl_attr_get_payload(attrs[RTA_GATEWAY]), sizeof r.gateway);
 	}
@@ -279,14 +290,15 @@ int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r
 		if (got < 0)
 			return (int)got;
 		int left = (int)got;
-		for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf; mnl_nlmsg_ok(a, left);
-		     a = mnl_nlmsg_next(a, &left)) {
+		for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
+		     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
 			struct route route;
 			if (a->nlmsg_type == NLMSG_DONE)
 				return r;
 			if (a->nlmsg_type == NLMSG_ERROR)
 				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
-			/* The rest of the dump is read even where fn has had enough, so that the socket is clean for the next. */
+			/* The rest of the dump is read even where fn has had enough, so that the
+			 * socket is clean for the next. */
 			if (r >= 0 && parse_route(a, &route))
 				r = fn(ctx, &route);
 		}

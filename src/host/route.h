@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IPv6 routes and permanent neighbours, in batches: many requests in one send, their acknowledgements awaited. All of them carry
- * ROUTE_PROTOCOL and are in the main table of the namespace that the socket was opened in.
+ * IPv6 routes and permanent neighbours, in batches: many requests in one send, their
+ * acknowledgements awaited. All of them carry ROUTE_PROTOCOL and are in the main table of the
+ * namespace that the socket was opened in.
  */
 #pragma once
 
@@ -39,15 +40,19 @@ void route_batch_free(struct route_batch *b);
 int route_put(struct route_batch *b, const struct route *r, uint32_t tag); /* adds or replaces */
 int route_del(struct route_batch *b, const struct route *r, uint32_t tag);
 /* A permanent neighbour, which the kernel's neighbour limits do not count. */
-int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, const uint8_t *lladdr, size_t len, uint32_t tag);
+int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a,
+		  const uint8_t *lladdr, size_t len, uint32_t tag);
 int neighbour_del(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, uint32_t tag);
 
 /*
- * Sends what was collected and waits for every answer (bounded: -ETIMEDOUT after 5 s). failed(ctx, tag, err) is called for each request
- * that the kernel refused, err a negative errno; removing what is not there is no failure. Returns how many failed, or
- * a negative errno where the batch as a whole could not be done. Empty afterwards in any case.
+ * Sends what was collected and waits for every answer (bounded: -ETIMEDOUT after 5 s). failed(ctx,
+ * tag, err) is called for each request that the kernel refused, err a negative errno; removing what
+ * is not there is no failure. Returns how many failed, or a negative errno where the batch as a
+ * whole could not be done. Empty afterwards in any case.
  */
-int route_commit(struct route_batch *b, void (*failed)(void *ctx, uint32_t tag, int err), void *ctx);
+int route_commit(struct route_batch *b, void (*failed)(void *ctx, uint32_t tag, int err),
+		 void *ctx);
 
-/* Calls fn for each route of ROUTE_PROTOCOL in the main table. Its result < 0 ends the dump and is returned. */
+/* Calls fn for each route of ROUTE_PROTOCOL in the main table. Its result < 0 ends the dump and is
+ * returned. */
 int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* WireGuard's cross-platform configuration protocol over a Unix socket, as wireguard-go speaks it. Used by host/wireguard alone. */
+/* WireGuard's cross-platform configuration protocol over a Unix socket, as wireguard-go speaks it.
+ * Used by host/wireguard alone. */
 #pragma once
 
 #include "host/wireguard.h"
@@ -7,6 +8,7 @@
 /* A link name that nothing else has: "vbng" and eight random digits. */
 void wg_born_name(char ret_name[static IFNAMSIZ]);
 
-/* -ENOENT, -ECONNREFUSED: nobody there; -EPROTO: an answer that is none; else what the other side answered. */
+/* -ENOENT, -ECONNREFUSED: nobody there; -EPROTO: an answer that is none; else what the other side
+ * answered. */
 int wg_uapi_configure(const char *born_name, const struct wg_settings *s);
 int wg_uapi_state(const char *born_name, struct wg_state *ret_state);

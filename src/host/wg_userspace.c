@@ -20,7 +20,8 @@ enum { UAPI_TIMEOUT_S = 2, REQUEST_MAX = 4096 };
 void wg_born_name(char ret_name[static IFNAMSIZ])
 {
 	uint32_t random = 0;
-	/* Cannot fail for so few bytes once the pool is ready; before that a fixed name does, and EEXIST tells of a clash. */
+	/* Cannot fail for so few bytes once the pool is ready; before that a fixed name does, and
+	 * EEXIST tells of a clash. */
 	(void)!getrandom(&random, sizeof random, 0);
 	snprintf(ret_name, IFNAMSIZ, "vbng%08" PRIx32, random);
 }
@@ -28,7 +29,8 @@ void wg_born_name(char ret_name[static IFNAMSIZ])
 static void socket_path(const char *born_name, struct sockaddr_un *ret_at)
 {
 	*ret_at = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(ret_at->sun_path, sizeof ret_at->sun_path, "/var/run/wireguard/%s.sock", born_name);
+	snprintf(ret_at->sun_path, sizeof ret_at->sun_path, "/var/run/wireguard/%s.sock",
+		 born_name);
 }
 
 int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel)
@@ -40,8 +42,8 @@ int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunn
 	wg_born_name(t.born_name);
 	char program[] = "wireguard-go", foreground[] = "-f";
 	/* WG_PROCESS_FOREGROUND also keeps it from advertising the kernel's implementation. */
-	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", quiet[] = "LOG_LEVEL=error",
-	     process[] = "WG_PROCESS_FOREGROUND=1";
+	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	     quiet[] = "LOG_LEVEL=error", process[] = "WG_PROCESS_FOREGROUND=1";
 	char *const argv[] = { program, foreground, t.born_name, NULL };
 	char *const env[] = { path, quiet, process, NULL };
 	const struct child_spec spec = { .argv = argv, .env = env, .netns_fd = host_ns };
@@ -98,13 +100,14 @@ static int uapi_connect(const char *born_name, FILE **ret_stream)
 	FILE *f = fdopen(fd, "r+");
 	if (!f)
 		return -errno;
-	(void)take_fd(&fd); /* the stream's now */
+	(void)take_fd(&fd);          /* the stream's now */
 	setvbuf(f, NULL, _IONBF, 0); /* no copy of a key stays in a buffer of stdio's */
 	*ret_stream = f;
 	return 0;
 }
 
-static size_t put_hex(char *at, size_t room, const char *key, const uint8_t bytes[static WG_KEY_BYTES])
+static size_t put_hex(char *at, size_t room, const char *key,
+		      const uint8_t bytes[static WG_KEY_BYTES])
 {
 	size_t n = (size_t)snprintf(at, room, "%s=", key);
 	for (size_t i = 0; i < WG_KEY_BYTES && n + 3 < room; i++)
@@ -117,31 +120,38 @@ static size_t put_endpoint(char *at, size_t room, const struct sockaddr *sa)
 	char host[INET6_ADDRSTRLEN];
 	if (sa->sa_family == AF_INET) {
 		const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)sa;
-		return (size_t)snprintf(at, room, "endpoint=%s:%u\n", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host),
+		return (size_t)snprintf(at, room, "endpoint=%s:%u\n",
+					inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host),
 					ntohs(v4->sin_port));
 	}
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)sa;
-	return (size_t)snprintf(at, room, "endpoint=[%s]:%u\n", inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host),
+	return (size_t)snprintf(at, room, "endpoint=[%s]:%u\n",
+				inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host),
 				ntohs(v6->sin6_port));
 }
 
-/* The request as text. Every part is bounded (keys, 32 allowed IPs), so that REQUEST_MAX holds them all. */
+/* The request as text. Every part is bounded (keys, 32 allowed IPs), so that REQUEST_MAX holds them
+ * all. */
 static size_t compose(char request[static REQUEST_MAX], const struct wg_settings *s)
 {
 	static const uint8_t no_key[WG_KEY_BYTES];
 	size_t n = (size_t)snprintf(request, REQUEST_MAX, "set=1\n");
 	n += put_hex(request + n, REQUEST_MAX - n, "private_key", s->private_key);
-	n += (size_t)snprintf(request + n, REQUEST_MAX - n, "listen_port=%u\nreplace_peers=true\n", s->listen_port);
+	n += (size_t)snprintf(request + n, REQUEST_MAX - n, "listen_port=%u\nreplace_peers=true\n",
+			      s->listen_port);
 	n += put_hex(request + n, REQUEST_MAX - n, "public_key", s->peer);
-	n += put_hex(request + n, REQUEST_MAX - n, "preshared_key", s->has_preshared_key ? s->preshared_key : no_key);
+	n += put_hex(request + n, REQUEST_MAX - n, "preshared_key",
+		     s->has_preshared_key ? s->preshared_key : no_key);
 	n += put_endpoint(request + n, REQUEST_MAX - n, s->endpoint);
-	n += (size_t)snprintf(request + n, REQUEST_MAX - n, "persistent_keepalive_interval=%u\nreplace_allowed_ips=true\n",
+	n += (size_t)snprintf(request + n, REQUEST_MAX - n,
+			      "persistent_keepalive_interval=%u\nreplace_allowed_ips=true\n",
 			      s->keepalive_s);
 	for (size_t i = 0; i < s->n_allowed; i++) {
 		char addr[INET6_ADDRSTRLEN];
-		n += (size_t)snprintf(request + n, REQUEST_MAX - n, "allowed_ip=%s/%u\n",
-				      inet_ntop(s->allowed[i].family, s->allowed[i].addr, addr, sizeof addr),
-				      s->allowed[i].plen);
+		n += (size_t)snprintf(
+			request + n, REQUEST_MAX - n, "allowed_ip=%s/%u\n",
+			inet_ntop(s->allowed[i].family, s->allowed[i].addr, addr, sizeof addr),
+			s->allowed[i].plen);
 	}
 	return n + (size_t)snprintf(request + n, REQUEST_MAX - n, "\n");
 }
@@ -169,7 +179,8 @@ static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 	char host[INET6_ADDRSTRLEN + 2];
 	const char *colon = strrchr(text, ':');
 	unsigned port;
-	if (!colon || sscanf(colon + 1, "%u", &port) != 1 || port > UINT16_MAX || (size_t)(colon - text) >= sizeof host)
+	if (!colon || sscanf(colon + 1, "%u", &port) != 1 || port > UINT16_MAX ||
+	    (size_t)(colon - text) >= sizeof host)
 		return -EINVAL;
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
@@ -216,7 +227,8 @@ int wg_uapi_state(const char *born_name, struct wg_state *ret_state)
 			else if (strcmp(line, "last_handshake_time_sec") == 0)
 				s.handshake_unix_s = strtoull(value, NULL, 10);
 			else if (strcmp(line, "endpoint") == 0)
-				(void)parse_endpoint(value, &s.endpoint); /* one that we cannot read is shown as unknown */
+				(void)parse_endpoint(value, &s.endpoint); /* one that we cannot read
+									     is shown as unknown */
 			explicit_bzero(value, strlen(value)); /* private_key is among the lines */
 		}
 	}

@@ -18,12 +18,14 @@
 
 enum { MESSAGE_MAX = 16384, ANSWER_TIMEOUT_S = 5 };
 
-/* Sends one request and gives each answer to fn (may be NULL) until its acknowledgement or the dump's end. */
+/* Sends one request and gives each answer to fn (may be NULL) until its acknowledgement or the
+ * dump's end. */
 static int transact(int fd, struct nlmsghdr *h, uint32_t seq, mnl_cb_t fn, void *ctx)
 {
 	h->nlmsg_seq = seq;
 	struct timeval limit = { .tv_sec = ANSWER_TIMEOUT_S };
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 || send(fd, h, h->nlmsg_len, 0) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    send(fd, h, h->nlmsg_len, 0) < 0)
 		return -errno;
 	AUTO_FREE uint8_t *buf = malloc(MESSAGE_MAX);
 	if (!buf)
@@ -48,7 +50,8 @@ static int request_link(int fd, const char *name, int into_ns)
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	h->nlmsg_type = RTM_NEWLINK;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	(void)mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg)); /* zeroed: any index, no flags */
+	(void)mnl_nlmsg_put_extra_header(
+		h, sizeof(struct ifinfomsg)); /* zeroed: any index, no flags */
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	if (into_ns >= 0)
 		mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)into_ns);
@@ -58,7 +61,8 @@ static int request_link(int fd, const char *name, int into_ns)
 	return transact(fd, h, 1, NULL, NULL);
 }
 
-/* For a kernel that does not create into another namespace: under a name that cannot clash, and moved at once. */
+/* For a kernel that does not create into another namespace: under a name that cannot clash, and
+ * moved at once. */
 static int create_and_move(int host_ns, int fd, int own_ns, const char *name)
 {
 	char born[IFNAMSIZ];
@@ -122,7 +126,8 @@ static int on_family(const struct nlmsghdr *h, void *ctx)
 	return mnl_attr_parse(h, sizeof(struct genlmsghdr), on_family_attr, ctx);
 }
 
-/* A generic netlink socket of our namespace, where the tunnel lives, and WireGuard's family number. */
+/* A generic netlink socket of our namespace, where the tunnel lives, and WireGuard's family number.
+ */
 static int genl_open(int *ret_fd, uint16_t *ret_family)
 {
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
@@ -147,7 +152,8 @@ static int genl_open(int *ret_fd, uint16_t *ret_family)
 	return 0;
 }
 
-static struct nlmsghdr *begin(uint8_t *buf, uint16_t family, uint8_t cmd, uint16_t flags, unsigned ifindex)
+static struct nlmsghdr *begin(uint8_t *buf, uint16_t family, uint8_t cmd, uint16_t flags,
+			      unsigned ifindex)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	h->nlmsg_type = family;
@@ -166,9 +172,12 @@ static void put_peer(struct nlmsghdr *h, const struct wg_settings *s)
 	struct nlattr *peer = mnl_attr_nest_start(h, 0);
 	mnl_attr_put(h, WGPEER_A_PUBLIC_KEY, WG_KEY_BYTES, s->peer);
 	mnl_attr_put_u32(h, WGPEER_A_FLAGS, WGPEER_F_REPLACE_ALLOWEDIPS);
-	mnl_attr_put(h, WGPEER_A_PRESHARED_KEY, WG_KEY_BYTES, s->has_preshared_key ? s->preshared_key : no_key);
+	mnl_attr_put(h, WGPEER_A_PRESHARED_KEY, WG_KEY_BYTES,
+		     s->has_preshared_key ? s->preshared_key : no_key);
 	mnl_attr_put(h, WGPEER_A_ENDPOINT,
-		     s->endpoint->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), s->endpoint);
+		     s->endpoint->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+						       : sizeof(struct sockaddr_in6),
+		     s->endpoint);
 	mnl_attr_put_u16(h, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, s->keepalive_s);
 	struct nlattr *ips = mnl_attr_nest_start(h, WGPEER_A_ALLOWEDIPS);
 	for (size_t i = 0; i < s->n_allowed; i++) {
@@ -240,7 +249,8 @@ static int on_device_attr(const struct nlattr *a, void *ctx)
 	struct wg_state *s = (struct wg_state *)ctx;
 	if (mnl_attr_get_type(a) == WGDEVICE_A_LISTEN_PORT)
 		s->listen_port = mnl_attr_get_u16(a);
-	return mnl_attr_get_type(a) == WGDEVICE_A_PEERS ? mnl_attr_parse_nested(a, on_peer, ctx) : MNL_CB_OK;
+	return mnl_attr_get_type(a) == WGDEVICE_A_PEERS ? mnl_attr_parse_nested(a, on_peer, ctx)
+							: MNL_CB_OK;
 }
 
 static int on_device(const struct nlmsghdr *h, void *ctx)

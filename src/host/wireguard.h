@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tunnel: one interface for the kernel's WireGuard and for wireguard-go. A tunnel's encrypted UDP leaves from the namespace
- * in which it was created, wherever it lives; both kinds are born in the host's and live in ours.
+ * The tunnel: one interface for the kernel's WireGuard and for wireguard-go. A tunnel's encrypted
+ * UDP leaves from the namespace in which it was created, wherever it lives; both kinds are born in
+ * the host's and live in ours.
  */
 #pragma once
 
@@ -46,24 +47,29 @@ struct wg_tunnel {
 	unsigned ifindex;         /* in our namespace; 0: not there yet */
 	pid_t pid;                /* wireguard-go's; 0: none */
 	char name[IFNAMSIZ];      /* in our namespace */
-	char born_name[IFNAMSIZ]; /* userspace: its TUN's name in the host's namespace, and its socket's */
+	char born_name[IFNAMSIZ]; /* userspace: its TUN's name in the host's namespace, and its
+				     socket's */
 };
 
 /*
- * Creates a kernel tunnel named `name` in own_ns, born in host_ns, in one request; it never appears among the host's links.
- * -EOPNOTSUPP: this kernel has no WireGuard; -EEXIST: the name is taken; -EPERM.
+ * Creates a kernel tunnel named `name` in own_ns, born in host_ns, in one request; it never appears
+ * among the host's links. -EOPNOTSUPP: this kernel has no WireGuard; -EEXIST: the name is taken;
+ * -EPERM.
  */
 int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel *ret_tunnel);
 
 /*
- * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with wg_userspace_adopt() until it is no longer -EAGAIN.
- * -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun.
+ * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with
+ * wg_userspace_adopt() until it is no longer -EAGAIN. -ENOENT: no wireguard-go; -ENODEV: no
+ * /dev/net/tun.
  */
 int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel);
-/* Takes its TUN into own_ns, named t->name. -EAGAIN: it is not up yet; -EEXIST: the name is taken. */
+/* Takes its TUN into own_ns, named t->name. -EAGAIN: it is not up yet; -EEXIST: the name is taken.
+ */
 int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns);
 
-/* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for an answer. */
+/* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for
+ * an answer. */
 int wg_configure(const struct wg_tunnel *t, const struct wg_settings *s);
 int wg_get_state(const struct wg_tunnel *t, struct wg_state *ret_state);
 /* The userspace backend's socket file, left behind where wireguard-go was killed. */

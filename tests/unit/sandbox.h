@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network namespaces of a test's own: "ours", in which the test runs, and "host", both without a
+ * name and gone with the process. Without the right to make them the test is skipped, and says so.
+ */
+#pragma once
+
+#include "unit/unit.h"
+
+#include "host/netns.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct sandbox {
+	bool made;
+	int host_ns; /* another namespace than the one we are in */
+	int own_ns;
+};
+
+static struct sandbox sandbox = { .host_ns = -1, .own_ns = -1 };
+
+/* Runs a command with the shell, where we are. */
+static inline void run(const char *command)
+{
+	int status = system(command); /* NOLINT(cert-env33-c): the commands are this test's own */
+	if (status != 0)
+		fail_msg("%s: status %d", command, status);
+}
+
+static inline int run_fn(void *ctx)
+{
+	run((const char *)ctx);
+	return 0;
+}
+
+/* The same inside another namespace. */
+static inline void run_in(int ns, const char *command)
+{
+	char copy[512];
+	(void)snprintf(copy, sizeof copy, "%s", command);
+	assert_int_equal(netns_call(ns, run_fn, copy), 0);
+}
+
+/* A group setup: the two namespaces, with loopback up. */
+static inline int sandbox_enter(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWNET) < 0) {
+		print_message("# skipped: no right to make a network namespace: %s\n",
+			      strerror(errno));
+		return 0;
+	}
+	if (netns_open_own(&sandbox.host_ns) < 0 || system("ip link set lo up") != 0 ||
+	    unshare(CLONE_NEWNET) < 0 || netns_open_own(&sandbox.own_ns) < 0 ||
+	    system("ip link set lo up") != 0)
+		return -1;
+	sandbox.made = true;
+	return 0;
+}
+
+static inline int sandbox_leave(void **state)
+{
+	(void)state;
+	if (sandbox.host_ns >= 0)
+		(void)close(sandbox.host_ns); /* the namespace ends with its last user */
+	if (sandbox.own_ns >= 0)
+		(void)close(sandbox.own_ns); /* likewise */
+	return 0;
+}
+
+/* First in every test that needs the namespaces. */
+#define NEEDS_SANDBOX()                                                                            \
+	do {                                                                                       \
+		if (!sandbox.made)                                                                 \
+			skip();                                                                    \
+	} while (0)
