@@ -7,6 +7,7 @@
 #include "daemon/verb_keys.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>

@@ -1,0 +1,911 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/server.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/ratelimit.h"
+#include "control/client.h"
+#include "control/render.h"
+#include "daemon/message.h"
+#include "daemon/reconcile.h"
+#include "engine/dhcp6_server.h"
+#include "engine/ra.h"
+#include "host/loop.h"
+#include "host/priv.h"
+#include "host/route.h"
+#include "store/store.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/icmp6.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+	ROUNDS = 16,          /* batches of one socket before the other has its turn */
+	STORE_RETRY_MS = 5000,
+	CONTROL_TIMEOUT_S = 2,
+	FAULT_MAX = 128,
+	RESUBMIT_MS = 2, /* before a tick that found its batch full goes on */
+};
+
+struct server {
+	const struct server_params *p;
+	const struct config *c;
+	struct loop *loop;
+	struct loop_timer *expiry_timer, *ra_timer, *store_timer;
+	struct loop_watch *init_watch, *dhcp6_watch, *nd_watch, *control_watch;
+
+	struct dhcp6_server *dhcp6;
+	struct duid duid;
+	struct batch *batch;
+	struct route_batch *routes;
+	bool route_failed[BATCH_CHANGES];
+	struct dhcp6_packet packets[DHCP6_SOCK_BATCH];
+	struct dhcp6_out out[BATCH_MESSAGES];
+
+	struct store *store;
+	char store_fault[FAULT_MAX]; /* "" where it works */
+	bool store_behind;           /* commits were missed: everything is written anew when it works again */
+
+	struct ra ra;
+	struct nd_packet nd_packets[ND_SOCK_BATCH];
+	struct ra_out ra_out;
+	struct in6_addr link_local;
+
+	bool serving;
+	bool told_serving;
+	struct message uplink;
+	bool carrier, missing;
+	uint64_t routes_failed, rs_received, rs_dropped, ra_sent, ra_failed, truncated;
+	uint64_t nd_drops[ND_UNKNOWN_TYPE + 1];
+	struct ratelimit log_bound, log_fault, log_foreign;
+	int exit_code;
+};
+
+static struct store_now wall(uint64_t now_ms)
+{
+	return (struct store_now){ .mono_ms = now_ms, .unix_ms = clock_unix_ms() };
+}
+
+static uint32_t random32(void *arg)
+{
+	(void)arg;
+	uint32_t v = 0;
+	/* Never fails for 4 bytes once the kernel's pool is ready, which it is long before containers start. */
+	(void)!getrandom(&v, sizeof v, 0);
+	return v;
+}
+
+/* --- the store ---------------------------------------------------------------------------------------------- */
+
+static void store_broke(struct server *s, int r, const char *what)
+{
+	bool first = s->store_fault[0] == '\0';
+	snprintf(s->store_fault, sizeof s->store_fault, "%s: %s", what, strerror(-r));
+	s->store_behind = true;
+	if (first)
+		log_error("store", "bindings cannot be stored, going on from memory: a restart would lose what is granted now",
+			  kv_str("STATE_DIR", s->c->state_dir), kv_str("what", what), kv_errno(r));
+	loop_timer_set(s->store_timer, STORE_RETRY_MS);
+}
+
+static int open_store(struct server *s)
+{
+	char moved[STORE_PATH_MAX];
+	int r = store_open(s->c->state_dir, clock_unix_ms(), &s->store, moved);
+	if (moved[0])
+		log_error("store", "the database was corrupt: moved aside, beginning a new one", kv_str("moved_to", moved));
+	return r;
+}
+
+struct rewriting {
+	struct server *s;
+	struct store_now now;
+};
+
+static int rewrite_one(void *ctx, const struct binding *b)
+{
+	const struct rewriting *w = (const struct rewriting *)ctx;
+	struct binding_record r;
+	binding_to_record(b, &r);
+	return store_rewrite_put(w->s->store, &r, w->now);
+}
+
+/* Everything anew: what was missed while it did not work is in memory. */
+static int catch_up(struct server *s)
+{
+	struct rewriting w = { s, wall(clock_mono_ms()) };
+	int r = store_rewrite_begin(s->store);
+	if (r == 0)
+		r = dhcp6_server_each(s->dhcp6, rewrite_one, &w);
+	int e = store_rewrite_end(s->store, r == 0);
+	return r < 0 ? r : e;
+}
+
+static void on_store_retry(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	int r = s->store ? 0 : open_store(s);
+	struct duid kept;
+	if (r == 0)
+		r = store_duid(s->store, &s->duid, &kept);
+	if (r == 0)
+		r = catch_up(s);
+	if (r < 0) {
+		/* A database that fails is opened afresh the next time: a corrupt one is found and moved aside then. */
+		store_close(s->store);
+		s->store = NULL;
+		store_broke(s, r, "retry");
+		return;
+	}
+	s->store_fault[0] = '\0';
+	s->store_behind = false;
+	log_info("store", "works again, all bindings are stored", kv_str("STATE_DIR", s->c->state_dir));
+}
+
+static void commit(struct server *s, uint64_t now_ms)
+{
+	if (s->batch->n_changes == 0 || s->store_behind)
+		return;
+	int r = s->store ? store_commit(s->store, s->batch->changes, s->batch->n_changes, wall(now_ms)) : -ENODEV;
+	if (r < 0)
+		store_broke(s, r, "commit");
+}
+
+/* --- routes ------------------------------------------------------------------------------------------------- */
+
+static struct route delegated(const struct server *s, const struct prefix6 *prefix, const struct in6_addr *next_hop)
+{
+	return (struct route){ .prefix = *prefix,
+			       .type = ROUTE_VIA,
+			       .has_gateway = true,
+			       .gateway = *next_hop,
+			       .oif = s->p->ifindex,
+			       .metric = ROUTE_METRIC_DELEGATED };
+}
+
+static void on_route_failed(void *ctx, uint32_t tag, int err)
+{
+	struct server *s = (struct server *)ctx;
+	s->route_failed[tag] = true;
+	s->routes_failed++;
+	uint64_t suppressed;
+	if (!ratelimit_allow(&s->log_fault, clock_mono_ms(), &suppressed))
+		return;
+	char prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
+	log_error("route", "the kernel refuses a delegated prefix's route, its client is not answered",
+		  kv_str("prefix", prefix6_format(&s->batch->routes[tag].prefix, prefix)),
+		  kv_str("next_hop", in6_format(&s->batch->routes[tag].next_hop, hop)), kv_errno(err),
+		  kv_u64("suppressed", suppressed));
+}
+
+static void install(struct server *s)
+{
+	struct batch *b = s->batch;
+	memset(s->route_failed, 0, b->n_routes * sizeof s->route_failed[0]);
+	if (b->n_routes == 0)
+		return;
+	int r = 0;
+	for (size_t i = 0; i < b->n_routes && r == 0; i++) {
+		const struct route route = delegated(s, &b->routes[i].prefix, &b->routes[i].next_hop);
+		r = b->routes[i].add ? route_put(s->routes, &route, (uint32_t)i) : route_del(s->routes, &route, (uint32_t)i);
+	}
+	if (r == 0)
+		r = route_commit(s->routes, on_route_failed, s);
+	if (r >= 0)
+		return;
+	/* Nothing is known of any of them: nobody is promised anything. */
+	memset(s->route_failed, 1, b->n_routes * sizeof s->route_failed[0]);
+	s->routes_failed += b->n_routes;
+	if (ratelimit_allow(&s->log_fault, clock_mono_ms(), NULL))
+		log_error("route", "routes cannot be set", kv_errno(r));
+}
+
+struct route_list {
+	struct delegated_route *routes;
+	size_t n, room;
+	const struct config *c;
+};
+
+static int list_add(struct route_list *l, const struct prefix6 *prefix, const struct in6_addr *next_hop)
+{
+	if (l->n == l->room) {
+		size_t room = l->room ? l->room * 2 : 256;
+		struct delegated_route *longer = reallocarray(l->routes, room, sizeof *longer);
+		if (!longer)
+			return -ENOMEM;
+		l->routes = longer;
+		l->room = room;
+	}
+	l->routes[l->n++] = (struct delegated_route){ *prefix, *next_hop };
+	return 0;
+}
+
+static int list_wanted(void *ctx, const struct binding *b)
+{
+	const struct prefix6 p = { b->addr, b->plen };
+	return b->kind == BINDING_PD && b->state == BINDING_BOUND ? list_add((struct route_list *)ctx, &p, &b->next_hop) : 0;
+}
+
+static int list_installed(void *ctx, const struct route *r)
+{
+	return r->type == ROUTE_VIA && r->has_gateway && r->metric == ROUTE_METRIC_DELEGATED ?
+		       list_add((struct route_list *)ctx, &r->prefix, &r->gateway) :
+		       0;
+}
+
+static int flush_if_full(struct server *s, int r)
+{
+	return r == -ENOBUFS ? route_commit(s->routes, NULL, NULL) : r;
+}
+
+static int reconcile_add(void *ctx, const struct delegated_route *d)
+{
+	struct server *s = (struct server *)ctx;
+	const struct route r = delegated(s, &d->prefix, &d->next_hop);
+	int e = flush_if_full(s, route_put(s->routes, &r, 0));
+	return e <= 0 ? e : route_put(s->routes, &r, 0);
+}
+
+static int reconcile_remove(void *ctx, const struct delegated_route *d)
+{
+	struct server *s = (struct server *)ctx;
+	const struct route r = delegated(s, &d->prefix, &d->next_hop);
+	int e = flush_if_full(s, route_del(s->routes, &r, 0));
+	return e <= 0 ? e : route_del(s->routes, &r, 0);
+}
+
+/* The kernel's table holds what the bindings say: one dump, one difference, batches. */
+static int reconcile(struct server *s)
+{
+	struct route_list wanted = { 0 }, installed = { 0 };
+	struct reconcile_counts n = { 0 };
+	int r = dhcp6_server_each(s->dhcp6, list_wanted, &wanted);
+	if (r == 0)
+		r = route_dump(s->routes, list_installed, &installed);
+	if (r == 0)
+		r = reconcile_routes(wanted.routes, wanted.n, installed.routes, installed.n, reconcile_add, reconcile_remove, s, &n);
+	if (r >= 0)
+		r = route_commit(s->routes, NULL, NULL);
+	free(wanted.routes);
+	free(installed.routes);
+	if (r > 0)
+		log_error("route", "some delegated prefixes have no route", kv_i64("routes", r));
+	if (r >= 0 && (n.added || n.removed))
+		log_info("route", "reconciled", kv_u64("kept", n.kept), kv_u64("added", n.added), kv_u64("removed", n.removed));
+	return r < 0 ? r : 0;
+}
+
+/* --- commit, route, reply ----------------------------------------------------------------------------------- */
+
+static void log_changes(struct server *s, uint64_t now_ms)
+{
+	for (size_t i = 0; i < s->batch->n_changes; i++) {
+		const struct binding_record *r = &s->batch->changes[i].record;
+		uint64_t suppressed;
+		if (s->batch->changes[i].erase || !log_enabled(LOG_INFO))
+			continue;
+		if (!ratelimit_allow(&s->log_bound, now_ms, &suppressed))
+			return;
+		char duid[DUID_STRLEN], prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
+		static const char *const events[] = { "", "bound", "freed", "declined" };
+		log_info(r->kind == BINDING_PD ? "pd" : "na", events[r->state], kv_str("prefix", prefix6_format(&r->prefix, prefix)),
+			 kv_str("duid", duid_format(r->duid.bytes, r->duid.len, duid)), kv_u64("iaid", r->iaid),
+			 kv_str("next_hop", in6_format(&r->next_hop, hop)), kv_u64("valid_s", r->valid_lft_s),
+			 kv_u64("suppressed", suppressed));
+	}
+}
+
+static bool withheld(const struct server *s, const struct answer *a)
+{
+	for (uint32_t i = 0; i < a->n_routes; i++)
+		if (s->route_failed[a->first_route + i])
+			return true;
+	return false;
+}
+
+static void reply(struct server *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->batch->n_answers; i++) {
+		const struct answer *a = &s->batch->answers[i];
+		if (!withheld(s, a))
+			s->out[n++] = (struct dhcp6_out){ .bytes = a->bytes, .len = a->len, .dst = a->dst, .dst_port = a->dst_port };
+	}
+	if (n)
+		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n, NULL); /* a client that hears nothing asks again */
+}
+
+static void carry_out(struct server *s, uint64_t now_ms)
+{
+	commit(s, now_ms);
+	install(s);
+	reply(s);
+	log_changes(s, now_ms);
+	batch_reset(s->batch);
+}
+
+static void arm_expiry(struct server *s, uint64_t now_ms)
+{
+	uint64_t at = dhcp6_server_deadline(s->dhcp6);
+	if (at == UINT64_MAX)
+		loop_timer_stop(s->expiry_timer);
+	else
+		loop_timer_set(s->expiry_timer, at > now_ms ? at - now_ms : RESUBMIT_MS);
+}
+
+static void on_expiry(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	uint64_t now_ms = clock_mono_ms();
+	dhcp6_server_tick(s->dhcp6, now_ms, s->batch);
+	carry_out(s, now_ms);
+	arm_expiry(s, now_ms);
+}
+
+static void on_dhcp6(void *ctx, int fd)
+{
+	(void)fd;
+	struct server *s = (struct server *)ctx;
+	uint64_t now_ms = clock_mono_ms(), deadline = dhcp6_server_deadline(s->dhcp6);
+	for (int round = 0; round < ROUNDS; round++) {
+		int n = dhcp6_sock_receive(s->p->dhcp6_sock, s->packets);
+		if (n < 0 && ratelimit_allow(&s->log_fault, now_ms, NULL))
+			log_warn("dhcp6", "cannot receive", kv_errno(n));
+		if (n <= 0)
+			break;
+		for (int i = 0; i < n; i++) {
+			const struct dhcp6_packet *p = &s->packets[i];
+			const struct pkt_meta meta = { .ifindex = p->ifindex,
+						       .src = p->src,
+						       .dst = p->dst,
+						       .hop_limit = p->hop_limit,
+						       .src_port = p->src_port };
+			if (p->truncated) {
+				s->truncated++;
+				continue;
+			}
+			if (batch_full(s->batch))
+				carry_out(s, now_ms);
+			dhcp6_server_input(s->dhcp6, now_ms, &meta, rd_of(p->bytes, p->len), s->batch);
+		}
+		carry_out(s, now_ms);
+		if (n < DHCP6_SOCK_BATCH)
+			break;
+		now_ms = clock_mono_ms();
+	}
+	if (dhcp6_server_deadline(s->dhcp6) != deadline)
+		arm_expiry(s, now_ms);
+}
+
+/* --- router advertisements ---------------------------------------------------------------------------------- */
+
+static void arm_ra(struct server *s)
+{
+	uint64_t at = ra_deadline(&s->ra), now_ms = clock_mono_ms();
+	if (at == UINT64_MAX || !s->serving)
+		loop_timer_stop(s->ra_timer);
+	else
+		loop_timer_set(s->ra_timer, at > now_ms ? at - now_ms : 0);
+}
+
+static void send_ra(struct server *s, uint64_t now_ms)
+{
+	for (size_t i = 0; i < s->ra_out.n; i++) {
+		int r = nd_sock_send(s->p->nd_sock, &s->link_local, &s->ra_out.dst[i], s->ra_out.bytes, s->ra_out.len);
+		if (r == 0) {
+			s->ra_sent++;
+			continue;
+		}
+		s->ra_failed++;
+		if (!IN6_IS_ADDR_MULTICAST(&s->ra_out.dst[i]))
+			ra_undeliverable(&s->ra, now_ms);
+		if (ratelimit_allow(&s->log_fault, now_ms, NULL))
+			log_warn("ra", "an advertisement cannot be sent", kv_errno(r));
+	}
+	if (s->ra_sent && !s->told_serving) {
+		const struct message m = { .type = MESSAGE_SERVING };
+		s->told_serving = message_send(s->p->init_fd, &m) == 0;
+	}
+}
+
+static void on_ra_due(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	uint64_t now_ms = clock_mono_ms();
+	do {
+		ra_tick(&s->ra, now_ms, &s->ra_out);
+		send_ra(s, now_ms);
+	} while (s->ra_out.n == RA_OUT_MAX);
+	arm_ra(s);
+}
+
+/* RFC 4861 §6.2.7: another router whose advertisements contradict ours is an error of somebody's, to be told to people. */
+static void on_foreign_ra(struct server *s, const struct pkt_meta *meta, const struct nd_packet *p, uint64_t now_ms)
+{
+	struct nd_ra theirs;
+	uint64_t suppressed;
+	if (nd_parse_ra(rd_of(p->bytes, p->len), meta, &theirs) != ND_OK || !ratelimit_allow(&s->log_foreign, now_ms, &suppressed))
+		return;
+	char src[INET6_ADDRSTRLEN];
+	log_info("ra", "another router advertises on the subscriber link", kv_str("router", in6_format(&p->src, src)),
+		 kv_u64("lifetime_s", theirs.router_lft_s), kv_u64("prefixes", theirs.n_prefixes), kv_u64("suppressed", suppressed));
+}
+
+static void on_nd(void *ctx, int fd)
+{
+	(void)fd;
+	struct server *s = (struct server *)ctx;
+	uint64_t now_ms = clock_mono_ms();
+	for (int round = 0; round < ROUNDS; round++) {
+		int n = nd_sock_receive(s->p->nd_sock, s->nd_packets);
+		if (n < 0 && ratelimit_allow(&s->log_fault, now_ms, NULL))
+			log_warn("ra", "cannot receive", kv_errno(n));
+		if (n <= 0)
+			break;
+		for (int i = 0; i < n; i++) {
+			const struct nd_packet *p = &s->nd_packets[i];
+			const struct pkt_meta meta = { .ifindex = p->ifindex, .src = p->src, .dst = p->dst, .hop_limit = p->hop_limit };
+			struct nd_rs rs;
+			if (p->len > 0 && p->bytes[0] == ND_ROUTER_ADVERT) {
+				on_foreign_ra(s, &meta, p, now_ms);
+				continue;
+			}
+			s->rs_received++;
+			enum nd_verdict v = nd_parse_rs(rd_of(p->bytes, p->len), &meta, &rs);
+			if (v != ND_OK || !ra_input(&s->ra, now_ms, &meta, &rs))
+				s->rs_dropped++;
+			if (v != ND_OK)
+				s->nd_drops[v]++;
+		}
+		if (n < ND_SOCK_BATCH)
+			break;
+	}
+	arm_ra(s);
+}
+
+static int init_ra(struct server *s)
+{
+	const struct config *c = s->c;
+	struct ra_config rc = {
+		.max_rtr_adv_interval_s = c->ra_max_interval_s,
+		.min_rtr_adv_interval_s = c->ra_min_interval_s,
+		.uplink_loss = RA_LOSS_HOLD,
+		.deprecate_on_stop = c->ra_deprecate_on_stop,
+		.adv = {
+			.cur_hop_limit = 64,
+			.managed = c->ra_managed,
+			.other = c->ra_other,
+			.preference = c->ra_preference,
+			.router_lft_s = c->ra_lifetime_s,
+			.mtu = c->wg_mtu,
+			.n_prefixes = 1,
+			.prefixes = { { .prefix = c->transfer,
+					.on_link = true,
+					.autonomous = true,
+					.valid_lft_s = c->valid_lft_s,
+					.preferred_lft_s = c->preferred_lft_s } },
+			.n_routes = c->n_ra_routes,
+			.n_rdnss = c->n_nameservers,
+			/* RFC 8106 §5.1: at least the longest interval, and by default three of them. */
+			.rdnss_lft_s = 3U * c->ra_max_interval_s,
+			.n_search = c->n_search,
+			.dnssl_lft_s = 3U * c->ra_max_interval_s,
+			.has_pref64 = c->has_pref64,
+			.pref64 = c->pref64,
+			/* RFC 8781 §4: 13 bits of units of 8 seconds */
+			.pref64_lft_s = 3U * c->ra_max_interval_s > 65528 ? 65528 : (uint16_t)(3U * c->ra_max_interval_s),
+		},
+	};
+	memcpy(rc.adv.routes, c->ra_routes, c->n_ra_routes * sizeof c->ra_routes[0]);
+	memcpy(rc.adv.rdnss, c->nameservers, c->n_nameservers * sizeof c->nameservers[0]);
+	for (size_t i = 0; i < c->n_search; i++)
+		rc.adv.search[i] = c->search[i];
+	if (s->p->lladdr_len == 6) {
+		rc.adv.has_slla = true;
+		memcpy(rc.adv.slla, s->p->lladdr, 6);
+	}
+	return ra_init(&s->ra, &rc, random32, NULL);
+}
+
+/* --- control ------------------------------------------------------------------------------------------------ */
+
+static int print_lease(void *ctx, const struct binding *b)
+{
+	FILE *f = (FILE *)ctx;
+	struct binding_record r;
+	binding_to_record(b, &r);
+	json_t *lease = lease_to_json(&r, clock_mono_ms(), clock_unix_ms());
+	int e = lease && json_dumpf(lease, f, JSON_COMPACT) == 0 && fputc('\n', f) != EOF ? 0 : -EIO;
+	json_decref(lease);
+	return e;
+}
+
+static int count_lease(void *ctx, const struct binding *b)
+{
+	(void)b;
+	++*(size_t *)ctx;
+	return 0;
+}
+
+/* In a forked child, on its own copy of the table: however slowly it is read, subscribers are served meanwhile. */
+static void answer_leases(struct server *s, int fd)
+{
+	pid_t pid = fork();
+	if (pid != 0) {
+		if (pid < 0)
+			log_warn("control", "cannot list the leases", kv_errno(errno));
+		return;
+	}
+	size_t n = 0;
+	FILE *f = fdopen(fd, "w");
+	bool ok = f && dhcp6_server_each(s->dhcp6, print_lease, f) == 0 && dhcp6_server_each(s->dhcp6, count_lease, &n) == 0 &&
+		  fprintf(f, "{\"leases\": %zu}\n", n) > 0 && fflush(f) == 0;
+	_exit(ok ? 0 : EX_IOERR);
+}
+
+static void answer_json(int fd, json_t *answer)
+{
+	AUTO_FREE char *text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+	json_decref(answer);
+	/* Whoever asked has gone, or reads nothing for two seconds: its loss. */
+	if (text)
+		(void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static const char *endpoint_text(const struct sockaddr_storage *ss, char buf[static 64])
+{
+	char host[INET6_ADDRSTRLEN];
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)ss;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)ss;
+	if (ss->ss_family == AF_INET)
+		snprintf(buf, 64, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host), ntohs(v4->sin_port));
+	else if (ss->ss_family == AF_INET6)
+		snprintf(buf, 64, "[%s]:%u", in6_format(&v6->sin6_addr, host), ntohs(v6->sin6_port));
+	else
+		return NULL;
+	return buf;
+}
+
+static json_t *status_json(struct server *s)
+{
+	const struct config *c = s->c;
+	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
+	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64], ll[INET6_ADDRSTRLEN];
+	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], path[CONFIG_PATH_MAX + 16];
+	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
+	char nd_names[ND_UNKNOWN_TYPE + 1][48];
+	size_t n_drops = 0;
+	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
+	for (int i = 0; i < D6_DROP_COUNT; i++) {
+		drops[n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i), st->drops[i] };
+		dropped += st->drops[i];
+	}
+	drops[n_drops++] = (struct status_drop){ "overlong", s->truncated };
+	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++) {
+		snprintf(nd_names[i], sizeof nd_names[i], "rs_%s", nd_verdict_name((enum nd_verdict)i));
+		drops[n_drops++] = (struct status_drop){ nd_names[i], s->nd_drops[i] };
+	}
+	wgkey_format(c->wg_public_key, own_key);
+	wgkey_format(c->wg_peer, peer_key);
+	const struct prefix6 transfer_addr = { s->p->transfer_addr, c->transfer.plen };
+	snprintf(path, sizeof path, "%s/leases.db", c->state_dir);
+	const uint64_t handshake = s->uplink.uplink.handshake_unix_s;
+	const struct status_view v = {
+		.instance = c->suffix,
+		.version = s->p->version,
+		.state = s->serving ? "serving" : s->carrier ? "starting" : "waiting for the subscriber link",
+		.uptime_s = (clock_mono_ms() - s->p->started_at_ms) / 1000,
+		.server_restarts = s->p->restarts,
+		.tunnel = { .present = s->p->backend != NULL,
+			    .name = c->tunnel,
+			    .backend = s->p->backend,
+			    .state = uplink_state_name(s->uplink.uplink.state),
+			    .public_key = own_key,
+			    .peer = peer_key,
+			    .endpoint = endpoint_text(&s->uplink.uplink.endpoint, endpoint),
+			    .address = prefix6_format(&c->wg_address, address),
+			    .mtu = c->wg_mtu,
+			    .handshake_age_s = handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0) : -1,
+			    .rx_bytes = s->uplink.uplink.rx_bytes,
+			    .tx_bytes = s->uplink.uplink.tx_bytes },
+		.subscriber = { .interface = s->p->ifname,
+				.mode = s->p->subscriber_mode,
+				.link = s->carrier,
+				.link_local = in6_format(&s->link_local, ll),
+				.transfer = prefix6_format(&transfer_addr, transfer),
+				.nic_missing = s->missing },
+		.pools = { { "prefixes", prefix6_format(&c->pd_pool, pool), c->pd_len, st->pd.capacity, st->pd.bound, st->pd.declined },
+			   { "addresses", transfer, 128, st->na.capacity, st->na.bound, st->na.declined } },
+		.n_pools = c->ia_na ? 2 : 1,
+		.counters = { .dhcpv6_received = st->received,
+			      .dhcpv6_answered = st->answered,
+			      .dhcpv6_dropped = dropped + s->truncated,
+			      .rs_received = s->rs_received,
+			      .rs_dropped = s->rs_dropped,
+			      .ra_sent = s->ra_sent,
+			      .routes_failed = s->routes_failed },
+		.drops = drops,
+		.n_drops = n_drops,
+		.store = { .path = path, .ok = s->store_fault[0] == '\0', .fault = s->store_fault[0] ? s->store_fault : NULL },
+	};
+	return status_to_json(&v);
+}
+
+/* Healthy is: doing what can be done. A cable that nobody plugged in is no illness. */
+static json_t *health_json(const struct server *s)
+{
+	bool healthy = !s->missing && (s->serving || !s->carrier);
+	return json_pack("{s:b, s:s}", "healthy", (int)healthy, "state",
+			 s->missing	 ? "the subscriber's NIC is gone" :
+			 s->serving	 ? "serving" :
+			 s->carrier	 ? "starting" :
+					   "waiting for the subscriber link");
+}
+
+static void on_control(void *ctx, int fd)
+{
+	struct server *s = (struct server *)ctx;
+	AUTO_CLOSE int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (conn < 0)
+		return;
+	/* Root on this machine, who may block us for these two seconds, and could do worse. */
+	const struct timeval limit = { .tv_sec = CONTROL_TIMEOUT_S };
+	char line[32] = "";
+	if (setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 || recv(conn, line, sizeof line - 1, 0) <= 0)
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, control_request_word(CONTROL_STATUS)) == 0) {
+		const struct message ask = { .type = MESSAGE_UPLINK_ASK };
+		(void)message_send(s->p->init_fd, &ask); /* for the next time: what is known now is at most seconds old */
+		answer_json(conn, status_json(s));
+	} else if (strcmp(line, control_request_word(CONTROL_HEALTH)) == 0) {
+		answer_json(conn, health_json(s));
+	} else if (strcmp(line, control_request_word(CONTROL_LEASES)) == 0) {
+		answer_leases(s, conn);
+	}
+}
+
+/* --- init's messages ---------------------------------------------------------------------------------------- */
+
+static void begin_serving(struct server *s, const struct message *m)
+{
+	s->link_local = m->serve.link_local;
+	if (!s->serving) {
+		s->serving = true;
+		if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s, &s->dhcp6_watch) < 0 ||
+		    loop_watch_fd(s->loop, nd_sock_fd(s->p->nd_sock), on_nd, s, &s->nd_watch) < 0) {
+			s->exit_code = EX_OSERR;
+			loop_stop(s->loop);
+			return;
+		}
+		ra_link_up(&s->ra, clock_mono_ms());
+		on_ra_due(s);
+	}
+}
+
+static void on_link(struct server *s, const struct message *m)
+{
+	bool was = s->carrier;
+	s->carrier = m->link.carrier;
+	s->missing = m->link.missing;
+	if (!s->serving)
+		return;
+	if (s->carrier && !was)
+		ra_link_up(&s->ra, clock_mono_ms());
+	else if (!s->carrier && was)
+		ra_link_down(&s->ra);
+	on_ra_due(s);
+}
+
+static void log_summary(struct server *s)
+{
+	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
+	log_info("server", "summary", kv_u64("prefixes", st->pd.bound), kv_u64("addresses", st->na.bound),
+		 kv_u64("dhcpv6_received", st->received), kv_u64("dhcpv6_answered", st->answered), kv_u64("rs_received", s->rs_received),
+		 kv_u64("ra_sent", s->ra_sent), kv_str("uplink", uplink_state_name(s->uplink.uplink.state)),
+		 kv_bool("store_ok", s->store_fault[0] == '\0'));
+}
+
+static void say_farewell(struct server *s)
+{
+	if (!s->serving)
+		return;
+	ra_stop(&s->ra, &s->ra_out);
+	send_ra(s, clock_mono_ms());
+}
+
+static void on_init_message(void *ctx, int fd)
+{
+	struct server *s = (struct server *)ctx;
+	struct message m;
+	int r;
+	while ((r = message_recv(fd, &m)) == 0) {
+		switch (m.type) {
+		case MESSAGE_SERVE:
+			begin_serving(s, &m);
+			break;
+		case MESSAGE_LINK:
+			on_link(s, &m);
+			break;
+		case MESSAGE_UPLINK:
+			s->uplink = m;
+			break;
+		case MESSAGE_ANNOUNCE:
+			if (s->serving && s->carrier) {
+				ra_link_up(&s->ra, clock_mono_ms());
+				on_ra_due(s);
+			}
+			break;
+		case MESSAGE_SUMMARY:
+			log_summary(s);
+			break;
+		case MESSAGE_STOP:
+			say_farewell(s);
+			loop_stop(s->loop);
+			return;
+		default:
+			log_error("server", "init says what it should not", kv_u64("message", (uint64_t)m.type));
+			break;
+		}
+	}
+	if (r == -EAGAIN)
+		return;
+	/* Without init nobody gives the NIC back: nothing is left to do but to end, and its end ends us anyway. */
+	s->exit_code = EX_SOFTWARE;
+	loop_stop(s->loop);
+}
+
+/* --- start -------------------------------------------------------------------------------------------------- */
+
+struct loading {
+	struct server *s;
+	uint64_t now_ms;
+	size_t loaded, foreign, taken;
+	int error;
+};
+
+static int load_one(void *ctx, const struct binding_record *r)
+{
+	struct loading *l = (struct loading *)ctx;
+	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
+	l->loaded += e == 0 || e == -ESTALE;
+	l->foreign += e == -ERANGE;
+	l->taken += e == -EEXIST;
+	return e == -ENOMEM ? e : 0;
+}
+
+static void load(struct server *s)
+{
+	struct loading l = { .s = s, .now_ms = clock_mono_ms() };
+	size_t bad = 0;
+	int r = s->store ? store_load(s->store, wall(l.now_ms), load_one, &l, &bad) : 0;
+	if (r < 0)
+		store_broke(s, r, "load");
+	if (l.loaded || l.foreign || bad || l.taken)
+		log_info("store", "bindings loaded", kv_u64("loaded", l.loaded), kv_u64("outside_our_pools", l.foreign),
+			 kv_u64("contradictory", l.taken), kv_u64("unreadable", bad));
+}
+
+static int fresh_duid(struct duid *ret_duid)
+{
+	uint8_t uuid[16];
+	if (getrandom(uuid, sizeof uuid, 0) != (ssize_t)sizeof uuid)
+		return -EAGAIN;
+	*ret_duid = duid_from_uuid(uuid);
+	return 0;
+}
+
+static int init_dhcp6(struct server *s)
+{
+	const struct config *c = s->c;
+	struct dhcp6_config d = {
+		.transfer = c->transfer,
+		.own_addr = s->p->transfer_addr,
+		.pd_pool = c->pd_pool,
+		.pd_len = c->pd_len,
+		.preferred_lft_s = c->preferred_lft_s,
+		.valid_lft_s = c->valid_lft_s,
+		.ia_na = c->ia_na,
+		.rapid_commit = c->rapid_commit,
+		.n_nameservers = c->n_nameservers,
+		.n_search = c->n_search,
+		.max_bindings_per_client = D6_DEFAULT_MAX_BINDINGS,
+	};
+	struct duid fresh;
+	int r = fresh_duid(&fresh);
+	if (r == 0 && getrandom(d.table_key, sizeof d.table_key, 0) != (ssize_t)sizeof d.table_key)
+		r = -EAGAIN;
+	if (r < 0)
+		return r;
+	s->duid = fresh;
+	if (s->store) {
+		r = store_duid(s->store, &fresh, &s->duid);
+		if (r < 0)
+			store_broke(s, r, "server DUID");
+	}
+	d.server_id = s->duid;
+	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);
+	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
+	for (size_t i = 0; i < c->n_search; i++)
+		d.search[i] = c->search[i];
+	return dhcp6_server_new(&d, &s->dhcp6);
+}
+
+static int init_loop(struct server *s)
+{
+	int r = loop_new(false, &s->loop);
+	if (r == 0)
+		r = loop_timer_new(s->loop, on_expiry, s, &s->expiry_timer);
+	if (r == 0)
+		r = loop_timer_new(s->loop, on_ra_due, s, &s->ra_timer);
+	if (r == 0)
+		r = loop_timer_new(s->loop, on_store_retry, s, &s->store_timer);
+	return r;
+}
+
+static int start(struct server *s)
+{
+	int r = init_loop(s);
+	if (r == 0)
+		r = batch_new(&s->batch);
+	if (r == 0)
+		r = route_batch_new(&s->routes);
+	if (r == 0)
+		r = init_ra(s);
+	if (r < 0)
+		return r;
+	r = open_store(s);
+	if (r < 0)
+		store_broke(s, r, "open");
+	r = init_dhcp6(s);
+	if (r < 0)
+		return r;
+	load(s);
+	r = reconcile(s);
+	if (r < 0)
+		return r;
+	r = priv_drop_to_net_admin();
+	if (r < 0)
+		return r;
+	r = loop_watch_fd(s->loop, s->p->init_fd, on_init_message, s, &s->init_watch);
+	if (r == 0)
+		r = loop_watch_fd(s->loop, s->p->control_fd, on_control, s, &s->control_watch);
+	arm_expiry(s, clock_mono_ms());
+	const struct message ready = { .type = MESSAGE_READY };
+	return r < 0 ? r : message_send(s->p->init_fd, &ready);
+}
+
+int server_run(const struct server_params *p)
+{
+	/* Leases are listed by forked children that nobody waits for. */
+	(void)signal(SIGCHLD, SIG_IGN); /* cannot fail */
+	static struct server server; /* large, and one a process; its untouched pages cost nothing */
+	struct server *s = &server;
+	s->p = p;
+	s->c = p->config;
+	s->link_local = p->config->link_local;
+	s->log_bound = (struct ratelimit){ .per_s = 20, .burst = 100 };
+	s->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
+	s->log_foreign = (struct ratelimit){ .per_s = 1, .burst = 1 };
+	int r = start(s);
+	if (r == 0)
+		loop_run(s->loop);
+	else
+		log_error("server", "cannot start", kv_errno(r));
+	store_close(s->store);
+	route_batch_free(s->routes);
+	batch_free(s->batch);
+	dhcp6_server_free(s->dhcp6);
+	return r < 0 ? EX_SOFTWARE : s->exit_code;
+}
