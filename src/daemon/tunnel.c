@@ -69,7 +69,7 @@ static int make_userspace(struct tunnel *t, bool (*pause)(void *ctx), void *ctx)
 		return r;
 	uint64_t until = clock_mono_ms() + USERSPACE_START_MS;
 	for (;;) {
-		r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns);
+		r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns, t->config->wg_mtu);
 		if (r != -EAGAIN)
 			return r;
 		if (!pause(ctx))

@@ -73,7 +73,8 @@ int priv_keep(unsigned privs, bool inherit)
 	capng_clear(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
 	capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 	if (inherit)
-		sets |= CAPNG_INHERITABLE | CAPNG_AMBIENT;
+		/* The bounding set limits what may become inheritable. */
+		sets |= CAPNG_INHERITABLE | CAPNG_AMBIENT | CAPNG_BOUNDING_SET;
 	for (enum priv p = 0; p < PRIV_COUNT; p++)
 		if (keep & 1U << p && capng_update(CAPNG_ADD, sets, privs_table[p].cap) < 0)
 			return -EIO;

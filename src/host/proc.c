@@ -27,7 +27,7 @@ int child_settle(pid_t parent)
 }
 
 /* Only what is safe between fork and exec. Returns an errno where it fails. */
-static int become(const struct child_spec *spec, pid_t parent, int report_fd)
+static int become(const struct child_spec *spec, pid_t parent)
 {
 	int r = child_settle(parent);
 	if (r < 0)
@@ -43,7 +43,9 @@ static int become(const struct child_spec *spec, pid_t parent, int report_fd)
 	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 &&
 	    errno != ENOSYS)
 		return errno;
-	(void)report_fd; /* CLOEXEC: a successful exec closes it, which is the report */
+	r = priv_keep(spec->privs, true);
+	if (r < 0)
+		return -r;
 	execvpe(spec->argv[0], spec->argv, spec->env);
 	return errno;
 }
@@ -55,15 +57,23 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
 		return -errno;
 	AUTO_CLOSE int from = report[0];
 	AUTO_CLOSE int to = report[1];
+	/* No handler of ours may run in the child: it would write to descriptors that our loop
+	 * reads. */
+	sigset_t all, before;
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
+		return -errno;
 	pid_t parent = getpid();
 	pid_t pid = fork();
-	if (pid < 0)
-		return -errno;
+	int fork_errno = errno;
 	if (pid == 0) {
-		int err = become(spec, parent, to);
+		int err = become(spec, parent);
 		(void)!write(to, &err, sizeof err); /* nobody else to tell */
 		_exit(127);
 	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL); /* cannot fail with these arguments */
+	if (pid < 0)
+		return -fork_errno;
 	(void)close(take_fd(&to)); /* our copy, so that the end is seen */
 	int err = 0;
 	ssize_t n;

@@ -2,13 +2,15 @@
 /* Children that are other programs. */
 #pragma once
 
-#include <stdbool.h>
+#include "host/priv.h"
+
 #include <sys/types.h>
 
 struct child_spec {
 	char *const *argv; /* argv[0] is looked up in PATH */
 	char *const *env;  /* the whole environment: nothing of ours is passed on */
 	int netns_fd;      /* where it runs; -1: where we are */
+	unsigned privs;    /* what it keeps, bits 1U << PRIV_…: the rest is gone for good */
 };
 
 /*

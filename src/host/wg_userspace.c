@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "host/netns.h"
 #include "host/proc.h"
 #include "host/wg_uapi.h"
 #include "host/wireguard.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 
-enum { UAPI_TIMEOUT_S = 2, REQUEST_MAX = 4096 };
+enum { UAPI_TIMEOUT_S = 2, REQUEST_MAX = 4096, ANSWER_MAX = 8192, STALE_AFTER_S = 30 };
+
+/* Compiled into wireguard-go. */
+#define SOCKET_DIR "/var/run/wireguard"
 
 void wg_born_name(char ret_name[static IFNAMSIZ])
 {
@@ -29,41 +39,117 @@ void wg_born_name(char ret_name[static IFNAMSIZ])
 static void socket_path(const char *born_name, struct sockaddr_un *ret_at)
 {
 	*ret_at = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(ret_at->sun_path, sizeof ret_at->sun_path, "/var/run/wireguard/%s.sock",
-		 born_name);
+	snprintf(ret_at->sun_path, sizeof ret_at->sun_path, SOCKET_DIR "/%s.sock", born_name);
+}
+
+static int uapi_connect(const char *born_name, int *ret_fd)
+{
+	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	struct timeval limit = { .tv_sec = UAPI_TIMEOUT_S };
+	struct sockaddr_un at;
+	socket_path(born_name, &at);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
+	    connect(fd, (const struct sockaddr *)&at, sizeof at) < 0)
+		return -errno;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/* A device node alone does not say that it can be opened: a container's device rules may forbid it,
+ * the driver may be missing. */
+static int check_tun(void)
+{
+	AUTO_CLOSE int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return 0;
+	return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+}
+
+/* Sockets that killed runs left here: nobody answers, and not because somebody is only just
+ * beginning to listen. */
+static void remove_stale_sockets(void)
+{
+	DIR *dir = opendir(SOCKET_DIR);
+	if (!dir)
+		return; /* then there are none */
+	for (const struct dirent *e; (e = readdir(dir));) {
+		char name[IFNAMSIZ + 8];
+		size_t len = strlen(e->d_name);
+		if (strncmp(e->d_name, "vbng", 4) != 0 || len < 5 || len >= sizeof name ||
+		    strcmp(e->d_name + len - 5, ".sock") != 0)
+			continue;
+		memcpy(name, e->d_name, len - 5);
+		name[len - 5] = '\0';
+		struct stat st;
+		AUTO_CLOSE int fd = -1;
+		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_ctim.tv_sec + STALE_AFTER_S < time(NULL) &&
+		    uapi_connect(name, &fd) == -ECONNREFUSED)
+			(void)unlinkat(dirfd(dir), e->d_name,
+				       0); /* it does no harm, it only stays */
+	}
+	(void)closedir(dir); /* read only */
 }
 
 int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel)
 {
-	if (access("/dev/net/tun", R_OK | W_OK) < 0)
-		return -ENODEV;
+	int r = check_tun();
+	if (r < 0)
+		return r;
+	remove_stale_sockets();
 	struct wg_tunnel t = { .userspace = true };
 	strncpy(t.name, name, sizeof t.name - 1);
 	wg_born_name(t.born_name);
 	char program[] = "wireguard-go", foreground[] = "-f";
 	/* WG_PROCESS_FOREGROUND also keeps it from advertising the kernel's implementation. */
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	     quiet[] = "LOG_LEVEL=error", process[] = "WG_PROCESS_FOREGROUND=1";
+	     process[] = "WG_PROCESS_FOREGROUND=1";
+	/* At its own error level it complains of the TUN's move; what matters, its answers tell. */
+	char quiet[] = "LOG_LEVEL=silent", verbose[] = "LOG_LEVEL=verbose";
 	char *const argv[] = { program, foreground, t.born_name, NULL };
-	char *const env[] = { path, quiet, process, NULL };
-	const struct child_spec spec = { .argv = argv, .env = env, .netns_fd = host_ns };
-	int r = child_spawn(&spec, &t.pid);
+	char *const env[] = { path, log_enabled(LOG_DEBUG) ? verbose : quiet, process, NULL };
+	const struct child_spec spec = {
+		.argv = argv, .env = env, .netns_fd = host_ns, .privs = 1U << PRIV_NET_ADMIN
+	};
+	r = child_spawn(&spec, &t.pid);
 	if (r < 0)
 		return r;
 	*ret_tunnel = t;
 	return 0;
 }
 
-int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns)
+/*
+ * wireguard-go learns of its TUN from the rtnetlink events of the namespace it runs in; across
+ * namespaces it looks only once a second, and the MTU it never learns. So the TUN gets its MTU and
+ * is brought up before it moves, which opens the UDP socket; that it goes down with the move is no
+ * news to wireguard-go, because it acts upon a "down" only together with an "up". Nothing leaves by
+ * it meanwhile: it has no address, no route and no peer.
+ */
+static int raise(struct rtnl *host_rt, unsigned ifindex, uint32_t mtu)
 {
-	struct sockaddr_un at;
-	socket_path(t->born_name, &at);
-	if (access(at.sun_path, F_OK) < 0)
-		return -EAGAIN;
+	int r = link_set_mtu(host_rt, ifindex, mtu);
+	if (r == 0)
+		r = link_set_no_autoconf(host_rt, ifindex);
+	return r < 0 ? r : link_set_up(host_rt, ifindex, true);
+}
+
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, uint32_t mtu)
+{
 	struct link_info link;
-	int r = link_get(host_rt, t->born_name, &link);
+	struct wg_state state;
+	int r = wg_uapi_state(t->born_name, &state);
 	if (r < 0)
-		return r == -ENODEV ? -EAGAIN : r;
+		return r == -ENOENT || r == -ECONNREFUSED ? -EAGAIN : r;
+	r = link_get(host_rt, t->born_name, &link);
+	if (r == 0 && !link.up)
+		r = raise(host_rt, link.ifindex, mtu);
+	if (r < 0)
+		return r;
+	if (state.listen_port == 0)
+		return -EAGAIN; /* the news has not arrived */
 	r = link_move(host_rt, link.ifindex, own_ns, t->name);
 	if (r < 0)
 		return r;
@@ -85,25 +171,44 @@ void wg_userspace_cleanup(const struct wg_tunnel *t)
 	(void)unlink(at.sun_path); /* gone already where wireguard-go ended by itself */
 }
 
-static int uapi_connect(const char *born_name, FILE **ret_stream)
+static int send_all(int fd, const char *bytes, size_t len)
 {
-	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	struct timeval limit = { .tv_sec = UAPI_TIMEOUT_S };
-	struct sockaddr_un at;
-	socket_path(born_name, &at);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-	    connect(fd, (const struct sockaddr *)&at, sizeof at) < 0)
-		return -errno;
-	FILE *f = fdopen(fd, "r+");
-	if (!f)
-		return -errno;
-	(void)take_fd(&fd);          /* the stream's now */
-	setvbuf(f, NULL, _IONBF, 0); /* no copy of a key stays in a buffer of stdio's */
-	*ret_stream = f;
+	for (size_t at = 0; at < len;) {
+		ssize_t n = send(fd, bytes + at, len - at, MSG_NOSIGNAL);
+		if (n < 0 && errno != EINTR)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
 	return 0;
+}
+
+/* One request and its answer, as a string up to and without the empty line that ends it. */
+static int uapi_ask(const char *born_name, const char *request, size_t len, char *answer,
+		    size_t size)
+{
+	AUTO_CLOSE int fd = -1;
+	int r = uapi_connect(born_name, &fd);
+	if (r == 0)
+		r = send_all(fd, request, len);
+	if (r < 0)
+		return r;
+	uint64_t until = clock_mono_ms() + UAPI_TIMEOUT_S * 1000;
+	size_t at = 0;
+	while (at + 1 < size && clock_mono_ms() < until) {
+		ssize_t n = recv(fd, answer + at, size - at - 1, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? -ECONNRESET : errno == EAGAIN ? -ETIMEDOUT : -errno;
+		at += (size_t)n;
+		answer[at] = '\0';
+		char *end = strstr(answer, "\n\n");
+		if (end) {
+			*end = '\0';
+			return 0;
+		}
+	}
+	return at + 1 < size ? -ETIMEDOUT : -EMSGSIZE;
 }
 
 static size_t put_hex(char *at, size_t room, const char *key,
@@ -158,20 +263,15 @@ static size_t compose(char request[static REQUEST_MAX], const struct wg_settings
 
 int wg_uapi_configure(const char *born_name, const struct wg_settings *s)
 {
-	FILE *f = NULL;
-	int r = uapi_connect(born_name, &f);
+	char request[REQUEST_MAX], answer[128];
+	size_t len = compose(request, s);
+	int r = uapi_ask(born_name, request, len, answer, sizeof answer), code;
+	explicit_bzero(request, sizeof request);
 	if (r < 0)
 		return r;
-	char request[REQUEST_MAX];
-	size_t len = compose(request, s);
-	bool sent = fwrite(request, 1, len, f) == len;
-	explicit_bzero(request, sizeof request);
-	char line[128];
-	int answer = -EPROTO;
-	if (sent && fgets(line, sizeof line, f) && sscanf(line, "errno=%d", &answer) == 1)
-		answer = answer > 0 ? -answer : answer;
-	(void)fclose(f); /* the answer has been read */
-	return answer;
+	if (sscanf(answer, "errno=%d", &code) != 1)
+		return -EPROTO;
+	return code > 0 ? -code : code;
 }
 
 static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
@@ -200,41 +300,42 @@ static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 	return 0;
 }
 
+static void read_line(char *line, struct wg_state *s, int *answer)
+{
+	char *value = strchr(line, '=');
+	if (!value)
+		return;
+	*value++ = '\0';
+	if (strcmp(line, "errno") == 0)
+		*answer = -abs((int)strtol(value, NULL, 10));
+	else if (strcmp(line, "listen_port") == 0)
+		s->listen_port = (uint16_t)strtoul(value, NULL, 10);
+	else if (strcmp(line, "rx_bytes") == 0)
+		s->rx_bytes = strtoull(value, NULL, 10);
+	else if (strcmp(line, "tx_bytes") == 0)
+		s->tx_bytes = strtoull(value, NULL, 10);
+	else if (strcmp(line, "last_handshake_time_sec") == 0)
+		s->handshake_unix_s = strtoull(value, NULL, 10);
+	else if (strcmp(line, "endpoint") == 0)
+		(void)parse_endpoint(
+			value, &s->endpoint); /* one that we cannot read is shown as unknown */
+}
+
 int wg_uapi_state(const char *born_name, struct wg_state *ret_state)
 {
-	FILE *f = NULL;
-	int r = uapi_connect(born_name, &f);
-	if (r < 0)
-		return r;
+	static const char get[] = "get=1\n\n";
+	char text[ANSWER_MAX];
+	int r = uapi_ask(born_name, get, sizeof get - 1, text, sizeof text);
 	struct wg_state s = { 0 };
-	char line[256];
 	int answer = -EPROTO;
-	if (fputs("get=1\n\n", f) >= 0) {
-		while (fgets(line, sizeof line, f) && line[0] != '\n') {
-			line[strcspn(line, "\n")] = '\0';
-			char *value = strchr(line, '=');
-			if (!value)
-				continue;
-			*value++ = '\0';
-			if (strcmp(line, "errno") == 0)
-				answer = -(int)strtol(value, NULL, 10);
-			else if (strcmp(line, "listen_port") == 0)
-				s.listen_port = (uint16_t)strtoul(value, NULL, 10);
-			else if (strcmp(line, "rx_bytes") == 0)
-				s.rx_bytes = strtoull(value, NULL, 10);
-			else if (strcmp(line, "tx_bytes") == 0)
-				s.tx_bytes = strtoull(value, NULL, 10);
-			else if (strcmp(line, "last_handshake_time_sec") == 0)
-				s.handshake_unix_s = strtoull(value, NULL, 10);
-			else if (strcmp(line, "endpoint") == 0)
-				(void)parse_endpoint(value, &s.endpoint); /* one that we cannot read
-									     is shown as unknown */
-			explicit_bzero(value, strlen(value)); /* private_key is among the lines */
-		}
+	if (r == 0) {
+		char *rest = text, *line;
+		while ((line = strsep(&rest, "\n")))
+			read_line(line, &s, &answer);
 	}
-	(void)fclose(f); /* the answer has been read */
-	if (answer < 0)
-		return answer;
+	explicit_bzero(text, sizeof text); /* private_key is among the lines */
+	if (r < 0 || answer < 0)
+		return r < 0 ? r : answer;
 	*ret_state = s;
 	return 0;
 }

@@ -61,12 +61,15 @@ int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel
 /*
  * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with
  * wg_userspace_adopt() until it is no longer -EAGAIN. -ENOENT: no wireguard-go; -ENODEV: no
- * /dev/net/tun.
+ * /dev/net/tun; -EPERM, -EACCES: it may not be opened, or host_ns not be entered.
  */
 int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel);
-/* Takes its TUN into own_ns, named t->name. -EAGAIN: it is not up yet; -EEXIST: the name is taken.
+/*
+ * Takes its TUN into own_ns, named t->name, with that MTU, down. Its UDP socket is open then, and
+ * it is ready to be configured. -EAGAIN: it is not that far yet, ask again in a few ms; -EEXIST:
+ * the name is taken.
  */
-int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns);
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, uint32_t mtu);
 
 /* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for
  * an answer. */
