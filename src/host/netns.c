@@ -30,7 +30,8 @@ int netns_same(int fd_a, int fd_b)
 
 int netns_open(const char *path, int *ret_fd)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not waiting: the path is somebody's word, and may name a FIFO. */
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	/* Anything else than a namespace answers ENOTTY: an empty file where the bind mount should
