@@ -21,11 +21,12 @@ void batch_free(struct batch *b)
 
 void batch_reset(struct batch *b)
 {
-	b->n_changes = b->n_routes = b->n_answers = 0;
+	b->n_changes = b->n_routes = b->n_answers = b->arena_used = 0;
 }
 
 bool batch_full(const struct batch *b)
 {
-	return b->n_answers == BATCH_MESSAGES || b->n_changes + BATCH_PER_MESSAGE > BATCH_CHANGES ||
+	return b->n_answers == BATCH_MESSAGES || b->arena_used + BATCH_ANSWER_MAX > BATCH_ARENA ||
+	       b->n_changes + BATCH_PER_MESSAGE > BATCH_CHANGES ||
 	       b->n_routes + BATCH_PER_MESSAGE > BATCH_CHANGES;
 }

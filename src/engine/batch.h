@@ -16,7 +16,9 @@ enum {
 	BATCH_MESSAGES = 128,    /* messages taken at a time */
 	BATCH_PER_MESSAGE = 64,  /* changes or routes of one message at most: each of 16 IAs replaces one, and reuses another's */
 	BATCH_CHANGES = BATCH_MESSAGES * 4 + BATCH_PER_MESSAGE,
-	BATCH_ANSWER_MAX = 1452, /* bytes of one answer: IPv6's 1500 less headers */
+	BATCH_ANSWER_FIT = 1452, /* bytes of an answer that fits into one Ethernet frame: 1500 less headers */
+	BATCH_ANSWER_MAX = 8192, /* longer ones are none of ours */
+	BATCH_ARENA = BATCH_MESSAGES * 1024 + BATCH_ANSWER_MAX,
 };
 
 /* The record is the new state of (kind, duid, iaid, prefix) or, with erase, the row to remove. */
@@ -30,6 +32,7 @@ struct route_change {
 	bool add;
 	struct prefix6 prefix;
 	struct in6_addr next_hop;
+	struct in6_addr old_next_hop; /* which this one replaces; next_hop itself where there was no other */
 	uint8_t lladdr_len; /* of the next hop, for its neighbour entry; 0: unknown */
 	uint8_t lladdr[BINDING_LLADDR_MAX];
 };
@@ -48,7 +51,8 @@ struct batch {
 	struct binding_change changes[BATCH_CHANGES];
 	struct route_change routes[BATCH_CHANGES];
 	struct answer answers[BATCH_MESSAGES];
-	uint8_t arena[BATCH_MESSAGES][BATCH_ANSWER_MAX]; /* pages that nobody wrote to cost nothing */
+	size_t arena_used;
+	uint8_t arena[BATCH_ARENA]; /* pages that nobody wrote to cost nothing */
 };
 
 /* -ENOMEM. */

@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 1024, INDEX_MIN = 1024 };
+enum {
+	CHUNK = 1024,
+	INDEX_MIN = 1024,
+	EXPIRY_STEPS = 4096, /* prolonged ones put back into their place by one call */
+};
 
 static struct binding *at(const struct binding_table *t, uint32_t id)
 {
@@ -96,42 +100,37 @@ static void index_take(struct binding_index *x, uint32_t hash, uint32_t id)
 
 /* --- the expiry heap ---------------------------------------------------------------------------------------- */
 
-static void heap_put(struct binding_table *t, uint32_t pos, uint32_t id)
+static void heap_put(struct binding_table *t, uint32_t pos, struct binding_due due)
 {
-	t->heap[pos] = id;
-	at(t, id)->heap_at = pos;
+	t->heap[pos] = due;
+	at(t, due.id)->heap_at = pos;
 }
 
-static bool sooner(const struct binding_table *t, uint32_t a, uint32_t b)
+/* Four children a node: half the levels, and the children's times stand beside each other. */
+static void heap_up(struct binding_table *t, uint32_t pos, struct binding_due due)
 {
-	return at(t, a)->valid_until_ms < at(t, b)->valid_until_ms;
-}
-
-static void heap_up(struct binding_table *t, uint32_t pos)
-{
-	uint32_t id = t->heap[pos];
-	while (pos > 0 && sooner(t, id, t->heap[(pos - 1) / 2])) {
-		heap_put(t, pos, t->heap[(pos - 1) / 2]);
-		pos = (pos - 1) / 2;
+	while (pos > 0 && due.at_ms < t->heap[(pos - 1) / 4].at_ms) {
+		heap_put(t, pos, t->heap[(pos - 1) / 4]);
+		pos = (pos - 1) / 4;
 	}
-	heap_put(t, pos, id);
+	heap_put(t, pos, due);
 }
 
-static void heap_down(struct binding_table *t, uint32_t pos)
+static void heap_down(struct binding_table *t, uint32_t pos, struct binding_due due)
 {
-	uint32_t id = t->heap[pos];
 	for (;;) {
-		uint32_t child = 2 * pos + 1;
-		if (child >= t->heap_n)
+		uint32_t first = 4 * pos + 1, best = first;
+		if (first >= t->heap_n)
 			break;
-		if (child + 1 < t->heap_n && sooner(t, t->heap[child + 1], t->heap[child]))
-			child++;
-		if (!sooner(t, t->heap[child], id))
+		for (uint32_t c = first + 1; c < first + 4 && c < t->heap_n; c++)
+			if (t->heap[c].at_ms < t->heap[best].at_ms)
+				best = c;
+		if (t->heap[best].at_ms >= due.at_ms)
 			break;
-		heap_put(t, pos, t->heap[child]);
-		pos = child;
+		heap_put(t, pos, t->heap[best]);
+		pos = best;
 	}
-	heap_put(t, pos, id);
+	heap_put(t, pos, due);
 }
 
 static void heap_take(struct binding_table *t, struct binding *b)
@@ -140,24 +139,39 @@ static void heap_take(struct binding_table *t, struct binding *b)
 	if (pos == BINDING_NONE)
 		return;
 	b->heap_at = BINDING_NONE;
-	uint32_t last = t->heap[--t->heap_n];
+	struct binding_due last = t->heap[--t->heap_n];
 	if (pos == t->heap_n)
 		return;
-	heap_put(t, pos, last);
-	heap_up(t, pos);
-	heap_down(t, at(t, last)->heap_at);
+	if (pos > 0 && last.at_ms < t->heap[(pos - 1) / 4].at_ms)
+		heap_up(t, pos, last);
+	else
+		heap_down(t, pos, last);
 }
 
 /* The heap has room for every binding there is (bindings_add saw to it). */
 static void heap_set(struct binding_table *t, struct binding *b, uint32_t id)
 {
-	if (b->heap_at == BINDING_NONE) {
-		heap_put(t, t->heap_n++, id);
-		heap_up(t, b->heap_at);
-		return;
+	struct binding_due due = { b->valid_until_ms, id };
+	if (b->heap_at == BINDING_NONE)
+		heap_up(t, t->heap_n++, due);
+	else if (due.at_ms < t->heap[b->heap_at].at_ms)
+		heap_up(t, b->heap_at, due);
+}
+
+uint64_t bindings_deadline(const struct binding_table *t)
+{
+	return t->heap_n ? t->heap[0].at_ms : UINT64_MAX;
+}
+
+struct binding *bindings_expired(struct binding_table *t, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < EXPIRY_STEPS && t->heap_n && t->heap[0].at_ms <= now_ms; i++) {
+		struct binding *b = at(t, t->heap[0].id);
+		if (b->valid_until_ms <= now_ms)
+			return b;
+		heap_down(t, 0, (struct binding_due){ b->valid_until_ms, t->heap[0].id });
 	}
-	heap_up(t, b->heap_at);
-	heap_down(t, b->heap_at);
+	return NULL;
 }
 
 /* --- the queue of freed ones -------------------------------------------------------------------------------- */
@@ -227,22 +241,17 @@ static int add_chunk(struct binding_table *t)
 	if (!chunk)
 		return -ENOMEM;
 	t->chunks[t->n_chunks] = chunk;
-	for (uint32_t i = CHUNK; i-- > 0;) {
-		chunk[i].state = 0;
-		chunk[i].older = t->free_head;
-		t->free_head = t->n_chunks * CHUNK + i;
-	}
 	t->n_chunks++;
 	return 0;
 }
 
 static int reserve(struct binding_table *t)
 {
-	if (t->free_head == BINDING_NONE && add_chunk(t) < 0)
+	if (t->free_head == BINDING_NONE && t->n_begun == t->n_chunks * CHUNK && add_chunk(t) < 0)
 		return -ENOMEM;
 	if (t->heap_size < t->n + 1) {
 		uint32_t size = t->heap_size ? t->heap_size * 2 : CHUNK;
-		uint32_t *heap = realloc(t->heap, size * sizeof *heap);
+		struct binding_due *heap = realloc(t->heap, size * sizeof *heap);
 		if (!heap)
 			return -ENOMEM;
 		t->heap = heap;
@@ -262,8 +271,11 @@ int bindings_add(struct binding_table *t, const struct binding_record *r, struct
 			return -ENOMEM;
 	}
 	uint32_t id = t->free_head;
+	if (id == BINDING_NONE)
+		id = t->n_begun++;
+	else
+		t->free_head = at(t, id)->older;
 	struct binding *b = at(t, id);
-	t->free_head = b->older;
 	*b = (struct binding){
 		.addr = r->prefix.addr,
 		.plen = r->prefix.plen,
@@ -350,38 +362,30 @@ struct binding *bindings_by_client(const struct binding_table *t, enum binding_k
 		if (x->slots[i].hash != hash)
 			continue;
 		struct binding *b = at(t, x->slots[i].id);
-		if (b->kind == kind && b->iaid == iaid && is_client(b, hash, duid, duid_len))
+		if (b->kind == kind && b->iaid == iaid && b->state != BINDING_DECLINED && is_client(b, hash, duid, duid_len))
 			return b;
 	}
 	return NULL;
 }
 
-unsigned bindings_count_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state)
+struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len)
 {
 	uint32_t hash = hash_client(t, duid, duid_len);
 	const struct binding_index *x = &t->by_client;
-	unsigned n = 0;
-	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
-		if (x->slots[i].hash != hash)
-			continue;
-		const struct binding *b = at(t, x->slots[i].id);
-		n += (!state || b->state == state) && is_client(b, hash, duid, duid_len);
-	}
-	return n;
-}
-
-struct binding *bindings_any_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state)
-{
-	uint32_t hash = hash_client(t, duid, duid_len);
-	const struct binding_index *x = &t->by_client;
+	struct binding_holdings h = { 0 };
 	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
 		if (x->slots[i].hash != hash)
 			continue;
 		struct binding *b = at(t, x->slots[i].id);
-		if (b->state == state && is_client(b, hash, duid, duid_len))
-			return b;
+		if (!is_client(b, hash, duid, duid_len))
+			continue;
+		h.bound += b->state == BINDING_BOUND;
+		h.declined += b->state == BINDING_DECLINED;
+		h.freed += b->state == BINDING_FREED;
+		if (b->state == BINDING_FREED)
+			h.a_freed = b;
 	}
-	return NULL;
+	return h;
 }
 
 struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen)
@@ -396,11 +400,6 @@ struct binding *bindings_by_prefix(const struct binding_table *t, const struct i
 			return b;
 	}
 	return NULL;
-}
-
-struct binding *bindings_soonest(const struct binding_table *t)
-{
-	return t->heap_n ? at(t, t->heap[0]) : NULL;
 }
 
 struct binding *bindings_oldest_freed(const struct binding_table *t, enum binding_kind kind)
@@ -429,7 +428,7 @@ void binding_to_record(const struct binding *b, struct binding_record *ret_recor
 
 int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b), void *ctx)
 {
-	for (uint32_t i = 0; i < t->n_chunks * CHUNK; i++) {
+	for (uint32_t i = 0; i < t->n_begun; i++) {
 		const struct binding *b = at(t, i);
 		if (!b->state)
 			continue; /* not in use */
@@ -449,11 +448,13 @@ size_t bindings_bytes(const struct binding_table *t)
 static bool entry_consistent(const struct binding_table *t, uint32_t id)
 {
 	const struct binding *b = at(t, id);
-	if (bindings_by_prefix(t, &b->addr, b->plen) != b ||
-	    bindings_by_client(t, (enum binding_kind)b->kind, binding_duid(b), b->duid_len, b->iaid) != b)
+	const struct binding *found =
+		bindings_by_client(t, (enum binding_kind)b->kind, binding_duid(b), b->duid_len, b->iaid);
+	if (bindings_by_prefix(t, &b->addr, b->plen) != b || (b->state == BINDING_DECLINED ? found == b : found != b))
 		return false;
-	bool expires = b->state != BINDING_FREED && b->valid_until_ms != UINT64_MAX;
-	return expires ? b->heap_at < t->heap_n && t->heap[b->heap_at] == id : b->heap_at == BINDING_NONE;
+	if (b->state == BINDING_FREED || b->valid_until_ms == UINT64_MAX)
+		return b->heap_at == BINDING_NONE;
+	return b->heap_at < t->heap_n && t->heap[b->heap_at].id == id && t->heap[b->heap_at].at_ms <= b->valid_until_ms;
 }
 
 bool bindings_consistent(const struct binding_table *t)
@@ -467,7 +468,7 @@ bool bindings_consistent(const struct binding_table *t)
 			return false;
 	}
 	for (uint32_t i = 1; i < t->heap_n; i++)
-		if (sooner(t, t->heap[i], t->heap[(i - 1) / 2]))
+		if (t->heap[i].at_ms < t->heap[(i - 1) / 4].at_ms)
 			return false;
 	uint64_t queued = 0;
 	for (int kind = BINDING_NA; kind <= BINDING_PD; kind++)

@@ -80,15 +80,25 @@ struct binding_index {
 	uint32_t used;
 };
 
+/*
+ * One that expires. at_ms may be too early, never too late: a prolonged binding keeps its place until that comes up, so that a renewal
+ * costs nothing here.
+ */
+struct binding_due {
+	uint64_t at_ms;
+	uint32_t id;
+};
+
 struct binding_table {
 	uint8_t key[16];
 	struct binding **chunks;
 	uint32_t n_chunks;
-	uint32_t free_head; /* chained through `older` */
+	uint32_t n_begun;   /* numbers given out so far; those behind have never been touched */
+	uint32_t free_head; /* of those given back, chained through `older` */
 	uint32_t n;         /* live bindings, in any state */
 	struct binding_index by_client; /* hash of the DUID alone: all of a client's stand in one run */
 	struct binding_index by_prefix;
-	uint32_t *heap; /* by valid_until_ms, soonest first */
+	struct binding_due *heap; /* soonest first */
 	uint32_t heap_n, heap_size;
 	struct {
 		uint32_t oldest, newest;
@@ -103,13 +113,17 @@ void bindings_done(struct binding_table *t);
 struct binding *bindings_get(const struct binding_table *t, uint32_t id);
 const uint8_t *binding_duid(const struct binding *b);
 
-/* A client's binding for an IA; NULL: none. */
+/* What a client holds or held for an IA; declined ones are nobody's any more and are not found. NULL: none. */
 struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind, const uint8_t *duid, size_t duid_len,
 				   uint32_t iaid);
-/* How many the client has in state `state`, all kinds together; 0 for any state. */
-unsigned bindings_count_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state);
-/* One of the client's in this state (the first found), or NULL. */
-struct binding *bindings_any_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len, enum binding_state state);
+
+/* All of one client's, of all kinds. */
+struct binding_holdings {
+	unsigned bound, freed, declined;
+	struct binding *a_freed; /* one of the freed; NULL: none */
+};
+struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len);
+
 /* Whoever has exactly this prefix, in whatever state; NULL: nobody. */
 struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen);
 
@@ -122,8 +136,13 @@ void bindings_remove(struct binding_table *t, struct binding *b);
 /* State and expiry of a binding change through here alone, so that heap, queue and counts follow. */
 void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state, uint64_t valid_until_ms);
 
-/* The one that expires first; NULL: none does. */
-struct binding *bindings_soonest(const struct binding_table *t);
+/* Not before this is there anything for bindings_expired(); UINT64_MAX: never. */
+uint64_t bindings_deadline(const struct binding_table *t);
+/*
+ * One whose time is over at now_ms; NULL: none. Each call looks at a bounded number of them: NULL while bindings_deadline() is
+ * still not in the future means that there may be more, at another call.
+ */
+struct binding *bindings_expired(struct binding_table *t, uint64_t now_ms);
 /* The one of this kind that was freed first; NULL: none. */
 struct binding *bindings_oldest_freed(const struct binding_table *t, enum binding_kind kind);
 

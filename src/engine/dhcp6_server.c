@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/dhcp6_server.h"
 
-#include "engine/pool.h"
+#include "engine/leases.h"
 #include "wire/dnsname.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	IA_ROOM = 96,         /* bytes of an IA with one prefix, or with a status and its text */
+	STATUS_ROOM = 16,     /* of a message's own status, and of Rapid Commit */
+	HARDWARE_TYPE_LEN = 2, /* before the address in a client link-layer address option (RFC 6939 §4) */
+};
+
 struct dhcp6_server {
 	struct dhcp6_config config;
-	struct binding_table table;
-	struct pool pd;
-	struct pool na;
+	struct leases leases;
 	uint32_t t1_s, t2_s;
+	size_t options_room; /* bytes of everything that a client can ask for */
 	struct dhcp6_stats stats;
 };
 
@@ -26,10 +32,13 @@ struct exchange {
 	struct d6_msg msg;
 	size_t n_relays;
 	struct d6_relay relays[D6_HOP_COUNT_LIMIT + 1]; /* outermost first */
-	struct in6_addr next_hop;
+	bool our_link;        /* false: behind a relay whose link has another prefix than ours */
+	struct lease_client client;
+	struct lease_spoken spoken;
 	struct wr w;
-	size_t n_avoid; /* prefixes that this message's earlier IAs were offered */
-	struct prefix6 avoid[D6_MAX_IAS];
+	uint8_t answer_type;
+	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1]; /* options to close */
+	size_t ias_left;      /* of the message, from the one being answered on */
 	uint32_t first_route;
 };
 
@@ -60,24 +69,54 @@ static uint32_t fraction(uint32_t lifetime_s, uint32_t tenths)
 	return lifetime_s == D6_LFT_INFINITY ? D6_LFT_INFINITY : (uint32_t)((uint64_t)lifetime_s * tenths / 10);
 }
 
+static int init_pools(struct dhcp6_server *s)
+{
+	const struct dhcp6_config *c = &s->config;
+	const struct prefix6 own = { c->own_addr, 128 };
+	const uint8_t pd[3] = { c->pd_min_len ? c->pd_min_len : c->pd_len, c->pd_len, c->pd_max_len ? c->pd_max_len : c->pd_len };
+	const uint8_t na[3] = { 128, 128, 128 };
+	int r = pool_init(&s->leases.pools[BINDING_PD], BINDING_PD, &c->pd_pool, pd, c->pool_key);
+	if (r == 0)
+		r = pool_init(&s->leases.pools[BINDING_NA], BINDING_NA, &c->transfer, na, c->pool_key);
+	if (r == 0)
+		r = pool_exclude(&s->leases.pools[BINDING_PD], &c->transfer);
+	return r == 0 ? pool_exclude(&s->leases.pools[BINDING_NA], &own) : r;
+}
+
+static size_t room_for_options(const struct dhcp6_config *c)
+{
+	size_t room = 8 + c->n_nameservers * sizeof(struct in6_addr);
+	for (size_t i = 0; i < c->n_search; i++)
+		room += strlen(c->search[i]) + 2;
+	for (size_t i = 0; i < c->n_extra; i++)
+		room += 4U + c->extra[i].len;
+	return room;
+}
+
+static bool config_valid(const struct dhcp6_config *c)
+{
+	return c->server_id.len > 0 && c->valid_lft_s > 0 && c->preferred_lft_s <= c->valid_lft_s &&
+	       c->n_nameservers <= D6_MAX_NAMESERVERS && c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
+	       room_for_options(c) <= BATCH_ANSWER_MAX / 2;
+}
+
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server)
 {
+	if (!config_valid(config))
+		return -EINVAL;
 	struct dhcp6_server *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
 	s->config = *config;
 	s->t1_s = fraction(config->preferred_lft_s, 5);
 	s->t2_s = fraction(config->preferred_lft_s, 8);
-	const struct prefix6 own = { config->own_addr, 128 };
-	int r = bindings_init(&s->table, config->table_key);
+	s->options_room = room_for_options(config);
+	s->leases.preferred_lft_s = config->preferred_lft_s;
+	s->leases.valid_lft_s = config->valid_lft_s;
+	s->leases.max_per_client = config->max_bindings_per_client;
+	int r = bindings_init(&s->leases.table, config->table_key);
 	if (r == 0)
-		r = pool_init(&s->pd, BINDING_PD, &config->pd_pool, config->pd_len, config->pool_key);
-	if (r == 0)
-		r = pool_init(&s->na, BINDING_NA, &config->transfer, 128, config->pool_key);
-	if (r == 0)
-		r = pool_exclude(&s->pd, &config->transfer);
-	if (r == 0)
-		r = pool_exclude(&s->na, &own);
+		r = init_pools(s);
 	if (r < 0) {
 		dhcp6_server_free(s);
 		return r;
@@ -90,15 +129,40 @@ void dhcp6_server_free(struct dhcp6_server *s)
 {
 	if (!s)
 		return;
-	bindings_done(&s->table);
-	pool_done(&s->pd);
-	pool_done(&s->na);
+	bindings_done(&s->leases.table);
+	pool_done(&s->leases.pools[BINDING_PD]);
+	pool_done(&s->leases.pools[BINDING_NA]);
 	free(s);
 }
 
-static struct pool *pool_of(struct dhcp6_server *s, enum binding_kind kind)
+int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms)
 {
-	return kind == BINDING_PD ? &s->pd : &s->na;
+	return leases_load(&s->leases, r, now_ms);
+}
+
+void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch)
+{
+	leases_expire(&s->leases, now_ms, batch);
+}
+
+uint64_t dhcp6_server_deadline(const struct dhcp6_server *s)
+{
+	return bindings_deadline(&s->leases.table);
+}
+
+int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b), void *ctx)
+{
+	return bindings_each(&s->leases.table, fn, ctx);
+}
+
+const struct binding_table *dhcp6_server_table(const struct dhcp6_server *s)
+{
+	return &s->leases.table;
+}
+
+bool dhcp6_server_consistent(const struct dhcp6_server *s)
+{
+	return leases_consistent(&s->leases);
 }
 
 static struct dhcp6_pool_stats *pool_stats(struct dhcp6_server *s, enum binding_kind kind)
@@ -106,230 +170,21 @@ static struct dhcp6_pool_stats *pool_stats(struct dhcp6_server *s, enum binding_
 	return kind == BINDING_PD ? &s->stats.pd : &s->stats.na;
 }
 
-int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms)
-{
-	if (r->duid.len == 0 || r->duid.len > DUID_MAX || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
-	    !pool_owns(pool_of(s, r->kind), &r->prefix))
-		return -ERANGE;
-	if (bindings_by_prefix(&s->table, &r->prefix.addr, r->prefix.plen) ||
-	    bindings_by_client(&s->table, r->kind, r->duid.bytes, r->duid.len, r->iaid))
-		return -EEXIST;
-	struct binding_record kept = *r;
-	bool over = r->state != BINDING_FREED && r->valid_until_ms <= now_ms;
-	if (over)
-		kept.state = BINDING_FREED;
-	struct binding *b;
-	if (bindings_add(&s->table, &kept, &b) < 0)
-		return -ENOMEM;
-	pool_note(pool_of(s, r->kind), &b->addr, true);
-	return over && r->state == BINDING_BOUND ? -ESTALE : 0;
-}
-
-uint64_t dhcp6_server_deadline(const struct dhcp6_server *s)
-{
-	const struct binding *b = bindings_soonest(&s->table);
-	return b ? b->valid_until_ms : UINT64_MAX;
-}
-
-int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b), void *ctx)
-{
-	return bindings_each(&s->table, fn, ctx);
-}
-
-const struct binding_table *dhcp6_server_table(const struct dhcp6_server *s)
-{
-	return &s->table;
-}
-
 const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s)
 {
 	for (int kind = BINDING_NA; kind <= BINDING_PD; kind++) {
 		struct dhcp6_pool_stats *p = pool_stats(s, (enum binding_kind)kind);
-		p->capacity = pool_of(s, (enum binding_kind)kind)->capacity;
-		p->bound = s->table.n_by_state[kind][BINDING_BOUND];
-		p->freed = s->table.n_by_state[kind][BINDING_FREED];
-		p->declined = s->table.n_by_state[kind][BINDING_DECLINED];
+		p->capacity = s->leases.pools[kind].capacity;
+		p->bound = s->leases.table.n_by_state[kind][BINDING_BOUND];
+		p->freed = s->leases.table.n_by_state[kind][BINDING_FREED];
+		p->declined = s->leases.table.n_by_state[kind][BINDING_DECLINED];
 	}
 	return &s->stats;
 }
 
-/* --- what a batch is told ----------------------------------------------------------------------------------- */
-
-static void note_change(struct batch *batch, const struct binding *b, bool erase)
-{
-	struct binding_change *c = &batch->changes[batch->n_changes++];
-	c->erase = erase;
-	binding_to_record(b, &c->record);
-}
-
-static void note_route(struct batch *batch, const struct binding *b, bool add)
-{
-	if (b->kind != BINDING_PD)
-		return;
-	struct route_change *r = &batch->routes[batch->n_routes++];
-	*r = (struct route_change){ .add = add, .prefix = { b->addr, b->plen }, .next_hop = b->next_hop, .lladdr_len = b->lladdr_len };
-	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
-}
-
-/* A bound one that is no more: remembered for its client, or set aside. */
-static void end_binding(struct dhcp6_server *s, uint64_t now_ms, struct binding *b, enum binding_state state, struct batch *batch)
-{
-	if (b->state == BINDING_BOUND)
-		note_route(batch, b, false);
-	b->granted_at_ms = now_ms;
-	bindings_set(&s->table, b, state, state == BINDING_DECLINED ? now_ms + D6_DECLINE_S * UINT64_C(1000) : now_ms);
-	note_change(batch, b, false);
-}
-
-static void forget_binding(struct dhcp6_server *s, struct binding *b, struct batch *batch)
-{
-	if (b->state == BINDING_BOUND)
-		note_route(batch, b, false);
-	note_change(batch, b, true);
-	pool_note(pool_of(s, (enum binding_kind)b->kind), &b->addr, false);
-	bindings_remove(&s->table, b);
-}
-
-void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch)
-{
-	struct binding *b;
-	while (!batch_full(batch) && (b = bindings_soonest(&s->table)) && b->valid_until_ms <= now_ms)
-		end_binding(s, now_ms, b, BINDING_FREED, batch);
-}
-
-/* --- choosing and granting ---------------------------------------------------------------------------------- */
-
 static enum binding_kind kind_of(const struct d6_ia *ia)
 {
 	return ia->code == D6_OPT_IA_PD ? BINDING_PD : BINDING_NA;
-}
-
-static struct binding *find(const struct exchange *x, const struct d6_ia *ia)
-{
-	return bindings_by_client(&x->s->table, kind_of(ia), x->msg.client_id.bytes, x->msg.client_id.len, ia->iaid);
-}
-
-static bool over_limit(const struct exchange *x)
-{
-	unsigned max = x->s->config.max_bindings_per_client;
-	return max && bindings_count_client(&x->s->table, x->msg.client_id.bytes, x->msg.client_id.len, BINDING_BOUND) >= max;
-}
-
-static bool avoided(const struct exchange *x, const struct prefix6 *p)
-{
-	for (size_t i = 0; i < x->n_avoid; i++)
-		if (prefix6_equal(&x->avoid[i], p))
-			return true;
-	return false;
-}
-
-/* The prefix or address that the client names itself, where it is ours and nobody has ever had it. */
-static bool hinted(const struct exchange *x, const struct d6_ia *ia, struct prefix6 *ret_prefix)
-{
-	const struct pool *pool = pool_of(x->s, kind_of(ia));
-	for (size_t i = 0; i < ia->n_resources; i++) {
-		const struct prefix6 *p = &ia->resources[i].prefix;
-		if (pool_owns(pool, p) && !avoided(x, p) && !bindings_by_prefix(&x->s->table, &p->addr, p->plen)) {
-			*ret_prefix = *p;
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * What this IA would get: the client's own where it has or had one, else what it asks for, else what the pool picks. Changes nothing.
- * -ENOSPC; -EDQUOT: the client has its fill.
- */
-static int choose(struct exchange *x, const struct d6_ia *ia, struct prefix6 *ret_prefix, struct binding **ret_mine,
-		  struct binding **ret_freed)
-{
-	enum binding_kind kind = kind_of(ia);
-	struct binding *mine = find(x, ia);
-	*ret_freed = NULL;
-	*ret_mine = mine;
-	if (mine && mine->state == BINDING_BOUND) {
-		*ret_prefix = (struct prefix6){ mine->addr, mine->plen };
-		return 0;
-	}
-	if (over_limit(x))
-		return -EDQUOT;
-	if (mine && mine->state == BINDING_FREED) {
-		*ret_prefix = (struct prefix6){ mine->addr, mine->plen };
-		return 0;
-	}
-	if (hinted(x, ia, ret_prefix))
-		return 0;
-	return pool_pick(pool_of(x->s, kind), &x->s->table, x->msg.client_id.bytes, x->msg.client_id.len, ia->iaid, x->avoid,
-			 x->n_avoid, ret_prefix, ret_freed);
-}
-
-static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
-{
-	return lifetime_s == D6_LFT_INFINITY ? UINT64_MAX : now_ms + lifetime_s * UINT64_C(1000);
-}
-
-/* Lifetimes start anew, and the route goes where the client is now. */
-static void refresh(struct exchange *x, struct binding *b)
-{
-	const struct dhcp6_config *c = &x->s->config;
-	const struct pkt_meta *m = x->meta;
-	b->next_hop = x->next_hop;
-	b->lladdr_len = m->lladdr_len;
-	memcpy(b->lladdr, m->lladdr, sizeof b->lladdr);
-	b->granted_at_ms = x->now_ms;
-	b->preferred_lft_s = c->preferred_lft_s;
-	b->valid_lft_s = c->valid_lft_s;
-	bindings_set(&x->s->table, b, BINDING_BOUND, until(x->now_ms, c->valid_lft_s));
-	note_change(x->batch, b, false);
-	/* Installed for every grant, known or not: it costs little, and heals a table that somebody else has touched. */
-	note_route(x->batch, b, true);
-}
-
-/* Makes the choice the client's. */
-static int grant(struct exchange *x, const struct d6_ia *ia, const struct prefix6 *prefix, struct binding *mine, struct binding *freed,
-		 struct binding **ret_binding)
-{
-	struct dhcp6_server *s = x->s;
-	if (mine && mine->state != BINDING_DECLINED) {
-		refresh(x, mine);
-		*ret_binding = mine;
-		return 0;
-	}
-	if (mine) {
-		/* The IA's former address was declined: it stays set aside, but under nobody's name. */
-		struct binding_record aside;
-		binding_to_record(mine, &aside);
-		forget_binding(s, mine, x->batch);
-		aside.duid = s->config.server_id;
-		aside.iaid = (uint32_t)(x->now_ms ^ x->msg.xid);
-		if (!bindings_by_client(&s->table, aside.kind, aside.duid.bytes, aside.duid.len, aside.iaid) &&
-		    bindings_add(&s->table, &aside, &mine) == 0) {
-			pool_note(pool_of(s, aside.kind), &mine->addr, true);
-			note_change(x->batch, mine, false);
-		}
-	}
-	if (freed)
-		forget_binding(s, freed, x->batch);
-	unsigned max = s->config.max_bindings_per_client;
-	/* What is remembered of one client is bounded, too: its many IAIDs of yesterday give way. */
-	if (max && bindings_count_client(&s->table, x->msg.client_id.bytes, x->msg.client_id.len, 0) >= 2 * max) {
-		struct binding *old =
-			bindings_any_of_client(&s->table, x->msg.client_id.bytes, x->msg.client_id.len, BINDING_FREED);
-		if (old)
-			forget_binding(s, old, x->batch);
-	}
-	struct binding_record r = { .kind = kind_of(ia), .state = BINDING_BOUND, .iaid = ia->iaid, .prefix = *prefix };
-	r.duid.len = (uint8_t)x->msg.client_id.len;
-	memcpy(r.duid.bytes, x->msg.client_id.bytes, r.duid.len);
-	r.valid_until_ms = until(x->now_ms, s->config.valid_lft_s);
-	struct binding *b;
-	if (bindings_add(&s->table, &r, &b) < 0)
-		return -ENOMEM;
-	pool_note(pool_of(s, r.kind), &b->addr, true);
-	refresh(x, b);
-	*ret_binding = b;
-	return 0;
 }
 
 /* --- writing IAs -------------------------------------------------------------------------------------------- */
@@ -342,81 +197,61 @@ static void put_resource(struct exchange *x, uint16_t code, const struct prefix6
 		d6_put_iaaddr(&x->w, &p->addr, preferred_s, valid_s);
 }
 
-/* What the client believes to have and does not: lifetimes 0, next to what it has (§18.3.4, §18.3.5; RFC 9096 §3.1 for what it means). */
+/*
+ * What the client believes to have and does not: lifetimes 0, next to what it has (§18.3.4, §18.3.5; RFC 9096 §3.1 for what it means).
+ * As far as they fit into a frame beside what must be said: nobody is left without an answer for claiming many.
+ */
 static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const struct prefix6 *kept)
 {
-	for (size_t i = 0; i < ia->n_resources; i++) {
+	size_t to_come = x->s->options_room + STATUS_ROOM + x->ias_left * IA_ROOM;
+	for (size_t i = 0; i < ia->n_resources && wr_len(&x->w) + to_come < BATCH_ANSWER_FIT; i++) {
 		const struct prefix6 *p = &ia->resources[i].prefix;
 		/* ::/N is a hint for a length, not a prefix that anybody holds. */
-		if (IN6_IS_ADDR_UNSPECIFIED(&p->addr) || (kept && prefix6_equal(p, kept)))
-			continue;
-		put_resource(x, ia->code, p, 0, 0);
+		if (!IN6_IS_ADDR_UNSPECIFIED(&p->addr) && !(kept && prefix6_equal(p, kept)))
+			put_resource(x, ia->code, p, 0, 0);
 	}
 }
 
-static void put_ia_status(struct exchange *x, const struct d6_ia *ia, enum d6_status status, const char *why)
+/* An IA that gets nothing, and why. withdraw: the client may hold something by our former word. */
+static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_status status, const char *why, bool withdraw)
 {
-	size_t at = ia->code == D6_OPT_IA_TA ? d6_open(&x->w, ia->code) : d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
-	if (ia->code == D6_OPT_IA_TA)
-		wr_be32(&x->w, ia->iaid);
+	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
+	if (withdraw && ia->code != D6_OPT_IA_TA)
+		put_withdrawn(x, ia, NULL);
 	d6_put_status(&x->w, status, why);
 	d6_close(&x->w, at);
-}
-
-static void put_ia(struct exchange *x, const struct d6_ia *ia, const struct prefix6 *p, bool withdraw_others)
-{
-	const struct dhcp6_config *c = &x->s->config;
-	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, x->s->t1_s, x->s->t2_s);
-	put_resource(x, ia->code, p, c->preferred_lft_s, c->valid_lft_s);
-	if (withdraw_others)
-		put_withdrawn(x, ia, p);
-	d6_close(&x->w, at);
-	if (x->n_avoid < D6_MAX_IAS)
-		x->avoid[x->n_avoid++] = *p;
-}
-
-static bool refuse_kind(struct exchange *x, const struct d6_ia *ia)
-{
-	if (ia->code == D6_OPT_IA_PD || (ia->code == D6_OPT_IA_NA && x->s->config.ia_na))
-		return false;
-	put_ia_status(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "this provider hands out no addresses by DHCPv6");
-	return true;
-}
-
-static void put_none(struct exchange *x, const struct d6_ia *ia, int why)
-{
-	bool pd = ia->code == D6_OPT_IA_PD;
-	if (why == -EDQUOT)
-		x->s->stats.over_limit++;
-	else
-		pool_stats(x->s, kind_of(ia))->exhausted++;
-	put_ia_status(x, ia, pd ? D6_STATUS_NO_PREFIX_AVAIL : D6_STATUS_NO_ADDRS_AVAIL,
-		      why == -EDQUOT ? "this client holds as many as it may" : "the pool is exhausted");
 }
 
 /* One IA of a SOLICIT, REQUEST, RENEW or REBIND. commit: it becomes the client's, else it is an offer that holds nothing. */
 static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bool renewal)
 {
-	struct prefix6 prefix;
-	struct binding *mine, *freed;
-	if (refuse_kind(x, ia))
+	struct dhcp6_server *s = x->s;
+	struct lease_choice choice;
+	enum binding_kind kind = kind_of(ia);
+	bool pd = kind == BINDING_PD;
+	if (!pd && (ia->code == D6_OPT_IA_TA || !s->config.ia_na || !x->our_link)) {
+		put_refused(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "no addresses are handed out here", renewal);
 		return;
-	int r = choose(x, ia, &prefix, &mine, &freed);
-	if (r == 0 && commit) {
-		struct binding *b;
-		r = grant(x, ia, &prefix, mine, freed, &b);
 	}
-	if (r < 0 && renewal) {
-		/* §18.3.4, §18.3.5: nothing to prolong and nothing to give instead. */
-		size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
-		put_withdrawn(x, ia, NULL);
-		d6_put_status(&x->w, D6_STATUS_NO_BINDING, "no binding for this IA, and nothing free to give instead");
-		d6_close(&x->w, at);
-	} else if (r < 0) {
-		put_none(x, ia, r);
-	} else {
-		put_ia(x, ia, &prefix, renewal);
+	int r = leases_choose(&s->leases, &x->client, kind, ia, &x->spoken, &choice);
+	if (r == 0 && commit)
+		r = leases_grant(&s->leases, &x->client, kind, ia->iaid, &choice, x->now_ms, x->batch);
+	if (r < 0) {
+		if (r == -EDQUOT)
+			s->stats.over_limit++;
+		else
+			pool_stats(s, kind)->exhausted++;
+		put_refused(x, ia, pd ? D6_STATUS_NO_PREFIX_AVAIL : D6_STATUS_NO_ADDRS_AVAIL,
+			    r == -EDQUOT ? "this client holds as many as it may" : "none is left", renewal);
+		return;
 	}
+	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, s->t1_s, s->t2_s);
+	put_resource(x, ia->code, &choice.prefix, s->config.preferred_lft_s, s->config.valid_lft_s);
+	if (renewal)
+		put_withdrawn(x, ia, &choice.prefix);
+	d6_close(&x->w, at);
+	x->spoken.prefixes[x->spoken.n++] = choice.prefix;
+	x->spoken.n_new += !commit && !(choice.mine && choice.mine->state == BINDING_BOUND);
 }
 
 /* --- messages ----------------------------------------------------------------------------------------------- */
@@ -429,6 +264,8 @@ static void drop(struct dhcp6_server *s, enum d6_drop why)
 static void put_options(struct exchange *x)
 {
 	const struct dhcp6_config *c = &x->s->config;
+	if (!x->msg.has_oro)
+		return;
 	if (c->n_nameservers && d6_oro_has(&x->msg, D6_OPT_DNS_SERVERS))
 		d6_put_in6_list(&x->w, D6_OPT_DNS_SERVERS, c->nameservers, c->n_nameservers);
 	if (c->n_search && d6_oro_has(&x->msg, D6_OPT_DOMAIN_LIST)) {
@@ -437,31 +274,44 @@ static void put_options(struct exchange *x)
 			dnsname_put(&x->w, c->search[i]);
 		d6_close(&x->w, at);
 	}
+	for (size_t i = 0; i < c->n_extra; i++) {
+		const struct dhcp6_extra_option *o = &c->extra[i];
+		if (o->information_only && x->msg.type != D6_INFORMATION_REQUEST)
+			continue;
+		if (d6_oro_has(&x->msg, o->code))
+			d6_put_span(&x->w, o->code, o->bytes, o->len);
+	}
 }
 
-/* Where relays brought the message, its answer is wrapped as often (§19.3). */
-static void begin_answer(struct exchange *x, uint8_t type, size_t relay_msgs[static D6_HOP_COUNT_LIMIT + 1])
+/*
+ * Where relays brought the message, its answer is wrapped as often (§19.3). False where what is to come may not fit (relays that want long
+ * Interface-Ids echoed): then nothing is to be changed.
+ */
+static bool begin_answer(struct exchange *x, uint8_t type)
 {
-	x->w = wr_of(x->batch->arena[x->batch->n_answers], BATCH_ANSWER_MAX);
+	x->w = wr_of(x->batch->arena + x->batch->arena_used, BATCH_ANSWER_MAX);
 	for (size_t i = 0; i < x->n_relays; i++) {
 		d6_put_relay_reply(&x->w, &x->relays[i]);
-		relay_msgs[i] = d6_open(&x->w, D6_OPT_RELAY_MSG);
+		x->relay_msgs[i] = d6_open(&x->w, D6_OPT_RELAY_MSG);
 	}
+	x->answer_type = type;
 	d6_put_header(&x->w, type, x->msg.xid);
 	d6_put_span(&x->w, D6_OPT_SERVERID, x->s->config.server_id.bytes, x->s->config.server_id.len);
 	if (x->msg.client_id.bytes)
 		d6_put_span(&x->w, D6_OPT_CLIENTID, x->msg.client_id.bytes, x->msg.client_id.len);
+	size_t to_come = x->s->options_room + STATUS_ROOM + x->msg.n_ias * (size_t)IA_ROOM;
+	if (!x->w.full && wr_len(&x->w) + to_come <= BATCH_ANSWER_MAX)
+		return true;
+	drop(x->s, D6_DROP_NO_ROOM);
+	return false;
 }
 
-static void end_answer(struct exchange *x, const size_t relay_msgs[static D6_HOP_COUNT_LIMIT + 1])
+static void end_answer(struct exchange *x)
 {
 	for (size_t i = x->n_relays; i-- > 0;)
-		d6_close(&x->w, relay_msgs[i]);
-	if (x->w.full) {
-		drop(x->s, D6_DROP_NO_ROOM);
-		return;
-	}
-	struct answer *a = &x->batch->answers[x->batch->n_answers];
+		d6_close(&x->w, x->relay_msgs[i]);
+	assert(!x->w.full); /* begin_answer() saw to it */
+	struct answer *a = &x->batch->answers[x->batch->n_answers++];
 	*a = (struct answer){
 		.dst = x->meta->src,
 		.dst_port = x->n_relays ? DHCP6_SERVER_PORT : DHCP6_CLIENT_PORT,
@@ -470,85 +320,111 @@ static void end_answer(struct exchange *x, const size_t relay_msgs[static D6_HOP
 		.n_routes = (uint32_t)x->batch->n_routes - x->first_route,
 		.bytes = x->w.start,
 	};
-	/* RFC 8357: a relay that said so is answered where it sent from. */
+	/* RFC 8357 §5.2: a relay that said so is answered where it sent from. */
 	if (x->n_relays && x->relays[0].has_relay_port)
 		a->dst_port = x->meta->src_port;
-	x->batch->n_answers++;
+	x->batch->arena_used += wr_len(&x->w);
 	x->s->stats.answered++;
+	x->s->stats.answers_by_type[x->answer_type]++;
+}
+
+/* The next IA to answer, NULL after the last. One that stands twice is answered once. */
+static const struct d6_ia *next_ia(struct exchange *x, size_t *i)
+{
+	for (; *i < x->msg.n_ias; (*i)++) {
+		const struct d6_ia *ia = &x->msg.ias[*i];
+		bool again = false;
+		for (size_t k = 0; k < *i; k++)
+			again |= x->msg.ias[k].code == ia->code && x->msg.ias[k].iaid == ia->iaid;
+		if (!again) {
+			x->ias_left = x->msg.n_ias - (*i)++;
+			return ia;
+		}
+	}
+	return NULL;
 }
 
 static void put_ias(struct exchange *x, bool commit, bool renewal)
 {
-	for (size_t i = 0; i < x->msg.n_ias; i++)
-		serve_ia(x, &x->msg.ias[i], commit, renewal);
+	const struct d6_ia *ia;
+	for (size_t i = 0; (ia = next_ia(x, &i));)
+		serve_ia(x, ia, commit, renewal);
 }
 
 static bool on_link(const struct exchange *x, const struct in6_addr *a)
 {
-	return prefix6_has_addr(&x->s->config.transfer, a);
+	return x->our_link && prefix6_has_addr(&x->s->config.transfer, a);
 }
 
-/* §18.3.1 */
+/* §18.3.1, §18.3.9 */
 static void on_solicit(struct exchange *x)
 {
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
 	bool rapid = x->msg.rapid_commit && x->s->config.rapid_commit;
-	begin_answer(x, rapid ? D6_REPLY : D6_ADVERTISE, relay_msgs);
+	if (!begin_answer(x, rapid ? D6_REPLY : D6_ADVERTISE))
+		return;
 	if (rapid)
 		d6_put_empty(&x->w, D6_OPT_RAPID_COMMIT);
 	put_ias(x, rapid, false);
 	put_options(x);
-	end_answer(x, relay_msgs);
+	end_answer(x);
 }
 
-/* §18.3.2 */
+/* §18.3.2: an IA that names an address of another link is told so, and gets nothing else. */
+static bool names_foreign_address(const struct exchange *x, const struct d6_ia *ia)
+{
+	for (size_t i = 0; i < ia->n_resources && ia->code == D6_OPT_IA_NA; i++) {
+		const struct in6_addr *a = &ia->resources[i].prefix.addr;
+		if (!IN6_IS_ADDR_UNSPECIFIED(a) && !on_link(x, a))
+			return true;
+	}
+	return false;
+}
+
 static void on_request(struct exchange *x)
 {
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
-	begin_answer(x, D6_REPLY, relay_msgs);
-	for (size_t i = 0; i < x->msg.n_ias; i++) {
-		const struct d6_ia *ia = &x->msg.ias[i];
-		bool foreign = false;
-		for (size_t k = 0; k < ia->n_resources && ia->code == D6_OPT_IA_NA; k++)
-			foreign |= !IN6_IS_ADDR_UNSPECIFIED(&ia->resources[k].prefix.addr) &&
-				   !on_link(x, &ia->resources[k].prefix.addr);
-		if (foreign)
-			put_ia_status(x, ia, D6_STATUS_NOT_ON_LINK, "an address of this IA does not belong to this link");
+	const struct d6_ia *ia;
+	if (!begin_answer(x, D6_REPLY))
+		return;
+	for (size_t i = 0; (ia = next_ia(x, &i));) {
+		if (names_foreign_address(x, ia))
+			put_refused(x, ia, D6_STATUS_NOT_ON_LINK, "an address of this IA does not belong to this link", false);
 		else
 			serve_ia(x, ia, true, false);
 	}
 	put_options(x);
-	end_answer(x, relay_msgs);
+	end_answer(x);
 }
 
-/* §18.3.3: about addresses alone; a prefix is confirmed by REBIND. */
+/*
+ * §18.3.3: about addresses alone; a prefix is confirmed by REBIND. Behind a relay with another prefix we know nothing of what is right there,
+ * only that ours is wrong.
+ */
 static void on_confirm(struct exchange *x)
 {
-	size_t n = 0;
-	bool fits = true;
+	size_t n = 0, fit = 0;
 	for (size_t i = 0; i < x->msg.n_ias; i++) {
 		const struct d6_ia *ia = &x->msg.ias[i];
 		for (size_t k = 0; k < ia->n_resources && ia->code != D6_OPT_IA_PD; k++, n++)
-			fits &= on_link(x, &ia->resources[k].prefix.addr);
+			fit += prefix6_has_addr(&x->s->config.transfer, &ia->resources[k].prefix.addr);
 	}
-	if (n == 0) {
+	if (n == 0 || (!x->our_link && fit == 0)) {
 		drop(x->s, D6_DROP_NOTHING_TO_CONFIRM);
 		return;
 	}
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
-	begin_answer(x, D6_REPLY, relay_msgs);
-	d6_put_status(&x->w, fits ? D6_STATUS_SUCCESS : D6_STATUS_NOT_ON_LINK, NULL);
-	end_answer(x, relay_msgs);
+	if (!begin_answer(x, D6_REPLY))
+		return;
+	d6_put_status(&x->w, x->our_link && fit == n ? D6_STATUS_SUCCESS : D6_STATUS_NOT_ON_LINK, NULL);
+	end_answer(x);
 }
 
-/* §18.3.4, §18.3.5 */
+/* §18.3.4, §18.3.5. What is not known but could be given is granted: a lost store costs nobody the connection. */
 static void on_renew(struct exchange *x)
 {
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
-	begin_answer(x, D6_REPLY, relay_msgs);
+	if (!begin_answer(x, D6_REPLY))
+		return;
 	put_ias(x, true, true);
 	put_options(x);
-	end_answer(x, relay_msgs);
+	end_answer(x);
 }
 
 static bool names(const struct d6_ia *ia, const struct binding *b)
@@ -563,30 +439,28 @@ static bool names(const struct d6_ia *ia, const struct binding *b)
 /* §18.3.7, §18.3.8: what is not this client's is nobody's business of its. */
 static void on_give_back(struct exchange *x, enum binding_state state)
 {
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
-	begin_answer(x, D6_REPLY, relay_msgs);
-	for (size_t i = 0; i < x->msg.n_ias; i++) {
-		const struct d6_ia *ia = &x->msg.ias[i];
-		struct binding *b = find(x, ia);
-		bool declined_prefix = state == BINDING_DECLINED && ia->code == D6_OPT_IA_PD;
-		if (declined_prefix)
-			continue; /* a DECLINE is about addresses (§18.2.8) */
-		if (!b || b->state != BINDING_BOUND)
-			put_ia_status(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA");
-		else if (names(ia, b))
-			end_binding(x->s, x->now_ms, b, state, x->batch);
-	}
+	const struct d6_ia *ia;
+	if (!begin_answer(x, D6_REPLY))
+		return;
 	d6_put_status(&x->w, D6_STATUS_SUCCESS, NULL);
-	end_answer(x, relay_msgs);
+	for (size_t i = 0; (ia = next_ia(x, &i));) {
+		struct binding *b =
+			ia->code == D6_OPT_IA_TA ? NULL : leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
+		if (!b || b->state != BINDING_BOUND)
+			put_refused(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA", false);
+		else if (names(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))
+			leases_end(&x->s->leases, b, state, x->now_ms, x->batch); /* a DECLINE is about addresses (§18.2.8) */
+	}
+	end_answer(x);
 }
 
 /* §18.3.6 */
 static void on_information_request(struct exchange *x)
 {
-	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1];
-	begin_answer(x, D6_REPLY, relay_msgs);
+	if (!begin_answer(x, D6_REPLY))
+		return;
 	put_options(x);
-	end_answer(x, relay_msgs);
+	end_answer(x);
 }
 
 /* §16: who must and must not name whom. D6_DROP_COUNT: the message stands. */
@@ -618,13 +492,8 @@ static enum d6_drop validate(const struct exchange *x)
 		if (m->n_ias)
 			return D6_DROP_HAS_IA;
 		return server_id && !ours ? D6_DROP_OTHER_SERVER : D6_DROP_COUNT;
-	case D6_ADVERTISE:
-	case D6_REPLY:
-	case D6_RECONFIGURE:
-	case D6_RELAY_REPL:
+	default: /* ADVERTISE, REPLY, RECONFIGURE: the parser lets nothing else through */
 		return D6_DROP_NOT_FOR_SERVERS;
-	default:
-		return D6_DROP_UNKNOWN_TYPE;
 	}
 }
 
@@ -667,63 +536,85 @@ static enum d6_drop unwrap(struct exchange *x, struct rd *packet)
 	while (rd_left(packet) > 0 && *packet->p == D6_RELAY_FORW) {
 		if (x->n_relays > D6_HOP_COUNT_LIMIT)
 			return D6_DROP_HOP_COUNT;
-		struct d6_relay *relay = &x->relays[x->n_relays];
-		enum d6_verdict v = d6_parse_relay(*packet, relay);
+		enum d6_verdict v = d6_parse_relay(*packet, &x->relays[x->n_relays]);
 		if (v != D6_OK)
 			return drop_of(v);
-		if (relay->hop_count >= D6_HOP_COUNT_LIMIT)
-			return D6_DROP_HOP_COUNT;
-		x->n_relays++;
-		*packet = relay->message;
+		*packet = x->relays[x->n_relays++].message;
 	}
-	return D6_DROP_COUNT;
+	return rd_left(packet) > 0 && *packet->p == D6_RELAY_REPL ? D6_DROP_NOT_FOR_SERVERS : D6_DROP_COUNT;
+}
+
+/* §13.1: the link is what the relay nearest to the client says that has something to say; else it is ours. */
+static bool is_our_link(const struct exchange *x)
+{
+	for (size_t i = x->n_relays; i-- > 0;) {
+		const struct in6_addr *a = &x->relays[i].link_address;
+		if (!IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LINKLOCAL(a))
+			return prefix6_has_addr(&x->s->config.transfer, a);
+	}
+	return true;
 }
 
 /*
  * Where the client's prefix is to be routed: to its own link-local address; behind a relay that has a link of its own to that relay.
  * A lightweight relay (RFC 6221) has none, its link-address is "::", and the client is on our link.
  */
-static enum d6_drop find_next_hop(struct exchange *x)
+static enum d6_drop find_client(struct exchange *x)
 {
-	x->next_hop = x->meta->src;
+	struct lease_client *c = &x->client;
+	c->duid = x->msg.client_id.bytes;
+	c->duid_len = x->msg.client_id.len;
+	c->next_hop = x->meta->src;
+	c->lladdr_len = x->meta->lladdr_len <= BINDING_LLADDR_MAX ? x->meta->lladdr_len : 0;
+	memcpy(c->lladdr, x->meta->lladdr, sizeof c->lladdr);
+	x->our_link = is_our_link(x);
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	bool lightweight = true;
 	for (size_t i = 0; i < x->n_relays; i++)
 		lightweight &= IN6_IS_ADDR_UNSPECIFIED(&x->relays[i].link_address);
-	if (lightweight)
-		x->next_hop = x->relays[x->n_relays - 1].peer_address;
-	return IN6_IS_ADDR_UNSPECIFIED(&x->next_hop) || IN6_IS_ADDR_MULTICAST(&x->next_hop) ? D6_DROP_SOURCE : D6_DROP_COUNT;
+	if (lightweight) {
+		/* The frame was the relay's; the client's own address is known if the relay tells it (RFC 6939). */
+		const struct d6_relay *r = &x->relays[x->n_relays - 1];
+		size_t len = r->linklayer.bytes ? r->linklayer.len - (size_t)HARDWARE_TYPE_LEN : 0;
+		c->next_hop = r->peer_address;
+		c->lladdr_len = (uint8_t)(len <= BINDING_LLADDR_MAX ? len : 0);
+		if (c->lladdr_len)
+			memcpy(c->lladdr, r->linklayer.bytes + HARDWARE_TYPE_LEN, c->lladdr_len);
+		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ? D6_DROP_COUNT : D6_DROP_SOURCE;
+	}
+	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop) ? D6_DROP_SOURCE : D6_DROP_COUNT;
+}
+
+static enum d6_drop accept_message(struct exchange *x, struct rd packet)
+{
+	enum d6_drop why = unwrap(x, &packet);
+	if (why != D6_DROP_COUNT)
+		return why;
+	enum d6_verdict v = d6_parse(packet, &x->msg);
+	if (v != D6_OK)
+		return drop_of(v);
+	x->s->stats.by_type[x->msg.type]++;
+	x->s->stats.by_type[D6_RELAY_FORW] += x->n_relays > 0;
+	/* Relays may use unicast (§19.1.1); a client has no reason to any more, with Server Unicast gone. */
+	if (!x->n_relays && !IN6_IS_ADDR_MULTICAST(&x->meta->dst))
+		return D6_DROP_UNICAST;
+	why = validate(x);
+	return why == D6_DROP_COUNT ? find_client(x) : why;
 }
 
 void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch)
 {
-	struct exchange x;
+	struct exchange x; /* its arrays are filled as they are needed: zeroing all of them would cost more than the rest */
 	x.s = s;
 	x.now_ms = now_ms;
 	x.meta = meta;
 	x.batch = batch;
 	x.n_relays = 0;
-	x.n_avoid = 0;
+	x.spoken.n = x.spoken.n_new = 0;
 	x.first_route = (uint32_t)batch->n_routes;
 	s->stats.received++;
-	enum d6_drop why = unwrap(&x, &packet);
-	if (why == D6_DROP_COUNT && rd_left(&packet) > 0 && *packet.p == D6_RELAY_REPL)
-		why = D6_DROP_NOT_FOR_SERVERS;
-	if (why == D6_DROP_COUNT) {
-		enum d6_verdict v = d6_parse(packet, &x.msg);
-		why = v == D6_OK ? D6_DROP_COUNT : drop_of(v);
-	}
-	if (why == D6_DROP_COUNT) {
-		s->stats.by_type[x.n_relays ? D6_RELAY_FORW : x.msg.type]++;
-		/* Relays may use unicast (§19.1.1); a client has no reason to any more, with Server Unicast gone. */
-		if (!x.n_relays && !IN6_IS_ADDR_MULTICAST(&meta->dst))
-			why = D6_DROP_UNICAST;
-	}
-	if (why == D6_DROP_COUNT)
-		why = validate(&x);
-	if (why == D6_DROP_COUNT)
-		why = find_next_hop(&x);
+	enum d6_drop why = accept_message(&x, packet);
 	if (why == D6_DROP_COUNT)
 		handle(&x);
 	else

@@ -11,13 +11,23 @@
 #include "wire/dhcp6.h"
 #include "wire/nd.h"
 
-enum { D6_MAX_NAMESERVERS = 8, D6_MAX_SEARCH = 8, D6_DECLINE_S = 3600, D6_DEFAULT_MAX_BINDINGS = 8 };
+enum { D6_MAX_NAMESERVERS = 8, D6_MAX_SEARCH = 8, D6_MAX_EXTRA_OPTIONS = 24, D6_DEFAULT_MAX_BINDINGS = 8 };
+
+/* An option ready to be sent to whoever asks for it in an Option Request option (RFC 9915 §21.7). */
+struct dhcp6_extra_option {
+	uint16_t code;
+	uint16_t len;
+	const uint8_t *bytes; /* must outlive the server */
+	bool information_only; /* only in answers to INFORMATION-REQUEST, as the information refresh time (§21.23) */
+};
 
 struct dhcp6_config {
 	struct prefix6 transfer;  /* IA_NA addresses come from here */
 	struct in6_addr own_addr; /* never handed out */
 	struct prefix6 pd_pool;
-	uint8_t pd_len;           /* length of every delegated prefix; hints for another length get it, too (RFC 8168 §3.2) */
+	uint8_t pd_len;           /* length of a delegated prefix where the client's hint says nothing else */
+	uint8_t pd_min_len;       /* shortest and longest that a hint gets (RFC 8168 §3.2); 0: pd_len. Where they differ, pd_pool holds */
+	uint8_t pd_max_len;       /* at most 2^POOL_BITMAP_BITS of the longest */
 	uint32_t preferred_lft_s; /* T1 and T2 are 0.5 and 0.8 of it */
 	uint32_t valid_lft_s;
 	bool ia_na;
@@ -26,6 +36,8 @@ struct dhcp6_config {
 	struct in6_addr nameservers[D6_MAX_NAMESERVERS];
 	size_t n_search;
 	const char *search[D6_MAX_SEARCH]; /* must outlive the server */
+	size_t n_extra;
+	struct dhcp6_extra_option extra[D6_MAX_EXTRA_OPTIONS];
 	unsigned max_bindings_per_client;  /* 0: no limit */
 	struct duid server_id;
 	uint8_t pool_key[16];  /* from the configuration, so that prefixes survive the loss of all state */
@@ -61,8 +73,9 @@ struct dhcp6_pool_stats {
 
 struct dhcp6_stats {
 	uint64_t received; /* everything, dropped ones too */
-	uint64_t by_type[D6_RELAY_REPL + 1];
+	uint64_t by_type[D6_RELAY_REPL + 1]; /* what could be parsed; a relayed one counts as RELAY_FORW and as what is in it */
 	uint64_t answered;
+	uint64_t answers_by_type[D6_RELAY_REPL + 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
 	uint64_t drops[D6_DROP_COUNT];
 	uint64_t over_limit; /* IAs refused because their client has too many */
 	struct dhcp6_pool_stats pd, na;
@@ -70,22 +83,26 @@ struct dhcp6_stats {
 
 struct dhcp6_server;
 
-/* config is copied. -EINVAL: a pool shorter than its parts, or none at all; -ENOMEM. */
+/* config is copied. -EINVAL: lengths or lifetimes that contradict each other, or no server id; -ENOMEM. */
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server);
 void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
 
 /*
- * Puts a stored record back at start. 0; -ERANGE: it is not of our pools (any more); -EEXIST: its prefix or its client's IA is
- * taken already; -ESTALE: it is bound and its time is over (it is kept as a freed one); -ENOMEM.
+ * Puts a stored record back at start; those that were freed in the order in which they were. 0; -ERANGE: it is not of our pools (any more);
+ * -EEXIST: it overlaps one that is there, or its client's IA has one; -ESTALE: it is bound and its time is over (it is kept as a freed
+ * one); -ENOMEM.
  */
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 
 /* One packet. The batch must not be batch_full(). */
 void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch);
 
-/* Frees what has expired, until nothing is left to or the batch is full (then call again with an empty one). */
+/*
+ * Frees what has expired. The work of one call is bounded: carry the batch out and call again while dhcp6_server_deadline() is not in
+ * the future.
+ */
 void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch);
-/* When the next binding expires; UINT64_MAX: none does. */
+/* Before then dhcp6_server_tick() has nothing to do; UINT64_MAX: never. It may have nothing to do then either. */
 uint64_t dhcp6_server_deadline(const struct dhcp6_server *s);
 
 /* Calls fn for each binding, in any state, until it returns < 0, which is returned. */
@@ -94,3 +111,4 @@ int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const s
 const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s);
 /* For tests, benchmark and fuzzer. */
 const struct binding_table *dhcp6_server_table(const struct dhcp6_server *s);
+bool dhcp6_server_consistent(const struct dhcp6_server *s);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/leases.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static_assert(D6_MAX_IAS * LEASES_CHANGES_PER_IA <= BATCH_PER_MESSAGE, "a message can overrun its batch");
+
+static struct prefix6 prefix_of(const struct binding *b)
+{
+	return (struct prefix6){ b->addr, b->plen };
+}
+
+/* --- what a batch is told ----------------------------------------------------------------------------------- */
+
+static void note_change(struct batch *batch, const struct binding *b, bool erase)
+{
+	struct binding_change *c = &batch->changes[batch->n_changes++];
+	c->erase = erase;
+	binding_to_record(b, &c->record);
+}
+
+static void note_route(struct batch *batch, const struct binding *b, bool add, const struct in6_addr *old_next_hop)
+{
+	if (b->kind != BINDING_PD)
+		return;
+	struct route_change *r = &batch->routes[batch->n_routes++];
+	*r = (struct route_change){
+		.add = add,
+		.prefix = prefix_of(b),
+		.next_hop = b->next_hop,
+		.old_next_hop = *old_next_hop,
+		.lladdr_len = b->lladdr_len,
+	};
+	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
+}
+
+/* --- the end of a binding ----------------------------------------------------------------------------------- */
+
+static void forget(struct leases *l, struct binding *b, struct batch *batch)
+{
+	const struct prefix6 p = prefix_of(b);
+	if (b->state == BINDING_BOUND)
+		note_route(batch, b, false, &b->next_hop);
+	note_change(batch, b, true);
+	pool_note(&l->pools[b->kind], &p, false);
+	bindings_remove(&l->table, b);
+}
+
+void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms, struct batch *batch)
+{
+	if (b->state == BINDING_BOUND)
+		note_route(batch, b, false, &b->next_hop);
+	b->granted_at_ms = now_ms;
+	bindings_set(&l->table, b, state, state == BINDING_DECLINED ? now_ms + LEASES_DECLINE_S * UINT64_C(1000) : now_ms);
+	note_change(batch, b, false);
+}
+
+void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch)
+{
+	struct binding *b;
+	while (!batch_full(batch) && (b = bindings_expired(&l->table, now_ms))) {
+		if (b->state == BINDING_DECLINED)
+			forget(l, b, batch); /* its client may have another one for that IA by now */
+		else
+			leases_end(l, b, BINDING_FREED, now_ms, batch);
+	}
+}
+
+/* --- choosing ----------------------------------------------------------------------------------------------- */
+
+struct binding *leases_find(const struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid)
+{
+	return bindings_by_client(&l->table, kind, c->duid, c->duid_len, iaid);
+}
+
+static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p)
+{
+	for (size_t i = 0; i < spoken->n; i++)
+		if (prefix6_overlaps(&spoken->prefixes[i], p))
+			return true;
+	return false;
+}
+
+/* The prefix or address that the client names itself, where it is ours and nobody has ever had it. */
+static bool hinted(const struct leases *l, const struct pool *pool, const struct d6_ia *ia, const struct lease_spoken *spoken,
+		   struct prefix6 *ret_prefix)
+{
+	for (size_t i = 0; i < ia->n_resources; i++) {
+		const struct prefix6 *p = &ia->resources[i].prefix;
+		if (pool_owns(pool, p) && pool_is_free(pool, &l->table, p) && !is_spoken(spoken, p)) {
+			*ret_prefix = *p;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The length that the client asks for, as near as the pool has it (RFC 8168 §3.2); the usual one where it does not. */
+static uint8_t wished_length(const struct pool *pool, const struct d6_ia *ia)
+{
+	for (size_t i = 0; i < ia->n_resources; i++) {
+		uint8_t plen = ia->resources[i].prefix.plen;
+		if (plen)
+			return plen < pool->min_plen ? pool->min_plen : plen > pool->max_plen ? pool->max_plen : plen;
+	}
+	return pool->plen;
+}
+
+static bool table_has_room(const struct leases *l)
+{
+	return l->table.n < LEASES_MAX_TABLE || bindings_oldest_freed(&l->table, BINDING_PD) ||
+	       bindings_oldest_freed(&l->table, BINDING_NA);
+}
+
+int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind, const struct d6_ia *ia,
+		  const struct lease_spoken *spoken, struct lease_choice *ret_choice)
+{
+	struct pool *pool = &l->pools[kind];
+	struct lease_choice choice = { .mine = leases_find(l, c, kind, ia->iaid) };
+	if (choice.mine)
+		choice.prefix = prefix_of(choice.mine);
+	if (!choice.mine || choice.mine->state != BINDING_BOUND) {
+		struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
+		if (l->max_per_client && h.bound + spoken->n_new >= l->max_per_client)
+			return -EDQUOT;
+		if (choice.mine && is_spoken(spoken, &choice.prefix))
+			choice.mine = NULL; /* an earlier IA of an exhausted pool was offered it */
+		/* What was declined counts, too: nobody gets at ever more addresses by declining them. */
+		if (!choice.mine && l->max_per_client && h.bound + h.declined >= 2 * l->max_per_client)
+			return -EDQUOT;
+		if (!choice.mine && !table_has_room(l))
+			return -ENOSPC;
+		struct pool_wish wish = { c->duid, c->duid_len, ia->iaid, wished_length(pool, ia), spoken->prefixes, spoken->n };
+		if (!choice.mine && !hinted(l, pool, ia, spoken, &choice.prefix)) {
+			int r = pool_pick(pool, &l->table, &wish, &choice.prefix, &choice.freed);
+			if (r < 0)
+				return r;
+		}
+	}
+	*ret_choice = choice;
+	return 0;
+}
+
+/* --- granting ----------------------------------------------------------------------------------------------- */
+
+static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
+{
+	return lifetime_s == D6_LFT_INFINITY ? UINT64_MAX : now_ms + lifetime_s * UINT64_C(1000);
+}
+
+/* Lifetimes start anew, and the route goes where the client is now. */
+static void refresh(struct leases *l, const struct lease_client *c, struct binding *b, uint64_t now_ms, struct batch *batch)
+{
+	struct in6_addr old_next_hop = b->state == BINDING_BOUND ? b->next_hop : c->next_hop;
+	b->next_hop = c->next_hop;
+	b->lladdr_len = c->lladdr_len;
+	memcpy(b->lladdr, c->lladdr, sizeof b->lladdr);
+	b->granted_at_ms = now_ms;
+	b->preferred_lft_s = l->preferred_lft_s;
+	b->valid_lft_s = l->valid_lft_s;
+	bindings_set(&l->table, b, BINDING_BOUND, until(now_ms, l->valid_lft_s));
+	note_change(batch, b, false);
+	/* Installed with every grant, known or not: it costs little, and heals a table that somebody else has touched. */
+	note_route(batch, b, true, &old_next_hop);
+}
+
+/* What must be forgotten so that another one can be remembered: of this client, and of all of them. */
+static void make_room(struct leases *l, const struct lease_client *c, enum binding_kind kind, struct batch *batch)
+{
+	struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
+	if (l->max_per_client && h.a_freed && h.bound + h.declined + h.freed >= 2 * l->max_per_client)
+		forget(l, h.a_freed, batch);
+	if (l->table.n < LEASES_MAX_TABLE)
+		return;
+	struct binding *b = bindings_oldest_freed(&l->table, kind);
+	if (!b)
+		b = bindings_oldest_freed(&l->table, kind == BINDING_PD ? BINDING_NA : BINDING_PD);
+	if (b)
+		forget(l, b, batch);
+}
+
+int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid, const struct lease_choice *choice,
+		 uint64_t now_ms, struct batch *batch)
+{
+	if (choice->mine) {
+		refresh(l, c, choice->mine, now_ms, batch);
+		return 0;
+	}
+	if (choice->freed)
+		forget(l, choice->freed, batch);
+	make_room(l, c, kind, batch);
+	struct binding_record r = { .kind = kind, .state = BINDING_BOUND, .iaid = iaid, .prefix = choice->prefix, .next_hop = c->next_hop };
+	r.duid.len = (uint8_t)c->duid_len;
+	memcpy(r.duid.bytes, c->duid, c->duid_len);
+	r.valid_until_ms = until(now_ms, l->valid_lft_s);
+	struct binding *b;
+	int e = bindings_add(&l->table, &r, &b);
+	if (e < 0)
+		return e;
+	pool_note(&l->pools[kind], &r.prefix, true);
+	refresh(l, c, b, now_ms, batch);
+	return 0;
+}
+
+int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms)
+{
+	if (r->duid.len == 0 || r->duid.len > DUID_MAX || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
+	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED || !pool_owns(&l->pools[r->kind], &r->prefix))
+		return -ERANGE;
+	if (!pool_is_free(&l->pools[r->kind], &l->table, &r->prefix) ||
+	    (r->state != BINDING_DECLINED && bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
+		return -EEXIST;
+	struct binding_record kept = *r;
+	bool over = r->state == BINDING_BOUND && r->valid_until_ms <= now_ms;
+	if (over)
+		kept.state = BINDING_FREED;
+	struct binding *b;
+	int e = bindings_add(&l->table, &kept, &b);
+	if (e < 0)
+		return e;
+	pool_note(&l->pools[r->kind], &r->prefix, true);
+	return over ? -ESTALE : 0;
+}
+
+/* --- for tests ---------------------------------------------------------------------------------------------- */
+
+static int check_one(void *ctx, const struct binding *b)
+{
+	const struct leases *l = (const struct leases *)ctx;
+	const struct prefix6 p = prefix_of(b);
+	const struct pool *pool = &l->pools[b->kind];
+	if (!pool_owns(pool, &p) || pool_is_free(pool, &l->table, &p))
+		return -EINVAL;
+	/* Nothing shorter that holds this one: with that, no two of them overlap. */
+	for (unsigned len = pool->min_plen; len < p.plen; len++) {
+		struct prefix6 around = { p.addr, (uint8_t)len };
+		around = prefix6_masked(&around);
+		if (bindings_by_prefix(&l->table, &around.addr, around.plen))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+bool leases_consistent(const struct leases *l)
+{
+	struct leases *ctx = (struct leases *)l; /* check_one only reads */
+	return bindings_consistent(&l->table) && bindings_each(&l->table, check_one, ctx) == 0;
+}
