@@ -31,8 +31,10 @@ static size_t json_bytes(const json_t *o, const char *key, uint8_t *ret_bytes, s
 	const char *hex = json_string_value(json_object_get(o, key));
 	size_t n = 0;
 	while (hex && n < max && hex[2 * n] && hex[2 * n + 1]) {
-		unsigned byte;
-		if (sscanf(hex + 2 * n, "%2x", &byte) != 1)
+		const char pair[3] = { hex[2 * n], hex[2 * n + 1] };
+		char *rest;
+		unsigned long byte = strtoul(pair, &rest, 16);
+		if (*rest)
 			break;
 		ret_bytes[n++] = (uint8_t)byte;
 	}

@@ -265,21 +265,26 @@ int wg_uapi_configure(const char *born_name, const struct wg_settings *s)
 {
 	char request[REQUEST_MAX], answer[128];
 	size_t len = compose(request, s);
-	int r = uapi_ask(born_name, request, len, answer, sizeof answer), code;
+	int r = uapi_ask(born_name, request, len, answer, sizeof answer);
 	explicit_bzero(request, sizeof request);
 	if (r < 0)
 		return r;
-	if (sscanf(answer, "errno=%d", &code) != 1)
+	if (strncmp(answer, "errno=", 6) != 0)
 		return -EPROTO;
-	return code > 0 ? -code : code;
+	char *rest;
+	long code = strtol(answer + 6, &rest, 10);
+	if (rest == answer + 6 || code > INT32_MAX || code < -INT32_MAX)
+		return -EPROTO;
+	return code > 0 ? (int)-code : (int)code;
 }
 
 static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 {
 	char host[INET6_ADDRSTRLEN + 2];
 	const char *colon = strrchr(text, ':');
-	unsigned port;
-	if (!colon || sscanf(colon + 1, "%u", &port) != 1 || port > UINT16_MAX ||
+	char *rest = NULL;
+	unsigned long port = colon ? strtoul(colon + 1, &rest, 10) : 0;
+	if (!colon || rest == colon + 1 || *rest || port > UINT16_MAX ||
 	    (size_t)(colon - text) >= sizeof host)
 		return -EINVAL;
 	memcpy(host, text, (size_t)(colon - text));

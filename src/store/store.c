@@ -165,7 +165,7 @@ int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store, char
 {
 	char path[STORE_PATH_MAX];
 	ret_moved_aside[0] = '\0';
-	if (strlen(dir) > PATH_MAX_DIR)
+	if (!dir || strlen(dir) > PATH_MAX_DIR)
 		return -ENAMETOOLONG;
 	snprintf(path, sizeof path, "%.250s/leases.db", dir);
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
