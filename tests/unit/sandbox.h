@@ -20,9 +20,11 @@ struct sandbox {
 	bool made;
 	int host_ns; /* another namespace than the one we are in */
 	int own_ns;
+	int first_ns; /* the one the test was started in: left alone, but for what the environment
+			 names */
 };
 
-static struct sandbox sandbox = { .host_ns = -1, .own_ns = -1 };
+static struct sandbox sandbox = { .host_ns = -1, .own_ns = -1, .first_ns = -1 };
 
 /* Runs a command with the shell, where we are. */
 static inline void run(const char *command)
@@ -50,6 +52,8 @@ static inline void run_in(int ns, const char *command)
 static inline int sandbox_enter(void **state)
 {
 	(void)state;
+	if (netns_open_own(&sandbox.first_ns) < 0)
+		return -1;
 	if (unshare(CLONE_NEWNET) < 0) {
 		print_message("# skipped: no right to make a network namespace: %s\n",
 			      strerror(errno));
@@ -66,6 +70,8 @@ static inline int sandbox_enter(void **state)
 static inline int sandbox_leave(void **state)
 {
 	(void)state;
+	if (sandbox.first_ns >= 0)
+		(void)close(sandbox.first_ns); /* only looked at */
 	if (sandbox.host_ns >= 0)
 		(void)close(sandbox.host_ns); /* the namespace ends with its last user */
 	if (sandbox.own_ns >= 0)
