@@ -47,14 +47,17 @@ static int note_write(const struct nic *n)
 	json_t *addrs = json_array();
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		const struct link_addr *a = &n->addrs[i];
-		json_array_append_new(addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s}", "family", a->family,
+		json_array_append_new(addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I}", "family", a->family,
 						       "addr", bytes_json(a->addr, 16), "peer", bytes_json(a->peer, 16), "plen",
 						       (int)a->plen, "scope", (int)a->scope, "flags", (json_int_t)a->flags,
 						       "preferred", (json_int_t)a->preferred_lft_s, "valid",
-						       (json_int_t)a->valid_lft_s, "label", a->label));
+						       (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
+						       bytes_json(a->broadcast, sizeof a->broadcast), "metric",
+						       (json_int_t)a->rt_priority));
 	}
-	json_t *note = json_pack("{s:s, s:o, s:b, s:o}", "name", n->home_name, "lladdr",
-				 bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up, "addrs", addrs);
+	json_t *note = json_pack("{s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "lladdr",
+				 bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up, "addr_gen_mode",
+				 n->was_addr_gen_mode, "addrs", addrs);
 	char path[CONFIG_PATH_MAX + 8], fresh[CONFIG_PATH_MAX + 16];
 	note_path(n, path);
 	snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -82,7 +85,9 @@ static json_t *note_read(const struct nic *n)
 
 static void note_apply(struct nic *n, const json_t *note)
 {
+	const json_t *mode = json_object_get(note, "addr_gen_mode");
 	n->was_up = json_is_true(json_object_get(note, "up"));
+	n->was_addr_gen_mode = json_is_integer(mode) ? (int)json_integer_value(mode) : -1;
 	n->n_addrs = 0;
 	size_t i;
 	const json_t *o;
@@ -98,9 +103,11 @@ static void note_apply(struct nic *n, const json_t *note)
 			.flags = (uint32_t)json_integer_value(json_object_get(o, "flags")),
 			.preferred_lft_s = (uint32_t)json_integer_value(json_object_get(o, "preferred")),
 			.valid_lft_s = (uint32_t)json_integer_value(json_object_get(o, "valid")),
+			.rt_priority = (uint32_t)json_integer_value(json_object_get(o, "metric")),
 		};
 		(void)json_bytes(o, "addr", a->addr, sizeof a->addr); /* a short one is shown by the kernel's refusal */
 		(void)json_bytes(o, "peer", a->peer, sizeof a->peer); /* likewise */
+		(void)json_bytes(o, "broadcast", a->broadcast, sizeof a->broadcast); /* likewise */
 		const char *label = json_string_value(json_object_get(o, "label"));
 		strncpy(a->label, label ? label : "", sizeof a->label - 1);
 	}
@@ -137,6 +144,7 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 {
 	n->link = *link;
 	n->was_up = link->up;
+	n->was_addr_gen_mode = link->addr_gen_mode;
 	int r = link_addrs(n->host_rt, link->ifindex, n->addrs, NIC_MAX_ADDRS);
 	if (r < 0)
 		return r;
@@ -160,6 +168,7 @@ static int take_where_it_is(struct nic *n, const struct link_info *link, const j
 {
 	n->link = *link;
 	n->was_up = link->up;
+	n->was_addr_gen_mode = link->addr_gen_mode;
 	/* A killed run of ours in a namespace that outlived it: the NIC is here, but its home is the host. */
 	n->moved = note != NULL;
 	if (note) {
@@ -196,7 +205,9 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 
 static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex)
 {
-	int first = link_set_up(rt, ifindex, n->was_up);
+	int first = link_set_addr_gen_mode(rt, ifindex, n->was_addr_gen_mode);
+	int up = link_set_up(rt, ifindex, n->was_up);
+	first = first < 0 ? first : up;
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		int r = link_addr_put(rt, ifindex, &n->addrs[i]);
 		if (r < 0 && first == 0)

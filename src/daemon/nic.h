@@ -22,6 +22,7 @@ struct nic {
 	char home_name[IFNAMSIZ];   /* on the host */
 	struct link_info link;      /* in our namespace, under the name that it has here */
 	bool was_up;
+	int was_addr_gen_mode;      /* as in struct link_info */
 	size_t n_addrs;
 	struct link_addr addrs[NIC_MAX_ADDRS];
 };

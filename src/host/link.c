@@ -100,6 +100,8 @@ static void fill_info(struct rtnl_link *link, struct link_info *info)
 		.loopback = rtnl_link_get_flags(link) & IFF_LOOPBACK,
 		.mtu = rtnl_link_get_mtu(link),
 	};
+	uint8_t mode;
+	info->addr_gen_mode = rtnl_link_inet6_get_addr_gen_mode(link, &mode) < 0 ? -1 : mode;
 	const char *name = rtnl_link_get_name(link), *kind = rtnl_link_get_type(link);
 	strncpy(info->name, name ? name : "", sizeof info->name - 1);
 	strncpy(info->kind, kind ? kind : "", sizeof info->kind - 1);
@@ -212,12 +214,19 @@ int link_set_mtu(struct rtnl *rt, unsigned ifindex, uint32_t mtu)
 	return apply(rt, ifindex, change);
 }
 
-int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex)
+int link_set_addr_gen_mode(struct rtnl *rt, unsigned ifindex, int mode)
 {
+	if (mode < 0)
+		return 0;
 	struct rtnl_link *change = rtnl_link_alloc();
 	if (change)
-		rtnl_link_inet6_set_addr_gen_mode(change, IN6_ADDR_GEN_MODE_NONE);
+		rtnl_link_inet6_set_addr_gen_mode(change, (uint8_t)mode);
 	return apply(rt, ifindex, change);
+}
+
+int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex)
+{
+	return link_set_addr_gen_mode(rt, ifindex, IN6_ADDR_GEN_MODE_NONE);
 }
 
 /*

@@ -28,6 +28,8 @@ struct link_info {
 	bool carrier;
 	bool loopback;
 	uint32_t mtu;
+	int addr_gen_mode; /* IN6_ADDR_GEN_MODE_…: how it forms its link-local address; -1: no IPv6
+			      here */
 	uint8_t lladdr_len;
 	uint8_t lladdr[8];
 };
@@ -44,7 +46,10 @@ const char *link_names(struct rtnl *rt, char *buf, size_t size);
 
 int link_set_up(struct rtnl *rt, unsigned ifindex, bool up);
 int link_set_mtu(struct rtnl *rt, unsigned ifindex, uint32_t mtu);
-/* IFLA_INET6_ADDR_GEN_MODE none: the kernel forms no link-local address of its own. */
+/* How the kernel forms the link-local address when the link comes up. A mode of -1 changes nothing.
+ */
+int link_set_addr_gen_mode(struct rtnl *rt, unsigned ifindex, int mode);
+/* Mode none: the kernel forms no link-local address of its own. */
 int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
 /*
  * To the namespace, under name, in one request (a move into a taken name fails before anything has

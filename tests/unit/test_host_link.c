@@ -4,6 +4,7 @@
 #include "host/link.h"
 #include "host/sysctl.h"
 
+#include <linux/if_link.h>
 #include <poll.h>
 #include <time.h>
 
@@ -120,6 +121,9 @@ static void nic_comes_home_as_it_went(void **state)
 	struct rtnl *own, *host;
 	open_both(&own, &host);
 	make_nic("nic1");
+	/* As a network manager does: the link-local address is its own affair. */
+	run_in(sandbox.host_ns, "ip link set nic1 down && ip link set nic1 addrgenmode none && "
+				"ip link set nic1 up && ip -6 addr add fe80::77/64 dev nic1 nodad");
 	run_in(sandbox.host_ns,
 	       "ip addr add 192.0.2.7/24 brd + dev nic1 && ip addr add 192.0.2.8/24 dev nic1 label "
 	       "nic1:1 && "
@@ -159,12 +163,20 @@ static void nic_comes_home_as_it_went(void **state)
 
 	assert_int_equal(link_set_no_autoconf(own, here.ifindex), 0);
 	assert_int_equal(link_set_up(own, here.ifindex, true), 0);
+	assert_int_equal(link_get(own, "sub0", &here), 0);
+	assert_int_equal(here.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
 	assert_int_equal(link_addrs(own, here.ifindex, none, MAX),
 			 0); /* no link-local address by itself */
 
 	assert_int_equal(link_move(own, here.ifindex, sandbox.host_ns, "nic1"), 0);
+	assert_int_equal(link_get(host, "nic1", &here), 0);
+	assert_int_equal(here.addr_gen_mode, IN6_ADDR_GEN_MODE_EUI64); /* the move forgot it */
+	assert_int_equal(nic.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
+	assert_int_equal(link_set_addr_gen_mode(host, here.ifindex, nic.addr_gen_mode), 0);
+	assert_int_equal(link_set_addr_gen_mode(host, here.ifindex, -1), 0);
+	assert_int_equal(link_set_up(host, here.ifindex, true), 0);
 	assert_int_equal(link_get(host, "nic1", &nic), 0);
-	assert_int_equal(link_set_up(host, nic.ifindex, true), 0);
+	assert_int_equal(nic.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
 	for (int i = 0; i < n; i++)
 		assert_int_equal(link_addr_put(host, nic.ifindex, &addrs[i]), 0);
 	sleep_ms(50);
