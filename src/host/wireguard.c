@@ -196,7 +196,7 @@ static void put_peer(struct nlmsghdr *h, const struct wg_settings *s)
 static int kernel_configure(const struct wg_tunnel *t, const struct wg_settings *s)
 {
 	AUTO_CLOSE int fd = -1;
-	uint16_t family;
+	uint16_t family = 0;
 	int r = genl_open(&fd, &family);
 	if (r < 0)
 		return r;
@@ -261,7 +261,7 @@ static int on_device(const struct nlmsghdr *h, void *ctx)
 static int kernel_state(const struct wg_tunnel *t, struct wg_state *ret_state)
 {
 	AUTO_CLOSE int fd = -1;
-	uint16_t family;
+	uint16_t family = 0;
 	int r = genl_open(&fd, &family);
 	if (r < 0)
 		return r;

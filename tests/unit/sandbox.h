@@ -18,6 +18,7 @@
 
 struct sandbox {
 	bool made;
+	char why_not[128];
 	int host_ns; /* another namespace than the one we are in */
 	int own_ns;
 	int first_ns; /* the one the test was started in: left alone, but for what the environment
@@ -25,6 +26,13 @@ struct sandbox {
 };
 
 static struct sandbox sandbox = { .host_ns = -1, .own_ns = -1, .first_ns = -1 };
+
+/* tests/unit/tap shows the reason. */
+#define skip_because(why)                                                                          \
+	do {                                                                                       \
+		print_message("# skipped: %s\n", (why));                                           \
+		skip();                                                                            \
+	} while (0)
 
 /* Runs a command with the shell, where we are. */
 static inline void run(const char *command)
@@ -43,8 +51,8 @@ static inline int run_fn(void *ctx)
 /* The same inside another namespace. */
 static inline void run_in(int ns, const char *command)
 {
-	char copy[512];
-	(void)snprintf(copy, sizeof copy, "%s", command);
+	char copy[1024];
+	assert_in_range(snprintf(copy, sizeof copy, "%s", command), 1, sizeof copy - 1);
 	assert_int_equal(netns_call(ns, run_fn, copy), 0);
 }
 
@@ -55,8 +63,8 @@ static inline int sandbox_enter(void **state)
 	if (netns_open_own(&sandbox.first_ns) < 0)
 		return -1;
 	if (unshare(CLONE_NEWNET) < 0) {
-		print_message("# skipped: no right to make a network namespace: %s\n",
-			      strerror(errno));
+		(void)snprintf(sandbox.why_not, sizeof sandbox.why_not,
+			       "no right to make a network namespace: %s", strerror(errno));
 		return 0;
 	}
 	if (netns_open_own(&sandbox.host_ns) < 0 || system("ip link set lo up") != 0 ||
@@ -83,5 +91,5 @@ static inline int sandbox_leave(void **state)
 #define NEEDS_SANDBOX()                                                                            \
 	do {                                                                                       \
 		if (!sandbox.made)                                                                 \
-			skip();                                                                    \
+			skip_because(sandbox.why_not);                                             \
 	} while (0)

@@ -332,10 +332,8 @@ static void nic_is_found_by_its_link_layer_address(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	const char *name = getenv("VBNG_TEST_NIC");
-	if (!name) {
-		print_message("# skipped: VBNG_TEST_NIC names no network card to be taken\n");
-		skip();
-	}
+	if (!name)
+		skip_because("VBNG_TEST_NIC names no network card to be taken");
 	struct rtnl *first, *own;
 	assert_int_equal(rtnl_open(sandbox.first_ns, &first), 0);
 	assert_int_equal(rtnl_open(-1, &own), 0);

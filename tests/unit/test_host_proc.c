@@ -94,10 +94,13 @@ static void child_leads_its_own_process_group(void **state)
 	assert_int_equal(
 		spawn("set -- $(cat /proc/$$/stat); echo pid=$1 group=$5 parent=$4", &plain, out),
 		0);
-	int pid, group, parent;
-	assert_int_equal(sscanf(out, "pid=%d group=%d parent=%d", &pid, &group, &parent), 3);
-	assert_int_equal(pid, group);
-	assert_int_equal(parent, getpid());
+	char *at = strstr(out, "pid="), *end;
+	assert_non_null(at);
+	long pid = strtol(at + 4, &end, 10);
+	assert_int_equal(strncmp(end, " group=", 7), 0);
+	assert_int_equal(strtol(end + 7, &end, 10), pid);
+	assert_int_equal(strncmp(end, " parent=", 8), 0);
+	assert_int_equal(strtol(end + 8, &end, 10), getpid());
 }
 
 static void a_program_that_is_not_there_is_told(void **state)

@@ -150,7 +150,8 @@ static void carries_packets(bool userspace)
 		print_message("# skipped: no %s\n", userspace ? "TUN device or wireguard-go"
 							      : "WireGuard in this kernel");
 		(void)close(provider_ns); /* the namespace ends with its last user */
-		skip();
+		skip_because(userspace ? "no TUN device or no wireguard-go"
+				       : "no WireGuard in this kernel");
 	}
 	assert_int_equal(provider.result, 0);
 	uint64_t start = clock_mono_ms();
