@@ -182,10 +182,13 @@ static int take_where_it_is(struct nic *n, const struct link_info *link, const j
 
 int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx), void *ctx)
 {
+	struct link_info link;
 	memcpy(n->home_name, c->subscriber, sizeof n->home_name);
+	/* An alternative name (udev gives them) finds the NIC, but it moves and comes home under its own. */
+	if (n->host_rt && link_get(n->host_rt, c->subscriber, &link) == 0)
+		memcpy(n->home_name, link.name, sizeof n->home_name);
 	n->state_dir = c->state_dir;
 	json_t *note = n->host_rt ? note_read(n) : NULL;
-	struct link_info link;
 	int r = link_get(n->own_rt, n->home_name, &link);
 	bool here = r == 0;
 	if (c->subscriber_mode == SUBSCRIBER_LOCAL || (here && note)) {

@@ -240,6 +240,10 @@ static int check_new_name(struct rtnl *rt, unsigned ifindex, int netns_fd, const
 	int r = link_get_by_index(rt, ifindex, &link);
 	if (r < 0 || strcmp(link.name, name) == 0)
 		return r;
+	/* One of its alternative names goes with it, and cannot be its name at the same time. */
+	r = link_get(rt, name, &taken);
+	if (r == 0 && taken.ifindex == ifindex)
+		return -EEXIST;
 	struct rtnl *there = NULL;
 	r = rtnl_open(netns_fd, &there);
 	if (r < 0)

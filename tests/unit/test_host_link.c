@@ -207,6 +207,13 @@ static void move_into_a_taken_name_changes_nothing(void **state)
 	assert_int_equal(link_get(host, "nic2", &after), 0);
 	assert_true(after.up);
 	assert_int_equal(link_move(host, 4242, sandbox.own_ns, "x"), -ENODEV);
+	/* Found by an alternative name, too, but that is not its name. */
+	run_in(sandbox.host_ns, "ip link property add dev nic2 altname other");
+	assert_int_equal(link_get(host, "other", &after), 0);
+	assert_string_equal(after.name, "nic2");
+	assert_int_equal(link_move(host, before.ifindex, sandbox.own_ns, "other"), -EEXIST);
+	assert_int_equal(link_get(host, "nic2", &after), 0);
+	assert_true(after.up);
 	struct link_info taken;
 	assert_int_equal(link_get(own, "taken", &taken), 0);
 	assert_int_equal(link_delete(own, taken.ifindex), 0);
