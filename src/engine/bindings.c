@@ -149,9 +149,9 @@ static void heap_take(struct binding_table *t, struct binding *b)
 }
 
 /* The heap has room for every binding there is (bindings_add saw to it). */
-static void heap_set(struct binding_table *t, struct binding *b, uint32_t id)
+static void heap_set(struct binding_table *t, struct binding *b)
 {
-	struct binding_due due = { b->valid_until_ms, id };
+	struct binding_due due = { b->valid_until_ms, b->id };
 	if (b->heap_at == BINDING_NONE)
 		heap_up(t, t->heap_n++, due);
 	else if (due.at_ms < t->heap[b->heap_at].at_ms)
@@ -189,15 +189,15 @@ static void queue_take(struct binding_table *t, struct binding *b)
 	b->older = b->newer = BINDING_NONE;
 }
 
-static void queue_put(struct binding_table *t, struct binding *b, uint32_t id)
+static void queue_put(struct binding_table *t, struct binding *b)
 {
 	b->older = t->freed[b->kind].newest;
 	b->newer = BINDING_NONE;
 	if (b->older != BINDING_NONE)
-		at(t, b->older)->newer = id;
+		at(t, b->older)->newer = b->id;
 	else
-		t->freed[b->kind].oldest = id;
-	t->freed[b->kind].newest = id;
+		t->freed[b->kind].oldest = b->id;
+	t->freed[b->kind].newest = b->id;
 }
 
 /* --- the table ---------------------------------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static int add_chunk(struct binding_table *t)
 	if (!chunks)
 		return -ENOMEM;
 	t->chunks = chunks;
-	struct binding *chunk = malloc(CHUNK * sizeof *chunk);
+	struct binding *chunk = aligned_alloc(_Alignof(struct binding), CHUNK * sizeof *chunk);
 	if (!chunk)
 		return -ENOMEM;
 	t->chunks[t->n_chunks] = chunk;
@@ -277,6 +277,7 @@ int bindings_add(struct binding_table *t, const struct binding_record *r, struct
 		t->free_head = at(t, id)->older;
 	struct binding *b = at(t, id);
 	*b = (struct binding){
+		.id = id,
 		.addr = r->prefix.addr,
 		.plen = r->prefix.plen,
 		.next_hop = r->next_hop,
@@ -305,17 +306,9 @@ int bindings_add(struct binding_table *t, const struct binding_record *r, struct
 	return 0;
 }
 
-/* The number of one that is in the table. */
-static uint32_t id_of(const struct binding_table *t, const struct binding *b)
-{
-	for (uint32_t i = b->prefix_hash & t->by_prefix.mask;; i = (i + 1) & t->by_prefix.mask)
-		if (at(t, t->by_prefix.slots[i].id) == b)
-			return t->by_prefix.slots[i].id;
-}
-
 void bindings_remove(struct binding_table *t, struct binding *b)
 {
-	uint32_t id = id_of(t, b);
+	uint32_t id = b->id;
 	heap_take(t, b);
 	if (b->state == BINDING_FREED)
 		queue_take(t, b);
@@ -332,7 +325,7 @@ void bindings_remove(struct binding_table *t, struct binding *b)
 
 void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state, uint64_t valid_until_ms)
 {
-	uint32_t id = id_of(t, b);
+	uint64_t before_ms = b->valid_until_ms;
 	if (b->state == BINDING_FREED)
 		queue_take(t, b);
 	if (b->state)
@@ -341,16 +334,36 @@ void bindings_set(struct binding_table *t, struct binding *b, enum binding_state
 	b->valid_until_ms = valid_until_ms;
 	t->n_by_state[b->kind][state]++;
 	if (state == BINDING_FREED)
-		queue_put(t, b, id);
+		queue_put(t, b);
 	if (state == BINDING_FREED || valid_until_ms == UINT64_MAX)
 		heap_take(t, b);
-	else
-		heap_set(t, b, id);
+	else if (b->heap_at == BINDING_NONE || valid_until_ms < before_ms) /* the heap is too early for the others: let it */
+		heap_set(t, b);
 }
 
 static bool is_client(const struct binding *b, uint32_t hash, const uint8_t *duid, size_t len)
 {
 	return b->client_hash == hash && b->duid_len == len && memcmp(binding_duid(b), duid, len) == 0;
+}
+
+uint32_t bindings_expect(const struct binding_table *t, const uint8_t *duid, size_t duid_len)
+{
+	uint32_t hash = hash_client(t, duid, duid_len);
+	__builtin_prefetch(&t->by_client.slots[hash & t->by_client.mask]);
+	return hash;
+}
+
+void bindings_expect_found(const struct binding_table *t, uint32_t expected)
+{
+	const struct binding_index *x = &t->by_client;
+	for (uint32_t i = expected & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+		if (x->slots[i].hash != expected)
+			continue;
+		const struct binding *b = at(t, x->slots[i].id);
+		__builtin_prefetch(b, 1);
+		__builtin_prefetch(&b->granted_at_ms, 1); /* its second line */
+		return;
+	}
 }
 
 struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind, const uint8_t *duid, size_t duid_len,

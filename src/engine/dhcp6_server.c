@@ -603,6 +603,31 @@ static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 	return why == D6_DROP_COUNT ? find_client(x) : why;
 }
 
+/* The client id of a message as it comes from a client itself: an early look, without judging the rest. */
+static struct rd peek_client_id(struct rd packet)
+{
+	struct d6_opt opt;
+	(void)rd_be32(&packet); /* type and transaction id */
+	while (d6_opt_next(&packet, &opt))
+		if (opt.code == D6_OPT_CLIENTID)
+			return opt.body;
+	return (struct rd){ .bad = true };
+}
+
+void dhcp6_server_expect(const struct dhcp6_server *s, const struct rd *packets, size_t n)
+{
+	uint32_t expected[BATCH_MESSAGES];
+	size_t n_expected = 0;
+	for (size_t i = 0; i < n && i < BATCH_MESSAGES; i++) {
+		struct rd duid = peek_client_id(packets[i]);
+		size_t len = rd_left(&duid);
+		if (len > 0 && len <= DUID_MAX)
+			expected[n_expected++] = bindings_expect(&s->leases.table, duid.p, len);
+	}
+	for (size_t i = 0; i < n_expected; i++)
+		bindings_expect_found(&s->leases.table, expected[i]);
+}
+
 void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch)
 {
 	struct exchange x; /* its arrays are filled as they are needed: zeroing all of them would cost more than the rest */

@@ -94,6 +94,12 @@ void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
  */
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 
+/*
+ * Says which packets are about to be given to dhcp6_server_input(), so that what they need is on its way to the processor meanwhile. Changes
+ * nothing, and need not be called. Of more than BATCH_MESSAGES the first are looked at.
+ */
+void dhcp6_server_expect(const struct dhcp6_server *s, const struct rd *packets, size_t n);
+
 /* One packet. The batch must not be batch_full(). */
 void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch);
 

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The delegating router through whole conversations: the first byte chooses a configuration, each further group of bytes is something
+ * that happens (a message of one of a few clients with a few IAs, time that goes by, a restart from what was stored, garbage). After every
+ * step what the batches said so far must agree with the table, and both with the rules: no prefix with two owners, no overlap, nothing outside
+ * the pools, nothing routed that is not bound, every answer well formed and covered by a binding.
+ */
+#include "fuzz/fuzz.h"
+#include "dhcp6_peer.h"
+#include "engine/dhcp6_server.h"
+
+#include <string.h>
+
+enum { CLIENTS = 24, IAIDS = 6, ROWS = 4096, STEPS = 256, LINKS = 3 };
+
+/* What a store and a kernel that did as the batches say would hold. */
+struct row {
+	bool used, routed;
+	struct binding_record record;
+	struct in6_addr next_hop;
+};
+
+struct life {
+	const uint8_t *at, *end;
+	uint64_t now_ms;
+	struct dhcp6_config config;
+	struct dhcp6_server *server;
+	struct batch *batch;
+	struct row rows[ROWS];
+	struct prefix6 last[CLIENTS]; /* what each was last told, to name it again */
+};
+
+static struct life life;
+static struct peer_message message;
+static struct peer_answer answer;
+
+static uint8_t next_byte(struct life *l)
+{
+	return l->at < l->end ? *l->at++ : 0;
+}
+
+static struct prefix6 prefix(const char *bytes, size_t n, uint8_t plen)
+{
+	struct prefix6 p = { .plen = plen };
+	memcpy(&p.addr, bytes, n);
+	return p;
+}
+
+/* Small pools, so that they run out; one that is too large for a bitmap; several lengths. */
+static struct dhcp6_config config_of(uint8_t choice)
+{
+	struct dhcp6_config c = {
+		.transfer = prefix("\x20\x01\x0d\xb8", 4, 64),
+		.own_addr = prefix("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16, 128).addr,
+		.pd_pool = prefix("\x20\x01\x0d\xb8", 4, 56),
+		.pd_len = 60,
+		.preferred_lft_s = 1800,
+		.valid_lft_s = 14400,
+		.ia_na = !(choice & 1),
+		.rapid_commit = !(choice & 2),
+		.max_bindings_per_client = choice & 4 ? 3 : D6_DEFAULT_MAX_BINDINGS,
+		.n_nameservers = 1,
+		.n_search = 1,
+		.search = { "example.net" },
+		.server_id = { .len = 4, .bytes = { 0, 2, 1, 2 } },
+	};
+	c.nameservers[0] = c.own_addr;
+	switch (choice >> 3 & 3) {
+	case 1: /* several lengths */
+		c.pd_min_len = 58;
+		c.pd_max_len = 64;
+		break;
+	case 2: /* a range without a bitmap */
+		c.pd_pool.plen = 32;
+		c.pd_len = 64;
+		break;
+	case 3: /* for ever */
+		c.preferred_lft_s = c.valid_lft_s = D6_LFT_INFINITY;
+		break;
+	default:
+		break;
+	}
+	return c;
+}
+
+static struct row *row_of(struct life *l, const struct binding_record *r)
+{
+	struct row *spare = NULL;
+	for (size_t i = 0; i < ROWS; i++) {
+		struct row *row = &l->rows[i];
+		if (row->used && row->record.kind == r->kind && prefix6_equal(&row->record.prefix, &r->prefix))
+			return row;
+		if (!row->used && !spare)
+			spare = row;
+	}
+	FUZZ_CHECK(spare);
+	return spare;
+}
+
+static void store_changes(struct life *l)
+{
+	for (size_t i = 0; i < l->batch->n_changes; i++) {
+		const struct binding_change *c = &l->batch->changes[i];
+		struct row *row = row_of(l, &c->record);
+		if (c->erase) {
+			FUZZ_CHECK(row->used);
+			row->used = false;
+			continue;
+		}
+		FUZZ_CHECK(!row->used || row->record.state != BINDING_BOUND || c->record.state != BINDING_BOUND ||
+			   duid_equal(&row->record.duid, &c->record.duid));
+		row->used = true;
+		row->record = c->record;
+	}
+	for (size_t i = 0; i < l->batch->n_routes; i++) {
+		const struct route_change *c = &l->batch->routes[i];
+		const struct binding_record key = { .kind = BINDING_PD, .prefix = c->prefix };
+		struct row *row = row_of(l, &key);
+		if (!row->used) {
+			FUZZ_CHECK(!c->add); /* its row went in the same batch */
+			row->routed = false;
+			continue;
+		}
+		row->routed = c->add;
+		row->next_hop = c->next_hop;
+	}
+	for (size_t i = 0; i < ROWS; i++) {
+		struct row *row = &l->rows[i];
+		bool bound_prefix = row->used && row->record.kind == BINDING_PD && row->record.state == BINDING_BOUND;
+		if (!row->used)
+			row->routed = false;
+		FUZZ_CHECK(row->routed == bound_prefix);
+		FUZZ_CHECK(!row->routed || memcmp(&row->next_hop, &row->record.next_hop, sizeof row->next_hop) == 0);
+	}
+}
+
+struct count {
+	struct life *life;
+	uint64_t n;
+};
+
+static int check_binding(void *ctx, const struct binding *b)
+{
+	struct count *count = (struct count *)ctx;
+	struct binding_record r;
+	binding_to_record(b, &r);
+	const struct row *row = row_of(count->life, &r);
+	FUZZ_CHECK(row->used && row->record.state == r.state && row->record.iaid == r.iaid &&
+		   duid_equal(&row->record.duid, &r.duid) && row->record.valid_until_ms == r.valid_until_ms);
+	count->n++;
+	return 0;
+}
+
+static void check_table(struct life *l)
+{
+	struct count count = { .life = l };
+	FUZZ_CHECK(dhcp6_server_consistent(l->server));
+	(void)dhcp6_server_each(l->server, check_binding, &count); /* check_binding aborts itself */
+	uint64_t rows = 0;
+	for (size_t i = 0; i < ROWS; i++)
+		rows += l->rows[i].used;
+	FUZZ_CHECK(rows == count.n);
+}
+
+static void carry_out(struct life *l)
+{
+	store_changes(l);
+	batch_reset(l->batch);
+}
+
+static void pass_time(struct life *l, uint64_t ms)
+{
+	l->now_ms += ms;
+	for (unsigned i = 0; dhcp6_server_deadline(l->server) <= l->now_ms; i++) {
+		FUZZ_CHECK(i < 10000);
+		dhcp6_server_tick(l->server, l->now_ms, l->batch);
+		carry_out(l);
+	}
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct row *row = &l->rows[i];
+		FUZZ_CHECK(!row->used || row->record.state == BINDING_FREED || row->record.valid_until_ms > l->now_ms);
+	}
+}
+
+static void restart(struct life *l)
+{
+	dhcp6_server_free(l->server);
+	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
+	for (size_t i = 0; i < ROWS; i++)
+		if (l->rows[i].used)
+			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) == 0);
+}
+
+static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t client)
+{
+	for (size_t i = 0; i < ia->n; i++) {
+		const struct peer_resource *res = &ia->resources[i];
+		if (res->valid_s == 0)
+			continue;
+		const struct binding_record key = { .kind = ia->code == 25 ? BINDING_PD : BINDING_NA, .prefix = res->prefix };
+		const struct row *row = row_of(l, &key);
+		FUZZ_CHECK(row->used && row->record.state == BINDING_BOUND && row->record.iaid == ia->iaid);
+		FUZZ_CHECK(row->record.duid.len == 10 && row->record.duid.bytes[9] == client);
+	}
+}
+
+static void check_answer(struct life *l, const struct answer *a, uint8_t client, uint8_t type)
+{
+	FUZZ_CHECK(peer_read(a->bytes, a->len, &answer));
+	FUZZ_CHECK(a->dst_port == (answer.n_relays ? 547 : 546));
+	FUZZ_CHECK(answer.type == 7 || (answer.type == 2 && type == 1));
+	FUZZ_CHECK(answer.options[2].len == l->config.server_id.len);
+	FUZZ_CHECK(answer.options[1].len == 10 && answer.options[1].at[9] == client);
+	for (size_t i = 0; i < answer.n_ias; i++) {
+		const struct peer_ia *ia = &answer.ias[i];
+		for (size_t k = 0; k < i; k++)
+			FUZZ_CHECK(answer.ias[k].code != ia->code || answer.ias[k].iaid != ia->iaid);
+		bool live = ia->n > 0 && ia->resources[0].valid_s > 0;
+		FUZZ_CHECK(live == (ia->status == PEER_NO_STATUS));
+		FUZZ_CHECK(!live || ia->t1_s <= ia->t2_s);
+		if (live && ia->code == 25)
+			l->last[client] = ia->resources[0].prefix;
+		if (answer.type == 7)
+			check_granted(l, ia, client);
+		for (size_t k = 0; live && k < i; k++)
+			for (size_t m = 0; m < answer.ias[k].n; m++)
+				FUZZ_CHECK(answer.ias[k].resources[m].valid_s == 0 || answer.ias[k].code != ia->code ||
+					   !prefix6_overlaps(&answer.ias[k].resources[m].prefix, &ia->resources[0].prefix));
+	}
+}
+
+static void put_ia(struct life *l, uint8_t client)
+{
+	uint8_t what = next_byte(l), hint = next_byte(l);
+	uint16_t code = what & 0x80 ? 3 : what & 0x40 ? (what & 0x20 ? 4 : 25) : 25;
+	struct prefix6 p = { .plen = (uint8_t)(56 + hint % 10) };
+	peer_ia(&message, code, what % IAIDS);
+	for (unsigned n = what >> 3 & 3; n > 0; n--, hint = next_byte(l)) {
+		switch (hint >> 6) {
+		case 0: /* a length alone, or its address's :: */
+			break;
+		case 1: /* its own, or another client's */
+			p = l->last[hint & 1 ? client : hint % CLIENTS];
+			break;
+		case 2: /* somewhere in the pool, or next to it */
+			p.addr = l->config.pd_pool.addr;
+			p.addr.s6_addr[7] = hint << 4 & 0xff;
+			break;
+		default: /* an address of the transfer network, or a strange one */
+			p.addr = l->config.transfer.addr;
+			p.addr.s6_addr[8] = hint & 1 ? 0x20 : 0;
+			p.addr.s6_addr[15] = hint;
+			break;
+		}
+		if (code == 25)
+			peer_iaprefix(&message, &p);
+		else
+			peer_iaaddr(&message, &p.addr);
+	}
+	peer_ia_end(&message);
+}
+
+/* A message as a client would send it: type, client, where from, IAs. */
+static void converse(struct life *l, uint8_t type)
+{
+	static const uint16_t oro[] = { 23, 24 };
+	uint8_t who = next_byte(l), how = next_byte(l), client = who % CLIENTS;
+	uint8_t duid[10] = { 0, 3, 0, 1, 2, 0, 0, 0, 0, client };
+	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64, .src_port = 546, .lladdr_len = 6 };
+	meta.src = prefix("\xfe\x80", 2, 0).addr;
+	meta.src.s6_addr[14] = how >> 6; /* its hardware may be swapped */
+	meta.src.s6_addr[15] = client;
+	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
+	peer_begin(&message, type, who);
+	peer_option(&message, 1, duid, sizeof duid);
+	if (type == 3 || type == 5 || type == 8 || type == 9)
+		peer_option(&message, 2, l->config.server_id.bytes, l->config.server_id.len);
+	if (how & 1)
+		peer_option(&message, 14, NULL, 0);
+	if (how & 2)
+		peer_oro(&message, oro, 2);
+	for (unsigned n = how >> 2 & 7; n > 0; n--)
+		put_ia(l, client);
+	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src, link = prefix("\x20\x01\x0d\xb8\0\1", 6, 0).addr;
+	for (uint8_t i = 0; i < who >> 6; i++) {
+		peer_relay(&message, i, how & 0x20 ? &link : &any, &peer, "eth0", NULL);
+		peer.s6_addr[15] = 0xee;
+	}
+	if (who >> 6)
+		meta.src.s6_addr[15] = 0xee;
+	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len), l->batch);
+	FUZZ_CHECK(l->batch->n_answers <= 1);
+	store_changes(l);
+	if (l->batch->n_answers == 1)
+		check_answer(l, &l->batch->answers[0], client, type);
+	else
+		FUZZ_CHECK(type == 4 && l->batch->n_changes == 0); /* silence is no answer to anything else */
+	batch_reset(l->batch);
+}
+
+/* The rest of the input as it is, as a packet. */
+static void garbage(struct life *l)
+{
+	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64 };
+	meta.src = prefix("\xfe\x80", 2, 0).addr;
+	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
+	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)), l->batch);
+	l->at = l->end;
+	for (size_t i = 0; i < l->batch->n_answers; i++)
+		FUZZ_CHECK(peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
+	carry_out(l);
+}
+
+static void happen(struct life *l)
+{
+	uint8_t what = next_byte(l), arg = what & 15;
+	switch (what >> 4) {
+	case 0:
+		pass_time(l, (uint64_t)arg * 1000);
+		break;
+	case 1:
+		pass_time(l, (uint64_t)arg * 3600000);
+		break;
+	case 2:
+		if (arg == 0)
+			restart(l);
+		break;
+	case 3:
+		if (arg == 0)
+			garbage(l);
+		break;
+	default: { /* mostly what clients send most */
+		static const uint8_t types[16] = { 1, 1, 3, 3, 3, 5, 5, 6, 8, 8, 9, 4, 1, 3, 5, 8 };
+		converse(l, types[arg]);
+		break;
+	}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct life *l = &life;
+	memset(l->rows, 0, sizeof l->rows);
+	memset(l->last, 0, sizeof l->last);
+	l->at = data;
+	l->end = data + size;
+	l->now_ms = 1000;
+	if (!l->batch)
+		FUZZ_CHECK(batch_new(&l->batch) == 0);
+	l->config = config_of(next_byte(l));
+	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
+	for (unsigned i = 0; l->at < l->end && i < STEPS; i++) {
+		happen(l);
+		check_table(l);
+	}
+	dhcp6_server_free(l->server);
+	l->server = NULL;
+	batch_reset(l->batch);
+	return 0;
+}
