@@ -26,7 +26,10 @@ static int verb_version(int argc, char **argv)
 static int verb_run(int argc, char **argv)
 {
 	if (argc > 0) {
-		fprintf(stderr, "vbng run: unknown argument '%s'. It is configured by its environment alone\n", argv[0]);
+		fprintf(stderr,
+			"vbng run: unknown argument '%s'. It is configured by its environment "
+			"alone\n",
+			argv[0]);
 		return EX_USAGE;
 	}
 	return init_run(VBNG_VERSION);
@@ -40,16 +43,22 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "run", verb_run, "", "the appliance, as PID 1 or not",
-	  "Creates the tunnel, takes the subscriber's NIC and serves until SIGTERM or SIGINT; then everything is given back.\n"
+	  "Creates the tunnel, takes the subscriber's NIC and serves until SIGTERM or SIGINT; then "
+	  "everything is given back.\n"
 	  "Configured by the environment: see 'vbng check --reference'.\n"
 	  "SIGUSR1 logs a summary, SIGHUP sends router advertisements at once.\n" },
-	{ "check", verb_check, "[--reference | --example]", "every fault of the environment, or the effective configuration",
+	{ "check", verb_check, "[--reference | --example]",
+	  "every fault of the environment, or the effective configuration",
 	  "Reads the environment as 'run' would and touches nothing. Secrets are masked.\n"
-	  "--reference prints all variables as Markdown tables, --example as a commented env file.\n" },
-	{ "status", verb_status, "[--json]", "tunnel, subscriber link, pools and services of the running instance",
+	  "--reference prints all variables as Markdown tables, --example as a commented env "
+	  "file.\n" },
+	{ "status", verb_status, "[--json]",
+	  "tunnel, subscriber link, pools and services of the running instance",
 	  "--json prints the same for programs.\n" },
-	{ "leases", verb_leases, "[--json]", "the bindings: who, what, until when", "--json prints them as an array.\n" },
-	{ "healthcheck", verb_healthcheck, "", "exit status 0 when the appliance serves", "For Docker's HEALTHCHECK.\n" },
+	{ "leases", verb_leases, "[--json]", "the bindings: who, what, until when",
+	  "--json prints them as an array.\n" },
+	{ "healthcheck", verb_healthcheck, "", "exit status 0 when the appliance serves",
+	  "For Docker's HEALTHCHECK.\n" },
 	{ "genkey", verb_genkey, "", "a new WireGuard private key, as 'wg genkey' makes it", "" },
 	{ "pubkey", verb_pubkey, "", "the public key of the private key on standard input", "" },
 	{ "version", verb_version, "", "the version", "" },
@@ -57,11 +66,14 @@ static const struct verb {
 
 static void usage(FILE *out)
 {
-	fputs("vbng: an internet provider's edge in one container\n\nUsage: vbng VERB [ARGUMENTS]\n\n", out);
+	fputs("vbng: an internet provider's edge in one container\n\nUsage: vbng VERB "
+	      "[ARGUMENTS]\n\n",
+	      out);
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n'vbng VERB --help' says more of one. As PID 1 with no verb it is 'vbng run'.\n"
-	      "Exit codes: 0 clean stop, 64 usage, 69 something needed is missing, 70 a fault of ours,\n"
+	      "Exit codes: 0 clean stop, 64 usage, 69 something needed is missing, 70 a fault of "
+	      "ours,\n"
 	      "77 a privilege is missing, 78 configuration.\n",
 	      out);
 }
@@ -89,8 +101,8 @@ int main(int argc, char **argv)
 		if (strcmp(word, v->name) != 0)
 			continue;
 		if (argc > 2 && wants_help(argv[2])) {
-			printf("Usage: vbng %s%s%s\n\n%s.\n%s", v->name, *v->arguments ? " " : "", v->arguments, v->summary,
-			       v->help);
+			printf("Usage: vbng %s%s%s\n\n%s.\n%s", v->name, *v->arguments ? " " : "",
+			       v->arguments, v->summary, v->help);
 			return 0;
 		}
 		return v->run(argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The client's (and the relay's) side of DHCPv6 for tests: writes messages and reads answers byte by byte, without the codec that the
- * server uses, so that a fault of that one does not hide itself.
+ * The client's (and the relay's) side of DHCPv6 for tests: writes messages and reads answers byte
+ * by byte, without the codec that the server uses, so that a fault of that one does not hide
+ * itself.
  */
 #pragma once
 
@@ -13,9 +14,17 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { PEER_MESSAGE_MAX = 4096, PEER_MAX_IAS = 32, PEER_MAX_RESOURCES = 32, PEER_MAX_RELAYS = 10, PEER_NO_STATUS = -1 };
+enum {
+	PEER_MESSAGE_MAX = 4096,
+	PEER_MAX_IAS = 32,
+	PEER_MAX_RESOURCES = 32,
+	PEER_MAX_RELAYS = 10,
+	PEER_NO_STATUS = -1
+};
 
-/* --- writing ------------------------------------------------------------------------------------------------ */
+/* --- writing
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct peer_message {
 	size_t len;
@@ -98,8 +107,9 @@ static inline void peer_iaaddr(struct peer_message *m, const struct in6_addr *a)
 }
 
 /* Wraps m into a RELAY-FORW; interface_id NULL: without. */
-static inline void peer_relay(struct peer_message *m, uint8_t hops, const struct in6_addr *link, const struct in6_addr *peer,
-			      const char *interface_id, const struct peer_message *extra)
+static inline void peer_relay(struct peer_message *m, uint8_t hops, const struct in6_addr *link,
+			      const struct in6_addr *peer, const char *interface_id,
+			      const struct peer_message *extra)
 {
 	struct peer_message out = { 0 };
 	peer_be(&out, 12, 1);
@@ -114,7 +124,9 @@ static inline void peer_relay(struct peer_message *m, uint8_t hops, const struct
 	*m = out;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------ */
+/* --- reading
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct peer_resource {
 	struct prefix6 prefix;
@@ -159,7 +171,8 @@ static inline uint64_t peer_get(const uint8_t *at, unsigned n)
 }
 
 /* One option off *at; false at the end, with *bad where it is not a clean one. */
-static inline bool peer_next(const uint8_t **at, const uint8_t *end, uint16_t *code, struct peer_bytes *body, bool *bad)
+static inline bool peer_next(const uint8_t **at, const uint8_t *end, uint16_t *code,
+			     struct peer_bytes *body, bool *bad)
 {
 	if (*at == end)
 		return false;
@@ -178,7 +191,9 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 	size_t fixed = ia_code == 4 ? 4 : 12;
 	if (body.len < fixed)
 		return false;
-	*ia = (struct peer_ia){ .code = ia_code, .iaid = (uint32_t)peer_get(body.at, 4), .status = PEER_NO_STATUS };
+	*ia = (struct peer_ia){ .code = ia_code,
+				.iaid = (uint32_t)peer_get(body.at, 4),
+				.status = PEER_NO_STATUS };
 	if (fixed == 12) {
 		ia->t1_s = (uint32_t)peer_get(body.at + 4, 4);
 		ia->t2_s = (uint32_t)peer_get(body.at + 8, 4);
@@ -194,7 +209,8 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 			ia->status = (int)peer_get(body.at, 2);
 			continue;
 		}
-		if (code != (ia_code == 25 ? 26 : 5) || body.len != (ia_code == 25 ? 25 : 24) || ia->n == PEER_MAX_RESOURCES)
+		if (code != (ia_code == 25 ? 26 : 5) || body.len != (ia_code == 25 ? 25 : 24) ||
+		    ia->n == PEER_MAX_RESOURCES)
 			return false;
 		const uint8_t *lifetimes = ia_code == 25 ? body.at : body.at + 16;
 		r.preferred_s = (uint32_t)peer_get(lifetimes, 4);
@@ -206,7 +222,8 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 	return !bad;
 }
 
-/* False where it is not what an answer may be: an option that is cut off or stands twice, or an IA that is none. */
+/* False where it is not what an answer may be: an option that is cut off or stands twice, or an IA
+ * that is none. */
 static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answer *a)
 {
 	memset(a, 0, sizeof *a);
@@ -246,7 +263,8 @@ static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answe
 	at += 4;
 	while (peer_next(&at, end, &code, &body, &bad)) {
 		if (code == 3 || code == 4 || code == 25) {
-			if (a->n_ias == PEER_MAX_IAS || !peer_read_ia(body, code, &a->ias[a->n_ias++]))
+			if (a->n_ias == PEER_MAX_IAS ||
+			    !peer_read_ia(body, code, &a->ias[a->n_ias++]))
 				return false;
 			continue;
 		}
@@ -262,7 +280,8 @@ static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answe
 	return !bad;
 }
 
-static inline const struct peer_ia *peer_find_ia(const struct peer_answer *a, uint16_t code, uint32_t iaid)
+static inline const struct peer_ia *peer_find_ia(const struct peer_answer *a, uint16_t code,
+						 uint32_t iaid)
 {
 	for (size_t i = 0; i < a->n_ias; i++)
 		if (a->ias[i].code == code && a->ias[i].iaid == iaid)

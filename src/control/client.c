@@ -48,14 +48,18 @@ static FILE *ask(enum control_request request)
 static int no_answer(int err)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
-		fprintf(stderr, "vbng: no instance is running here (%s: %s). Run this inside its container: "
-				"docker exec NAME vbng status\n",
+		fprintf(stderr,
+			"vbng: no instance is running here (%s: %s). Run this inside its "
+			"container: "
+			"docker exec NAME vbng status\n",
 			CONTROL_SOCKET, strerror(err));
 	else if (err == EACCES || err == EPERM)
-		fprintf(stderr, "vbng: %s: %s. Run this as the user that the instance runs as (root)\n", CONTROL_SOCKET,
-			strerror(err));
+		fprintf(stderr,
+			"vbng: %s: %s. Run this as the user that the instance runs as (root)\n",
+			CONTROL_SOCKET, strerror(err));
 	else
-		fprintf(stderr, "vbng: the instance does not answer on %s: %s\n", CONTROL_SOCKET, strerror(err));
+		fprintf(stderr, "vbng: the instance does not answer on %s: %s\n", CONTROL_SOCKET,
+			strerror(err));
 	return EX_UNAVAILABLE;
 }
 
@@ -65,7 +69,8 @@ static bool parse_json_flag(const char *verb, int argc, char **argv, bool *ret_j
 	bool json = false;
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--json") != 0) {
-			fprintf(stderr, "vbng %s: unknown argument '%s'. Usage: vbng %s [--json]\n", verb, argv[i], verb);
+			fprintf(stderr, "vbng %s: unknown argument '%s'. Usage: vbng %s [--json]\n",
+				verb, argv[i], verb);
 			return false;
 		}
 		json = true;
@@ -91,7 +96,9 @@ int verb_status(int argc, char **argv)
 		return no_answer(err ? err : EPROTO);
 	int code = 0;
 	if (json)
-		code = json_dumpf(status, stdout, JSON_INDENT(2)) == 0 && puts("") >= 0 ? 0 : EX_SOFTWARE;
+		code = json_dumpf(status, stdout, JSON_INDENT(2)) == 0 && puts("") >= 0
+			       ? 0
+			       : EX_SOFTWARE;
 	else
 		render_status(status, stdout);
 	json_decref(status);
@@ -140,7 +147,9 @@ int verb_leases(int argc, char **argv)
 int verb_healthcheck(int argc, char **argv)
 {
 	if (argc > 0) {
-		fprintf(stderr, "vbng healthcheck: unknown argument '%s'. Usage: vbng healthcheck\n", argv[0]);
+		fprintf(stderr,
+			"vbng healthcheck: unknown argument '%s'. Usage: vbng healthcheck\n",
+			argv[0]);
 		return EX_USAGE;
 	}
 	FILE *answer = ask(CONTROL_HEALTH);

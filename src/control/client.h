@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs that ask the running instance: status, leases, healthcheck. They speak to its control socket: one request line,
- * answered by lines of JSON until the end of the stream.
+ * The verbs that ask the running instance: status, leases, healthcheck. They speak to its control
+ * socket: one request line, answered by lines of JSON until the end of the stream.
  */
 #pragma once
 

@@ -17,14 +17,17 @@ static json_t *tunnel_json(const struct status_view *v)
 {
 	if (!v->tunnel.present)
 		return json_null();
-	json_t *t = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "name", text(v->tunnel.name),
-			      "backend", text(v->tunnel.backend), "state", text(v->tunnel.state), "public_key",
-			      text(v->tunnel.public_key), "peer", text(v->tunnel.peer), "endpoint",
-			      text(v->tunnel.endpoint), "address", text(v->tunnel.address), "mtu",
-			      (json_int_t)v->tunnel.mtu, "rx_bytes", (json_int_t)v->tunnel.rx_bytes, "tx_bytes",
+	json_t *t = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "name",
+			      text(v->tunnel.name), "backend", text(v->tunnel.backend), "state",
+			      text(v->tunnel.state), "public_key", text(v->tunnel.public_key),
+			      "peer", text(v->tunnel.peer), "endpoint", text(v->tunnel.endpoint),
+			      "address", text(v->tunnel.address), "mtu", (json_int_t)v->tunnel.mtu,
+			      "rx_bytes", (json_int_t)v->tunnel.rx_bytes, "tx_bytes",
 			      (json_int_t)v->tunnel.tx_bytes);
 	json_object_set_new(t, "handshake_age_s",
-			    v->tunnel.handshake_age_s < 0 ? json_null() : json_integer(v->tunnel.handshake_age_s));
+			    v->tunnel.handshake_age_s < 0
+				    ? json_null()
+				    : json_integer(v->tunnel.handshake_age_s));
 	return t;
 }
 
@@ -33,11 +36,13 @@ static json_t *pools_json(const struct status_view *v)
 	json_t *pools = json_array();
 	for (size_t i = 0; i < v->n_pools; i++) {
 		const struct status_pool *p = &v->pools[i];
-		/* A pool of addresses counts 2^64 of them, more than JSON's integers hold everywhere. */
-		json_t *capacity = p->capacity > INT64_MAX ? json_real((double)p->capacity) :
-							     json_integer((json_int_t)p->capacity);
-		json_array_append_new(pools, json_pack("{s:o, s:o, s:i, s:o, s:I, s:I}", "kind", text(p->kind), "range",
-						       text(p->range), "length", (int)p->plen, "capacity", capacity,
+		/* A pool of addresses counts 2^64 of them, more than JSON's integers hold
+		 * everywhere. */
+		json_t *capacity = p->capacity > INT64_MAX ? json_real((double)p->capacity)
+							   : json_integer((json_int_t)p->capacity);
+		json_array_append_new(pools, json_pack("{s:o, s:o, s:i, s:o, s:I, s:I}", "kind",
+						       text(p->kind), "range", text(p->range),
+						       "length", (int)p->plen, "capacity", capacity,
 						       "bound", (json_int_t)p->bound, "set_aside",
 						       (json_int_t)p->set_aside));
 	}
@@ -49,27 +54,33 @@ static json_t *counters_json(const struct status_view *v)
 	json_t *drops = json_object();
 	for (size_t i = 0; i < v->n_drops; i++)
 		if (v->drops[i].n > 0)
-			json_object_set_new(drops, v->drops[i].reason, json_integer((json_int_t)v->drops[i].n));
+			json_object_set_new(drops, v->drops[i].reason,
+					    json_integer((json_int_t)v->drops[i].n));
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "dhcpv6_received",
 			 (json_int_t)v->counters.dhcpv6_received, "dhcpv6_answered",
 			 (json_int_t)v->counters.dhcpv6_answered, "dhcpv6_dropped",
-			 (json_int_t)v->counters.dhcpv6_dropped, "rs_received", (json_int_t)v->counters.rs_received,
-			 "rs_dropped", (json_int_t)v->counters.rs_dropped, "ra_sent", (json_int_t)v->counters.ra_sent,
-			 "routes_failed", (json_int_t)v->counters.routes_failed, "drops", drops);
+			 (json_int_t)v->counters.dhcpv6_dropped, "rs_received",
+			 (json_int_t)v->counters.rs_received, "rs_dropped",
+			 (json_int_t)v->counters.rs_dropped, "ra_sent",
+			 (json_int_t)v->counters.ra_sent, "routes_failed",
+			 (json_int_t)v->counters.routes_failed, "drops", drops);
 }
 
 json_t *status_to_json(const struct status_view *v)
 {
-	json_t *subscriber = json_pack("{s:o, s:o, s:b, s:o, s:o, s:b}", "interface", text(v->subscriber.interface),
-				       "mode", text(v->subscriber.mode), "link", (int)v->subscriber.link, "link_local",
-				       text(v->subscriber.link_local), "transfer", text(v->subscriber.transfer),
-				       "missing", (int)v->subscriber.nic_missing);
-	json_t *store = json_pack("{s:o, s:b, s:o}", "path", text(v->store.path), "ok", (int)v->store.ok, "fault",
-				  text(v->store.fault));
-	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "instance", text(v->instance), "version",
-			 text(v->version), "state", text(v->state), "uptime_s", (json_int_t)v->uptime_s,
-			 "server_restarts", (json_int_t)v->server_restarts, "tunnel", tunnel_json(v), "subscriber",
-			 subscriber, "pools", pools_json(v), "counters", counters_json(v), "store", store);
+	json_t *subscriber = json_pack(
+		"{s:o, s:o, s:b, s:o, s:o, s:b}", "interface", text(v->subscriber.interface),
+		"mode", text(v->subscriber.mode), "link", (int)v->subscriber.link, "link_local",
+		text(v->subscriber.link_local), "transfer", text(v->subscriber.transfer), "missing",
+		(int)v->subscriber.nic_missing);
+	json_t *store = json_pack("{s:o, s:b, s:o}", "path", text(v->store.path), "ok",
+				  (int)v->store.ok, "fault", text(v->store.fault));
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "instance",
+			 text(v->instance), "version", text(v->version), "state", text(v->state),
+			 "uptime_s", (json_int_t)v->uptime_s, "server_restarts",
+			 (json_int_t)v->server_restarts, "tunnel", tunnel_json(v), "subscriber",
+			 subscriber, "pools", pools_json(v), "counters", counters_json(v), "store",
+			 store);
 }
 
 static const char *state_name(enum binding_state s)
@@ -90,12 +101,13 @@ json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t 
 	char duid[DUID_STRLEN], prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I}", "kind",
 			      r->kind == BINDING_PD ? "prefix" : "address", "prefix",
-			      r->kind == BINDING_PD ? prefix6_format(&r->prefix, prefix) :
-						      in6_format(&r->prefix.addr, prefix),
-			      "state", state_name(r->state), "duid", duid_format(r->duid.bytes, r->duid.len, duid),
-			      "iaid", (json_int_t)r->iaid, "next_hop", in6_format(&r->next_hop, hop),
-			      "preferred_lifetime_s", (json_int_t)r->preferred_lft_s, "valid_lifetime_s",
-			      (json_int_t)r->valid_lft_s);
+			      r->kind == BINDING_PD ? prefix6_format(&r->prefix, prefix)
+						    : in6_format(&r->prefix.addr, prefix),
+			      "state", state_name(r->state), "duid",
+			      duid_format(r->duid.bytes, r->duid.len, duid), "iaid",
+			      (json_int_t)r->iaid, "next_hop", in6_format(&r->next_hop, hop),
+			      "preferred_lifetime_s", (json_int_t)r->preferred_lft_s,
+			      "valid_lifetime_s", (json_int_t)r->valid_lft_s);
 	if (!o)
 		return NULL;
 	if (r->valid_until_ms == UINT64_MAX) {
@@ -158,10 +170,11 @@ static void render_tunnel(const json_t *t, FILE *out)
 	}
 	char age[48], rx[32], tx[32];
 	const json_t *handshake = json_object_get(t, "handshake_age_s");
-	fprintf(out, "tunnel      %s %s, %s WireGuard, address %s, MTU %" JSON_INTEGER_FORMAT "\n", str(t, "name"),
-		str(t, "state"), str(t, "backend"), str(t, "address"), num(t, "mtu"));
-	fprintf(out, "            provider %s at %s; our public key %s\n", str(t, "peer"), str(t, "endpoint"),
-		str(t, "public_key"));
+	fprintf(out, "tunnel      %s %s, %s WireGuard, address %s, MTU %" JSON_INTEGER_FORMAT "\n",
+		str(t, "name"), str(t, "state"), str(t, "backend"), str(t, "address"),
+		num(t, "mtu"));
+	fprintf(out, "            provider %s at %s; our public key %s\n", str(t, "peer"),
+		str(t, "endpoint"), str(t, "public_key"));
 	if (json_is_integer(handshake))
 		fprintf(out, "            last handshake %s ago, ",
 			duration((uint64_t)json_integer_value(handshake), age));
@@ -178,10 +191,11 @@ void render_status(const json_t *status, FILE *out)
 		duration((uint64_t)num(status, "uptime_s"), up), str(status, "version"));
 	render_tunnel(json_object_get(status, "tunnel"), out);
 	const json_t *s = json_object_get(status, "subscriber");
-	fprintf(out, "subscriber  %s (%s), link %s, %s and %s\n", str(s, "interface"), str(s, "mode"),
-		json_is_true(json_object_get(s, "missing")) ? "gone" :
-		json_is_true(json_object_get(s, "link"))    ? "up" :
-							      "down",
+	fprintf(out, "subscriber  %s (%s), link %s, %s and %s\n", str(s, "interface"),
+		str(s, "mode"),
+		json_is_true(json_object_get(s, "missing")) ? "gone"
+		: json_is_true(json_object_get(s, "link"))  ? "up"
+							    : "down",
 		str(s, "link_local"), str(s, "transfer"));
 	size_t i;
 	const json_t *pool;
@@ -191,37 +205,41 @@ void render_status(const json_t *status, FILE *out)
 		const json_t *capacity = json_object_get(pool, "capacity");
 		if (json_is_integer(capacity))
 			fprintf(out, " of %" JSON_INTEGER_FORMAT, json_integer_value(capacity));
-		fprintf(out, " in use, /%" JSON_INTEGER_FORMAT " each from %s", num(pool, "length"), str(pool, "range"));
+		fprintf(out, " in use, /%" JSON_INTEGER_FORMAT " each from %s", num(pool, "length"),
+			str(pool, "range"));
 		if (num(pool, "set_aside") > 0)
-			fprintf(out, ", %" JSON_INTEGER_FORMAT " set aside", num(pool, "set_aside"));
+			fprintf(out, ", %" JSON_INTEGER_FORMAT " set aside",
+				num(pool, "set_aside"));
 		fputc('\n', out);
 	}
 	const json_t *c = json_object_get(status, "counters");
 	fprintf(out,
 		"services    DHCPv6: %" JSON_INTEGER_FORMAT " received, %" JSON_INTEGER_FORMAT
-		" answered, %" JSON_INTEGER_FORMAT " dropped; router solicitations: %" JSON_INTEGER_FORMAT
+		" answered, %" JSON_INTEGER_FORMAT
+		" dropped; router solicitations: %" JSON_INTEGER_FORMAT
 		", advertisements: %" JSON_INTEGER_FORMAT "\n",
-		num(c, "dhcpv6_received"), num(c, "dhcpv6_answered"), num(c, "dhcpv6_dropped"), num(c, "rs_received"),
-		num(c, "ra_sent"));
+		num(c, "dhcpv6_received"), num(c, "dhcpv6_answered"), num(c, "dhcpv6_dropped"),
+		num(c, "rs_received"), num(c, "ra_sent"));
 	const json_t *store = json_object_get(status, "store");
 	if (json_is_true(json_object_get(store, "ok")))
 		fprintf(out, "store       %s\n", str(store, "path"));
 	else
-		fprintf(out, "store       %s: FAILING, bindings are kept in memory only: %s\n", str(store, "path"),
-			str(store, "fault"));
+		fprintf(out, "store       %s: FAILING, bindings are kept in memory only: %s\n",
+			str(store, "path"), str(store, "fault"));
 }
 
 void render_leases_head(FILE *out)
 {
-	fprintf(out, "%-43s %-8s %-10s %-10s %-27s %s\n", "PREFIX OR ADDRESS", "STATE", "VALID FOR", "IAID", "NEXT HOP",
-		"DUID");
+	fprintf(out, "%-43s %-8s %-10s %-10s %-27s %s\n", "PREFIX OR ADDRESS", "STATE", "VALID FOR",
+		"IAID", "NEXT HOP", "DUID");
 }
 
 void render_lease(const json_t *lease, FILE *out)
 {
 	char left[48];
 	const json_t *s = json_object_get(lease, "valid_left_s");
-	fprintf(out, "%-43s %-8s %-10s %-10" JSON_INTEGER_FORMAT " %-27s %s\n", str(lease, "prefix"), str(lease, "state"),
-		json_is_integer(s) ? duration((uint64_t)json_integer_value(s), left) : "ever", num(lease, "iaid"),
-		str(lease, "next_hop"), str(lease, "duid"));
+	fprintf(out, "%-43s %-8s %-10s %-10" JSON_INTEGER_FORMAT " %-27s %s\n",
+		str(lease, "prefix"), str(lease, "state"),
+		json_is_integer(s) ? duration((uint64_t)json_integer_value(s), left) : "ever",
+		num(lease, "iaid"), str(lease, "next_hop"), str(lease, "duid"));
 }

@@ -11,7 +11,8 @@
 
 enum { STATUS_TEXT_MAX = 160 };
 
-/* What `vbng status` tells. Strings are the caller's; NULL becomes null. Ages are seconds, -1: never. */
+/* What `vbng status` tells. Strings are the caller's; NULL becomes null. Ages are seconds, -1:
+ * never. */
 struct status_view {
 	const char *instance;
 	const char *version;
@@ -57,7 +58,7 @@ struct status_view {
 	const struct status_drop {
 		const char *reason;
 		uint64_t n;
-	} *drops;
+	} * drops;
 	size_t n_drops;
 	struct {
 		const char *path;

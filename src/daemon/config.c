@@ -15,12 +15,11 @@
 
 enum { FILE_VALUE_MAX = 65536 };
 
-
-
 /* A variable's text while it is being read. */
 struct raw {
 	char *value;    /* NULL: not given */
-	char from[256]; /* how people gave it: "NAME", "NAME_FILE=/run/x" or "provider.conf line 3" */
+	char from[256]; /* how people gave it: "NAME", "NAME_FILE=/run/x" or "provider.conf line 3"
+			 */
 };
 
 struct reading {
@@ -31,7 +30,8 @@ struct reading {
 	bool *faulty; /* beside config_variables: told already */
 };
 
-__attribute__((format(printf, 4, 0))) static void note(struct reading *rd, char ***list, size_t *n, const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static void note(struct reading *rd, char ***list, size_t *n,
+						       const char *fmt, va_list args)
 {
 	char *line = NULL;
 	char **longer = reallocarray(*list, *n + 1, sizeof **list);
@@ -75,7 +75,8 @@ static void fault_with_example(struct reading *rd, size_t i, const char *why)
 static size_t find_variable(const char *name, size_t len)
 {
 	for (size_t i = 0; i < config_n_variables; i++)
-		if (strlen(config_variables[i].name) == len && memcmp(config_variables[i].name, name, len) == 0)
+		if (strlen(config_variables[i].name) == len &&
+		    memcmp(config_variables[i].name, name, len) == 0)
 			return i;
 	return config_n_variables;
 }
@@ -89,7 +90,8 @@ static const char *lookup(char *const *env, const char *name)
 	return NULL;
 }
 
-/* --- where values come from --------------------------------------------------------------------------------- */
+/* --- where values come from
+ * --------------------------------------------------------------------------------- */
 
 static int read_file(const char *path, char **ret_text)
 {
@@ -124,18 +126,24 @@ static void trim_end(char *text, const char *what)
 		text[--n] = '\0';
 }
 
-/* Env files keep quotes that a shell would take off, and carriage returns of other systems' editors. */
+/* Env files keep quotes that a shell would take off, and carriage returns of other systems'
+ * editors. */
 static void clean(struct reading *rd, size_t i)
 {
 	struct raw *raw = &rd->raws[i];
 	size_t n = strlen(raw->value);
 	if (n > 0 && raw->value[n - 1] == '\r') {
-		warn(rd, "%s: took a carriage return off its end (was the file edited on another system?)", raw->from);
+		warn(rd,
+		     "%s: took a carriage return off its end (was the file edited on another "
+		     "system?)",
+		     raw->from);
 		trim_end(raw->value, "\r");
 		n = strlen(raw->value);
 	}
-	if (n >= 2 && (raw->value[0] == '"' || raw->value[0] == '\'') && raw->value[n - 1] == raw->value[0]) {
-		warn(rd, "%s: took the quotes around its value off (env files need none)", raw->from);
+	if (n >= 2 && (raw->value[0] == '"' || raw->value[0] == '\'') &&
+	    raw->value[n - 1] == raw->value[0]) {
+		warn(rd, "%s: took the quotes around its value off (env files need none)",
+		     raw->from);
 		memmove(raw->value, raw->value + 1, n - 2);
 		raw->value[n - 2] = '\0';
 	}
@@ -182,7 +190,8 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 	int r = read_file(path, &text);
 	if (r < 0) {
 		rd->faulty[i] = true;
-		fault(rd, "%s=%s: cannot be read: %s", file_name, path, r == -EILSEQ ? "it is no text" : strerror(-r));
+		fault(rd, "%s=%s: cannot be read: %s", file_name, path,
+		      r == -EILSEQ ? "it is no text" : strerror(-r));
 		return;
 	}
 	trim_end(text, "\r\n");
@@ -198,12 +207,14 @@ static void gather(struct reading *rd, char *const *env)
 	size_t ns = find_variable("DHCPV6_NAMESERVER", strlen("DHCPV6_NAMESERVER"));
 	bool given = rd->raws[ns].value != NULL;
 	if (given && lookup(env, "DHCPV6_PD_NAMESERVER"))
-		fault(rd, "DHCPV6_NAMESERVER and DHCPV6_PD_NAMESERVER are both given, and mean the same. Keep one");
+		fault(rd, "DHCPV6_NAMESERVER and DHCPV6_PD_NAMESERVER are both given, and mean the "
+			  "same. Keep one");
 	else if (!given)
 		gather_one(rd, env, ns, "DHCPV6_PD_NAMESERVER");
 }
 
-/* --- names that nobody knows -------------------------------------------------------------------------------- */
+/* --- names that nobody knows
+ * -------------------------------------------------------------------------------- */
 
 static size_t distance(const char *a, size_t n, const char *b)
 {
@@ -232,14 +243,17 @@ static bool known(const char *name, size_t len)
 {
 	static const char alias[] = "DHCPV6_PD_NAMESERVER";
 	size_t base = len > 5 && memcmp(name + len - 5, "_FILE", 5) == 0 ? len - 5 : len;
-	return find_variable(name, len) < config_n_variables || find_variable(name, base) < config_n_variables ||
+	return find_variable(name, len) < config_n_variables ||
+	       find_variable(name, base) < config_n_variables ||
 	       (base == strlen(alias) && memcmp(name, alias, base) == 0);
 }
 
 static void warn_unknown(struct reading *rd, char *const *env)
 {
-	static const char *const ours[] = { "WIREGUARD_", "DHCPV6_", "ROUTER_ADVERTISEMENT_", "SUBSCRIBER_", "UPLINK_", "TRANSFER_",
-					    "ASSIGNED_", "DNS_", "METRICS_", "STATE_", "LOG_" };
+	static const char *const ours[] = { "WIREGUARD_",  "DHCPV6_", "ROUTER_ADVERTISEMENT_",
+					    "SUBSCRIBER_", "UPLINK_", "TRANSFER_",
+					    "ASSIGNED_",   "DNS_",    "METRICS_",
+					    "STATE_",      "LOG_" };
 	for (; *env; env++) {
 		size_t len = strcspn(*env, "=");
 		bool mine = false;
@@ -249,15 +263,19 @@ static void warn_unknown(struct reading *rd, char *const *env)
 			continue;
 		size_t best = 0;
 		for (size_t i = 1; i < config_n_variables; i++)
-			if (distance(*env, len, config_variables[i].name) < distance(*env, len, config_variables[best].name))
+			if (distance(*env, len, config_variables[i].name) <
+			    distance(*env, len, config_variables[best].name))
 				best = i;
-		warn(rd, "%.*s: there is no such variable. Did you mean %s?", (int)len, *env, config_variables[best].name);
+		warn(rd, "%.*s: there is no such variable. Did you mean %s?", (int)len, *env,
+		     config_variables[best].name);
 	}
 }
 
-/* --- the .conf ---------------------------------------------------------------------------------------------- */
+/* --- the .conf
+ * ---------------------------------------------------------------------------------------------- */
 
-static void on_conf_value(void *ctx, const char *variable, const char *value, const char *file, unsigned line)
+static void on_conf_value(void *ctx, const char *variable, const char *value, const char *file,
+			  unsigned line)
 {
 	struct reading *rd = (struct reading *)ctx;
 	size_t i = find_variable(variable, strlen(variable));
@@ -285,7 +303,8 @@ static void read_conf(struct reading *rd)
 	char *text = NULL;
 	int r = read_file(rd->raws[i].value, &text);
 	if (r < 0) {
-		fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value, r == -EILSEQ ? "it is no text" : strerror(-r));
+		fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value,
+		      r == -EILSEQ ? "it is no text" : strerror(-r));
 		return;
 	}
 	wgconf_read(rd->raws[i].value, text, on_conf_value, on_conf_note, rd);
@@ -293,7 +312,9 @@ static void read_conf(struct reading *rd)
 	free(text);
 }
 
-/* --- meaning ------------------------------------------------------------------------------------------------ */
+/* --- meaning
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void preset(struct config *c)
 {
@@ -357,7 +378,8 @@ static void derive_prefixes(struct reading *rd)
 	if (!given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen < 64)
 		c->pd_pool = prefix6_nth(&c->assigned, (uint8_t)(c->assigned.plen + 1), 1);
 	if (!given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen == 64) {
-		fault(rd, "ASSIGNED_PREFIX: a /64 is the transfer network, and leaves nothing to delegate. Ask the provider for a /60 at the "
+		fault(rd, "ASSIGNED_PREFIX: a /64 is the transfer network, and leaves nothing to "
+			  "delegate. Ask the provider for a /60 at the "
 			  "least, or set DHCPV6_PD_PREFIX");
 		return;
 	}
@@ -369,20 +391,29 @@ static void check_prefixes(struct reading *rd)
 {
 	struct config *c = &rd->c;
 	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
-	bool pool = c->pd_pool.plen && !is_faulty(rd, "DHCPV6_PD_PREFIX") && !is_faulty(rd, "DHCPV6_PD_DELEGATION_LENGTH");
+	bool pool = c->pd_pool.plen && !is_faulty(rd, "DHCPV6_PD_PREFIX") &&
+		    !is_faulty(rd, "DHCPV6_PD_DELEGATION_LENGTH");
 	if (!c->assigned.plen)
 		return;
 	if (pool && c->pd_len < c->pd_pool.plen)
-		fault(rd, "DHCPV6_PD_DELEGATION_LENGTH: a /%u does not fit into the pool DHCPV6_PD_PREFIX=%s", c->pd_len,
-		      prefix6_format(&c->pd_pool, a));
+		fault(rd,
+		      "DHCPV6_PD_DELEGATION_LENGTH: a /%u does not fit into the pool "
+		      "DHCPV6_PD_PREFIX=%s",
+		      c->pd_len, prefix6_format(&c->pd_pool, a));
 	else if (pool && prefix6_contains(&c->transfer, &c->pd_pool))
-		fault(rd, "DHCPV6_PD_PREFIX=%s lies in the transfer network TRANSFER_PREFIX=%s: there is nothing left to delegate",
+		fault(rd,
+		      "DHCPV6_PD_PREFIX=%s lies in the transfer network TRANSFER_PREFIX=%s: there "
+		      "is nothing left to delegate",
 		      prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
 	if (pool && !prefix6_contains(&c->assigned, &c->pd_pool))
-		warn(rd, "DHCPV6_PD_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider route it to us?",
+		warn(rd,
+		     "DHCPV6_PD_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider "
+		     "route it to us?",
 		     prefix6_format(&c->pd_pool, a), prefix6_format(&c->assigned, b));
 	if (c->transfer.plen && !prefix6_contains(&c->assigned, &c->transfer))
-		warn(rd, "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider route it to us?",
+		warn(rd,
+		     "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider route "
+		     "it to us?",
 		     prefix6_format(&c->transfer, a), prefix6_format(&c->assigned, b));
 }
 
@@ -390,20 +421,27 @@ static void check_times(struct reading *rd)
 {
 	struct config *c = &rd->c;
 	if (c->preferred_lft_s > c->valid_lft_s)
-		fault(rd, "DHCPV6_PREFERRED_LIFETIME: %u s is more than DHCPV6_VALID_LIFETIME's %u s. Example: DHCPV6_PREFERRED_LIFETIME=1800",
+		fault(rd,
+		      "DHCPV6_PREFERRED_LIFETIME: %u s is more than DHCPV6_VALID_LIFETIME's %u s. "
+		      "Example: DHCPV6_PREFERRED_LIFETIME=1800",
 		      c->preferred_lft_s, c->valid_lft_s);
 	if (!given(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL"))
 		c->ra_min_interval_s = c->ra_max_interval_s / 3 > 3 ? c->ra_max_interval_s / 3 : 3;
 	/* RFC 4861 §6.2.1 */
 	if (c->ra_min_interval_s > 3 && c->ra_min_interval_s * 4 > c->ra_max_interval_s * 3)
-		fault(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL: %u s is more than three quarters of ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s. "
-			  "Example: ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u",
+		fault(rd,
+		      "ROUTER_ADVERTISEMENT_MIN_INTERVAL: %u s is more than three quarters of "
+		      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s. "
+		      "Example: ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u",
 		      c->ra_min_interval_s, c->ra_max_interval_s, c->ra_max_interval_s / 3);
 	if (!given(rd, "ROUTER_ADVERTISEMENT_LIFETIME"))
 		c->ra_lifetime_s = (uint16_t)(3 * c->ra_max_interval_s);
 	else if (c->ra_lifetime_s && c->ra_lifetime_s < c->ra_max_interval_s)
-		fault(rd, "ROUTER_ADVERTISEMENT_LIFETIME: %u s is less than ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s: subscribers would lose "
-			  "their default router between two advertisements. Example: ROUTER_ADVERTISEMENT_LIFETIME=1800",
+		fault(rd,
+		      "ROUTER_ADVERTISEMENT_LIFETIME: %u s is less than "
+		      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s: subscribers would lose "
+		      "their default router between two advertisements. Example: "
+		      "ROUTER_ADVERTISEMENT_LIFETIME=1800",
 		      c->ra_lifetime_s, c->ra_max_interval_s);
 	for (size_t i = 0; i < c->n_ra_routes; i++)
 		c->ra_routes[i].lft_s = c->ra_lifetime_s;
@@ -415,14 +453,19 @@ static void derive_rest(struct reading *rd)
 	struct why why = { "" };
 	size_t dns = find_variable("DNS_UPSTREAM", strlen("DNS_UPSTREAM"));
 	if (!given(rd, "DHCPV6_NAMESERVER")) {
-		const char *text = rd->raws[dns].value ? rd->raws[dns].value : config_variables[dns].fallback;
-		if (value_addr6_list(text, CONFIG_MAX_NAMESERVERS, c->nameservers, &c->n_nameservers, &why) < 0)
+		const char *text =
+			rd->raws[dns].value ? rd->raws[dns].value : config_variables[dns].fallback;
+		if (value_addr6_list(text, CONFIG_MAX_NAMESERVERS, c->nameservers,
+				     &c->n_nameservers, &why) < 0)
 			fault_with_example(rd, dns, why.text);
 	}
 	if (c->backend != WG_BACKEND_NONE)
 		wgkey_public(c->wg_private_key, c->wg_public_key);
-	if (c->backend != WG_BACKEND_NONE && memcmp(c->wg_public_key, c->wg_peer, sizeof c->wg_peer) == 0 && !is_faulty(rd, "WIREGUARD_PEER"))
-		fault(rd, "WIREGUARD_PEER: this is the public key of WIREGUARD_PRIVATE_KEY, our own. The provider's is wanted");
+	if (c->backend != WG_BACKEND_NONE &&
+	    memcmp(c->wg_public_key, c->wg_peer, sizeof c->wg_peer) == 0 &&
+	    !is_faulty(rd, "WIREGUARD_PEER"))
+		fault(rd, "WIREGUARD_PEER: this is the public key of WIREGUARD_PRIVATE_KEY, our "
+			  "own. The provider's is wanted");
 }
 
 int config_read(char *const *env, struct config *ret_config, struct config_report *report)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The environment as one validated struct. Read once, then constant. Every fault is found, not only the first.
+ * The environment as one validated struct. Read once, then constant. Every fault is found, not only
+ * the first.
  */
 #pragma once
 
@@ -26,7 +27,13 @@ enum {
 };
 
 enum wg_backend { WG_BACKEND_AUTO, WG_BACKEND_KERNEL, WG_BACKEND_USERSPACE, WG_BACKEND_NONE };
-enum subscriber_mode { SUBSCRIBER_AUTO, SUBSCRIBER_MOVE, SUBSCRIBER_LOCAL, SUBSCRIBER_MACVLAN, SUBSCRIBER_VLAN };
+enum subscriber_mode {
+	SUBSCRIBER_AUTO,
+	SUBSCRIBER_MOVE,
+	SUBSCRIBER_LOCAL,
+	SUBSCRIBER_MACVLAN,
+	SUBSCRIBER_VLAN
+};
 
 struct ip_prefix {
 	int family; /* AF_INET or AF_INET6 */
@@ -46,7 +53,7 @@ struct config {
 	uint8_t wg_preshared_key[WGKEY_LEN];
 	bool has_preshared_key;
 	uint8_t wg_peer[WGKEY_LEN];
-	uint8_t wg_public_key[WGKEY_LEN];  /* of our private one, for log and status */
+	uint8_t wg_public_key[WGKEY_LEN]; /* of our private one, for log and status */
 	struct prefix6 wg_address;
 	union {
 		struct sockaddr sa;
@@ -98,9 +105,10 @@ struct config {
 };
 
 /*
- * Reads `env` (NULL-terminated, "NAME=value") and the files that NAME_FILE and WIREGUARD_CONFIG_FILE name. Faults and
- * warnings go into *report, one line each, ready to be shown: variable, what was wrong with it, an example. Secrets are never in it.
- * 0: *ret_config is complete; -EINVAL: it has faults (ret_config is untouched); -ENOMEM.
+ * Reads `env` (NULL-terminated, "NAME=value") and the files that NAME_FILE and
+ * WIREGUARD_CONFIG_FILE name. Faults and warnings go into *report, one line each, ready to be
+ * shown: variable, what was wrong with it, an example. Secrets are never in it. 0: *ret_config is
+ * complete; -EINVAL: it has faults (ret_config is untouched); -ENOMEM.
  */
 struct config_report {
 	size_t n_faults;
@@ -117,5 +125,6 @@ void config_print(const struct config *c, FILE *out);
 void config_print_reference(FILE *out);
 /* The commented env file of docker/provider.env.example, from that table too. */
 void config_print_example(FILE *out);
-/* Overwrites the keys in *c, and in the environment block the values of secret variables, then unsets those. */
+/* Overwrites the keys in *c, and in the environment block the values of secret variables, then
+ * unsets those. */
 void config_wipe_secrets(struct config *c, char **env);

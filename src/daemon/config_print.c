@@ -31,16 +31,19 @@ static void print_tunnel(const struct config *c, FILE *out)
 	fprintf(out, "WIREGUARD_PEER=%s\n", key);
 	fprintf(out, "WIREGUARD_ADDRESS=%s\n", prefix6_format(&c->wg_address, text));
 	if (c->wg_endpoint.sa.sa_family == AF_INET)
-		fprintf(out, "WIREGUARD_ENDPOINT=%s:%u\n", inet_ntop(AF_INET, &c->wg_endpoint.v4.sin_addr, host, sizeof host),
+		fprintf(out, "WIREGUARD_ENDPOINT=%s:%u\n",
+			inet_ntop(AF_INET, &c->wg_endpoint.v4.sin_addr, host, sizeof host),
 			ntohs(c->wg_endpoint.v4.sin_port));
 	else
-		fprintf(out, "WIREGUARD_ENDPOINT=[%s]:%u\n", in6_format(&c->wg_endpoint.v6.sin6_addr, host),
+		fprintf(out, "WIREGUARD_ENDPOINT=[%s]:%u\n",
+			in6_format(&c->wg_endpoint.v6.sin6_addr, host),
 			ntohs(c->wg_endpoint.v6.sin6_port));
 	fprintf(out, "WIREGUARD_MTU=%u\nWIREGUARD_KEEPALIVE=%u\n", c->wg_mtu, c->wg_keepalive_s);
 	fprintf(out, "WIREGUARD_ALLOWED_IPS=");
 	for (size_t i = 0; i < c->n_allowed_ips; i++) {
 		const struct ip_prefix *p = &c->allowed_ips[i];
-		fprintf(out, "%s%s/%u", i ? "," : "", inet_ntop(p->family, &p->v6, host, sizeof host), p->plen);
+		fprintf(out, "%s%s/%u", i ? "," : "",
+			inet_ntop(p->family, &p->v6, host, sizeof host), p->plen);
 	}
 	fputc('\n', out);
 	if (c->wg_listen_port)
@@ -51,15 +54,21 @@ static void print_advertisements(const struct config *c, FILE *out)
 {
 	static const char *const preference[] = { "low", "medium", "high" };
 	char text[PREFIX6_STRLEN];
-	fprintf(out, "ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u\nROUTER_ADVERTISEMENT_MAX_INTERVAL=%u\nROUTER_ADVERTISEMENT_LIFETIME=%u\n",
+	fprintf(out,
+		"ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u\nROUTER_ADVERTISEMENT_MAX_INTERVAL=%"
+		"u\nROUTER_ADVERTISEMENT_LIFETIME=%u\n",
 		c->ra_min_interval_s, c->ra_max_interval_s, c->ra_lifetime_s);
-	fprintf(out, "ROUTER_ADVERTISEMENT_PREFERENCE=%s\nROUTER_ADVERTISEMENT_MANAGED=%s\nROUTER_ADVERTISEMENT_OTHER=%s\n",
+	fprintf(out,
+		"ROUTER_ADVERTISEMENT_PREFERENCE=%s\nROUTER_ADVERTISEMENT_MANAGED=%s\nROUTER_"
+		"ADVERTISEMENT_OTHER=%s\n",
 		preference[c->ra_preference + 1], on_off(c->ra_managed), on_off(c->ra_other));
-	fprintf(out, "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP=%s\n", on_off(c->ra_deprecate_on_stop));
+	fprintf(out, "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP=%s\n",
+		on_off(c->ra_deprecate_on_stop));
 	if (c->n_ra_routes)
 		fprintf(out, "ROUTER_ADVERTISEMENT_ROUTES=");
 	for (size_t i = 0; i < c->n_ra_routes; i++)
-		fprintf(out, "%s@%s%s", prefix6_format(&c->ra_routes[i].prefix, text), preference[c->ra_routes[i].preference + 1],
+		fprintf(out, "%s@%s%s", prefix6_format(&c->ra_routes[i].prefix, text),
+			preference[c->ra_routes[i].preference + 1],
 			i + 1 < c->n_ra_routes ? "," : "\n");
 	if (c->has_pref64)
 		fprintf(out, "ROUTER_ADVERTISEMENT_PREF64=%s\n", prefix6_format(&c->pref64, text));
@@ -67,27 +76,34 @@ static void print_advertisements(const struct config *c, FILE *out)
 
 void config_print(const struct config *c, FILE *out)
 {
-	static const char *const backends[] = { "auto", "kernel", "userspace", "none" }, *const modes[] = { "auto", "move", "local" };
+	static const char *const backends[] = { "auto", "kernel", "userspace", "none" },
+				 *const modes[] = { "auto", "move", "local" };
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char text[PREFIX6_STRLEN];
-	fprintf(out, "WIREGUARD_INTERFACE_SUFFIX=%s\nWIREGUARD_BACKEND=%s\n", c->suffix, backends[c->backend]);
+	fprintf(out, "WIREGUARD_INTERFACE_SUFFIX=%s\nWIREGUARD_BACKEND=%s\n", c->suffix,
+		backends[c->backend]);
 	if (c->backend != WG_BACKEND_NONE)
 		print_tunnel(c, out);
 	fprintf(out, "ASSIGNED_PREFIX=%s\n", prefix6_format(&c->assigned, text));
 	fprintf(out, "TRANSFER_PREFIX=%s\n", prefix6_format(&c->transfer, text));
 	fprintf(out, "DHCPV6_PD_PREFIX=%s\n", prefix6_format(&c->pd_pool, text));
 	fprintf(out, "DHCPV6_PD_DELEGATION_LENGTH=%u\n", c->pd_len);
-	fprintf(out, "SUBSCRIBER_INTERFACE=%s\nSUBSCRIBER_MODE=%s\n", c->subscriber, modes[c->subscriber_mode]);
+	fprintf(out, "SUBSCRIBER_INTERFACE=%s\nSUBSCRIBER_MODE=%s\n", c->subscriber,
+		modes[c->subscriber_mode]);
 	fprintf(out, "SUBSCRIBER_LINK_LOCAL=%s\n", in6_format(&c->link_local, text));
-	fprintf(out, "DHCPV6_VALID_LIFETIME=%u\nDHCPV6_PREFERRED_LIFETIME=%u\n", c->valid_lft_s, c->preferred_lft_s);
-	fprintf(out, "DHCPV6_IA_NA=%s\nDHCPV6_RAPID_COMMIT=%s\n", on_off(c->ia_na), on_off(c->rapid_commit));
+	fprintf(out, "DHCPV6_VALID_LIFETIME=%u\nDHCPV6_PREFERRED_LIFETIME=%u\n", c->valid_lft_s,
+		c->preferred_lft_s);
+	fprintf(out, "DHCPV6_IA_NA=%s\nDHCPV6_RAPID_COMMIT=%s\n", on_off(c->ia_na),
+		on_off(c->rapid_commit));
 	fprintf(out, "DHCPV6_NAMESERVER=");
 	print_addrs(c->nameservers, c->n_nameservers, out);
 	for (size_t i = 0; i < c->n_search; i++)
-		fprintf(out, "%s%s%s", i ? "," : "DNS_SEARCH=", c->search[i], i + 1 < c->n_search ? "" : "\n");
+		fprintf(out, "%s%s%s", i ? "," : "DNS_SEARCH=", c->search[i],
+			i + 1 < c->n_search ? "" : "\n");
 	print_advertisements(c, out);
 	fprintf(out, "HOST_NETNS=%s\nSTATE_DIR=%s\n", c->host_netns, c->state_dir);
-	fprintf(out, "LOG_LEVEL=%s\nLOG_FORMAT=%s\n", levels[c->log_level], c->log_format == LOG_JSON ? "json" : "text");
+	fprintf(out, "LOG_LEVEL=%s\nLOG_FORMAT=%s\n", levels[c->log_level],
+		c->log_format == LOG_JSON ? "json" : "text");
 }
 
 static const char *const titles[] = { "Required", "Derived unless given", "Optional" };
@@ -96,13 +112,17 @@ void config_print_reference(FILE *out)
 {
 	for (enum config_section s = CONFIG_REQUIRED; s <= CONFIG_OPTIONAL; s++) {
 		bool fallback = s != CONFIG_REQUIRED;
-		fprintf(out, "%s### %s\n\n| variable | %s | meaning |\n| --- | --- | --- |\n", s ? "\n" : "", titles[s],
-			fallback ? "default" : "example");
+		fprintf(out, "%s### %s\n\n| variable | %s | meaning |\n| --- | --- | --- |\n",
+			s ? "\n" : "", titles[s], fallback ? "default" : "example");
 		for (size_t i = 0; i < config_n_variables; i++) {
 			const struct config_variable *v = &config_variables[i];
 			if (v->section != s || !v->meaning)
 				continue;
-			fprintf(out, "| `%s` | %s | %s |\n", v->name, fallback ? v->fallback : v->secret ? "base64" : v->example, v->meaning);
+			fprintf(out, "| `%s` | %s | %s |\n", v->name,
+				fallback    ? v->fallback
+				: v->secret ? "base64"
+					    : v->example,
+				v->meaning);
 		}
 	}
 }
@@ -111,7 +131,8 @@ void config_print_example(FILE *out)
 {
 	fputs("# One provider. Copy this, fill in what is required, and check it:\n"
 	      "#     docker run --rm --env-file provider1.env vbng check\n"
-	      "# Every NAME can also be given as NAME_FILE, the path of a file that holds the value.\n",
+	      "# Every NAME can also be given as NAME_FILE, the path of a file that holds the "
+	      "value.\n",
 	      out);
 	for (enum config_section s = CONFIG_REQUIRED; s <= CONFIG_OPTIONAL; s++) {
 		fprintf(out, "\n# --- %s ---\n", titles[s]);
@@ -122,8 +143,10 @@ void config_print_example(FILE *out)
 			fprintf(out, "\n# %s", v->meaning);
 			if (v->fallback)
 				fprintf(out, "\n# default: %s", v->fallback);
-			/* A key that everybody can read here must not end up in anybody's tunnel. */
-			fprintf(out, "\n%s%s=%s\n", s == CONFIG_REQUIRED ? "" : "#", v->name, v->secret ? "" : v->example);
+			/* A key that everybody can read here must not end up in anybody's tunnel.
+			 */
+			fprintf(out, "\n%s%s=%s\n", s == CONFIG_REQUIRED ? "" : "#", v->name,
+				v->secret ? "" : v->example);
 		}
 	}
 }

@@ -13,8 +13,10 @@ static int suffix(const char *v, struct config *c, struct why *why)
 	size_t n = strlen(v);
 	char name[IFNAMSIZ];
 	if (n == 0 || n > CONFIG_SUFFIX_MAX)
-		return value_fault(why, "'%.40s' has %zu characters; it can have 1 to %d, for the tunnel is called wg-<suffix>", v, n,
-				   CONFIG_SUFFIX_MAX);
+		return value_fault(why,
+				   "'%.40s' has %zu characters; it can have 1 to %d, for the "
+				   "tunnel is called wg-<suffix>",
+				   v, n, CONFIG_SUFFIX_MAX);
 	if (value_interface(v, name, why) < 0)
 		return -EINVAL;
 	memcpy(c->suffix, v, n + 1);
@@ -48,7 +50,9 @@ static int assigned(const char *v, struct config *c, struct why *why)
 {
 	int r = value_assigned(v, &c->assigned, why);
 	if (r == 0 && c->assigned.plen > 64)
-		return value_fault(why, "'%.60s' is longer than /64: there is no room for a transfer network", v);
+		return value_fault(
+			why, "'%.60s' is longer than /64: there is no room for a transfer network",
+			v);
 	return r;
 }
 
@@ -63,7 +67,8 @@ static int transfer(const char *v, struct config *c, struct why *why)
 	if (value_prefix(v, 64, true, &p, why) < 0)
 		return -EINVAL;
 	if (p.plen != 64)
-		return value_fault(why, "is a /%u; hosts form their addresses in a /64 alone", p.plen);
+		return value_fault(why, "is a /%u; hosts form their addresses in a /64 alone",
+				   p.plen);
 	c->transfer = p;
 	return 0;
 }
@@ -185,7 +190,9 @@ static int mode(const char *v, struct config *c, struct why *why)
 {
 	static const char *const words[] = { "auto", "move", "local", NULL };
 	if (strcmp(v, "macvlan") == 0 || strncmp(v, "vlan:", 5) == 0)
-		return value_fault(why, "%.40s is not served by this version; it can be auto, move or local", v);
+		return value_fault(
+			why, "%.40s is not served by this version; it can be auto, move or local",
+			v);
 	size_t i;
 	int r = value_word(v, words, &i, why);
 	if (r == 0)
@@ -255,77 +262,108 @@ static int elsewhere(const char *v, struct config *c, struct why *why)
 
 const struct config_variable config_variables[] = {
 	{ "WIREGUARD_INTERFACE_SUFFIX", CONFIG_REQUIRED, "provider1", NULL,
-	  "the tunnel is called `wg-<suffix>` inside the container (at most 12 characters); also the instance's name in logs", suffix,
-	  false, false },
-	{ "WIREGUARD_PRIVATE_KEY", CONFIG_REQUIRED, "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I=", NULL, "our private key, base64",
-	  private_key, true, true },
-	{ "WIREGUARD_PEER", CONFIG_REQUIRED, "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", NULL, "the provider's public key", peer, false,
-	  true },
+	  "the tunnel is called `wg-<suffix>` inside the container (at most 12 characters); also "
+	  "the instance's name in logs",
+	  suffix, false, false },
+	{ "WIREGUARD_PRIVATE_KEY", CONFIG_REQUIRED, "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I=",
+	  NULL, "our private key, base64", private_key, true, true },
+	{ "WIREGUARD_PEER", CONFIG_REQUIRED, "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", NULL,
+	  "the provider's public key", peer, false, true },
 	{ "WIREGUARD_ADDRESS", CONFIG_REQUIRED, "2001:db8::2/64", NULL,
 	  "our address inside the tunnel; /128 where no length is given", address, false, true },
 	{ "WIREGUARD_ENDPOINT", CONFIG_REQUIRED, "192.0.2.42:51820", NULL,
 	  "the provider's endpoint: IPv4 or [IPv6], with port", value_endpoint, false, true },
 	{ "ASSIGNED_PREFIX", CONFIG_REQUIRED, "2001:db8:ffff::/48", NULL,
-	  "the prefix that the provider routes to us; /48 where no length is given", assigned, false, false },
-	{ "SUBSCRIBER_INTERFACE", CONFIG_REQUIRED, "enp2s0", NULL, "the NIC on the host to which the subscribers are connected", subscriber,
+	  "the prefix that the provider routes to us; /48 where no length is given", assigned,
 	  false, false },
+	{ "SUBSCRIBER_INTERFACE", CONFIG_REQUIRED, "enp2s0", NULL,
+	  "the NIC on the host to which the subscribers are connected", subscriber, false, false },
 
-	{ "TRANSFER_PREFIX", CONFIG_DERIVED, "2001:db8:ffff::/64", "the first /64 of ASSIGNED_PREFIX",
+	{ "TRANSFER_PREFIX", CONFIG_DERIVED, "2001:db8:ffff::/64",
+	  "the first /64 of ASSIGNED_PREFIX",
 	  "the network between us and the CPEs; we are `::1` in it", transfer, false, false },
-	{ "DHCPV6_PD_PREFIX", CONFIG_DERIVED, "2001:db8:ffff:8000::/49", "the upper half of ASSIGNED_PREFIX",
-	  "the pool from which prefixes are delegated", pd_prefix, false, false },
-	{ "DHCPV6_PD_DELEGATION_LENGTH", CONFIG_DERIVED, "56", "56 (60 or 64 where the pool is too small for it)",
-	  "length of a delegated prefix", pd_length, false, false },
+	{ "DHCPV6_PD_PREFIX", CONFIG_DERIVED, "2001:db8:ffff:8000::/49",
+	  "the upper half of ASSIGNED_PREFIX", "the pool from which prefixes are delegated",
+	  pd_prefix, false, false },
+	{ "DHCPV6_PD_DELEGATION_LENGTH", CONFIG_DERIVED, "56",
+	  "56 (60 or 64 where the pool is too small for it)", "length of a delegated prefix",
+	  pd_length, false, false },
 
-	{ "WIREGUARD_PRESHARED_KEY", CONFIG_OPTIONAL, "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=", "none", "base64", preshared_key,
-	  true, true },
-	{ "WIREGUARD_MTU", CONFIG_OPTIONAL, "1420", "1420", "the tunnel's MTU, advertised to subscribers", mtu, false, true },
-	{ "WIREGUARD_KEEPALIVE", CONFIG_OPTIONAL, "25", "25", "seconds, 0 for none", keepalive, false, true },
-	{ "WIREGUARD_ALLOWED_IPS", CONFIG_OPTIONAL, "::/0", "::/0", "what is routed into the tunnel, comma separated", value_allowed_ips,
+	{ "WIREGUARD_PRESHARED_KEY", CONFIG_OPTIONAL,
+	  "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=", "none", "base64", preshared_key, true,
+	  true },
+	{ "WIREGUARD_MTU", CONFIG_OPTIONAL, "1420", "1420",
+	  "the tunnel's MTU, advertised to subscribers", mtu, false, true },
+	{ "WIREGUARD_KEEPALIVE", CONFIG_OPTIONAL, "25", "25", "seconds, 0 for none", keepalive,
 	  false, true },
-	{ "WIREGUARD_LISTEN_PORT", CONFIG_OPTIONAL, "51820", "chosen by the kernel", "our UDP port on the host", listen_port, false, true },
+	{ "WIREGUARD_ALLOWED_IPS", CONFIG_OPTIONAL, "::/0", "::/0",
+	  "what is routed into the tunnel, comma separated", value_allowed_ips, false, true },
+	{ "WIREGUARD_LISTEN_PORT", CONFIG_OPTIONAL, "51820", "chosen by the kernel",
+	  "our UDP port on the host", listen_port, false, true },
 	{ "WIREGUARD_BACKEND", CONFIG_OPTIONAL, "auto", "auto",
-	  "`kernel`, `userspace` (wireguard-go), `auto`, or `none` for an access network without an uplink", backend, false, false },
+	  "`kernel`, `userspace` (wireguard-go), `auto`, or `none` for an access network without "
+	  "an uplink",
+	  backend, false, false },
 	{ "WIREGUARD_CONFIG_FILE", CONFIG_OPTIONAL, "/run/secrets/provider.conf", "none",
-	  "a wg-quick style .conf as providers hand them out; the variables win over what it says", elsewhere, false, true },
-	{ "DHCPV6_VALID_LIFETIME", CONFIG_OPTIONAL, "14400", "14400", "seconds, for DHCPv6 and for the advertised prefix", valid_lifetime,
-	  false, false },
-	{ "DHCPV6_PREFERRED_LIFETIME", CONFIG_OPTIONAL, "1800", "1800", "seconds; T1 and T2 are 0.5 and 0.8 of it", preferred_lifetime,
-	  false, false },
-	{ "DHCPV6_IA_NA", CONFIG_OPTIONAL, "on", "on", "also hand out WAN addresses from the transfer network to those who ask", ia_na,
-	  false, false },
-	{ "DHCPV6_RAPID_COMMIT", CONFIG_OPTIONAL, "on", "on", "two messages instead of four for those who ask", rapid_commit, false, false },
-	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "DNS_UPSTREAM",
-	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated", nameservers, false, false },
-	{ "DNS_UPSTREAM", CONFIG_OPTIONAL, "2620:fe::fe,2001:4860:4860::8888", "2620:fe::fe,2001:4860:4860::8888",
-	  "announced as DNS servers unless DHCPV6_NAMESERVER says otherwise", elsewhere, false, false },
-	{ "DNS_SEARCH", CONFIG_OPTIONAL, "provider1.example", "none", "search list, comma separated", value_search, false, false },
-	{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL", CONFIG_OPTIONAL, "200", "200 (or a third of the longest)", "seconds (RFC 4861)", ra_min,
-	  false, false },
-	{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL", CONFIG_OPTIONAL, "600", "600", "seconds (RFC 4861)", ra_max, false, false },
-	{ "ROUTER_ADVERTISEMENT_LIFETIME", CONFIG_OPTIONAL, "1800", "1800 (or three times the longest interval)",
-	  "seconds that we are a default router, 0 for not at all", ra_lifetime, false, false },
-	{ "ROUTER_ADVERTISEMENT_PREFERENCE", CONFIG_OPTIONAL, "medium", "medium", "`low`, `medium`, `high` (RFC 4191)", ra_preference, false,
+	  "a wg-quick style .conf as providers hand them out; the variables win over what it says",
+	  elsewhere, false, true },
+	{ "DHCPV6_VALID_LIFETIME", CONFIG_OPTIONAL, "14400", "14400",
+	  "seconds, for DHCPv6 and for the advertised prefix", valid_lifetime, false, false },
+	{ "DHCPV6_PREFERRED_LIFETIME", CONFIG_OPTIONAL, "1800", "1800",
+	  "seconds; T1 and T2 are 0.5 and 0.8 of it", preferred_lifetime, false, false },
+	{ "DHCPV6_IA_NA", CONFIG_OPTIONAL, "on", "on",
+	  "also hand out WAN addresses from the transfer network to those who ask", ia_na, false,
 	  false },
-	{ "ROUTER_ADVERTISEMENT_MANAGED", CONFIG_OPTIONAL, "off", "off", "the M flag", ra_managed, false, false },
-	{ "ROUTER_ADVERTISEMENT_OTHER", CONFIG_OPTIONAL, "on", "on", "the O flag", ra_other, false, false },
+	{ "DHCPV6_RAPID_COMMIT", CONFIG_OPTIONAL, "on", "on",
+	  "two messages instead of four for those who ask", rapid_commit, false, false },
+	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "DNS_UPSTREAM",
+	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated",
+	  nameservers, false, false },
+	{ "DNS_UPSTREAM", CONFIG_OPTIONAL, "2620:fe::fe,2001:4860:4860::8888",
+	  "2620:fe::fe,2001:4860:4860::8888",
+	  "announced as DNS servers unless DHCPV6_NAMESERVER says otherwise", elsewhere, false,
+	  false },
+	{ "DNS_SEARCH", CONFIG_OPTIONAL, "provider1.example", "none",
+	  "search list, comma separated", value_search, false, false },
+	{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL", CONFIG_OPTIONAL, "200",
+	  "200 (or a third of the longest)", "seconds (RFC 4861)", ra_min, false, false },
+	{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL", CONFIG_OPTIONAL, "600", "600", "seconds (RFC 4861)",
+	  ra_max, false, false },
+	{ "ROUTER_ADVERTISEMENT_LIFETIME", CONFIG_OPTIONAL, "1800",
+	  "1800 (or three times the longest interval)",
+	  "seconds that we are a default router, 0 for not at all", ra_lifetime, false, false },
+	{ "ROUTER_ADVERTISEMENT_PREFERENCE", CONFIG_OPTIONAL, "medium", "medium",
+	  "`low`, `medium`, `high` (RFC 4191)", ra_preference, false, false },
+	{ "ROUTER_ADVERTISEMENT_MANAGED", CONFIG_OPTIONAL, "off", "off", "the M flag", ra_managed,
+	  false, false },
+	{ "ROUTER_ADVERTISEMENT_OTHER", CONFIG_OPTIONAL, "on", "on", "the O flag", ra_other, false,
+	  false },
 	{ "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP", CONFIG_OPTIONAL, "on", "on",
-	  "the farewell also deprecates the prefix (not wanted where another router serves the same)", ra_deprecate, false, false },
+	  "the farewell also deprecates the prefix (not wanted where another router serves the "
+	  "same)",
+	  ra_deprecate, false, false },
 	{ "ROUTER_ADVERTISEMENT_ROUTES", CONFIG_OPTIONAL, "2001:db8:1::/48@high", "none",
-	  "more-specific routes (RFC 4191): prefix[@preference], comma separated", value_routes, false, false },
-	{ "ROUTER_ADVERTISEMENT_PREF64", CONFIG_OPTIONAL, "64:ff9b::/96", "none", "NAT64 prefix (RFC 8781)", value_pref64, false, false },
+	  "more-specific routes (RFC 4191): prefix[@preference], comma separated", value_routes,
+	  false, false },
+	{ "ROUTER_ADVERTISEMENT_PREF64", CONFIG_OPTIONAL, "64:ff9b::/96", "none",
+	  "NAT64 prefix (RFC 8781)", value_pref64, false, false },
 	{ "SUBSCRIBER_MODE", CONFIG_OPTIONAL, "auto", "auto",
-	  "`move` the NIC from the host; `local` when it is already in our namespace; `auto` is `move`, or `local` where the host has none "
+	  "`move` the NIC from the host; `local` when it is already in our namespace; `auto` is "
+	  "`move`, or `local` where the host has none "
 	  "of that name and we have",
 	  mode, false, false },
 	{ "SUBSCRIBER_LINK_LOCAL", CONFIG_OPTIONAL, "fe80::1", "fe80::1",
-	  "ours on the link; another one is chosen, and logged, when somebody has it", link_local, false, false },
-	{ "HOST_NETNS", CONFIG_OPTIONAL, "/var/run/netns/host", "/var/run/netns/host (or /var/run/netns/init, where only that is mounted)",
+	  "ours on the link; another one is chosen, and logged, when somebody has it", link_local,
+	  false, false },
+	{ "HOST_NETNS", CONFIG_OPTIONAL, "/var/run/netns/host",
+	  "/var/run/netns/host (or /var/run/netns/init, where only that is mounted)",
 	  "where the host's network namespace is mounted", host_netns, false, false },
-	{ "STATE_DIR", CONFIG_OPTIONAL, "/var/lib/vbng", "/var/lib/vbng", "leases live here; without a volume as long as the container",
-	  state_dir, false, false },
-	{ "LOG_LEVEL", CONFIG_OPTIONAL, "info", "info", "`error`, `warning`, `info`, `debug`", log_level, false, false },
-	{ "LOG_FORMAT", CONFIG_OPTIONAL, "text", "text", "`text` or `json`", log_format, false, false },
+	{ "STATE_DIR", CONFIG_OPTIONAL, "/var/lib/vbng", "/var/lib/vbng",
+	  "leases live here; without a volume as long as the container", state_dir, false, false },
+	{ "LOG_LEVEL", CONFIG_OPTIONAL, "info", "info", "`error`, `warning`, `info`, `debug`",
+	  log_level, false, false },
+	{ "LOG_FORMAT", CONFIG_OPTIONAL, "text", "text", "`text` or `json`", log_format, false,
+	  false },
 	{ "DEBUG", CONFIG_OPTIONAL, "1", "off", "DEBUG=1 is LOG_LEVEL=debug", debug, false, false },
 	{ "UPLINK_LOSS", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
 	{ "UPLINK_PROBE", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },

@@ -10,9 +10,11 @@ struct config_variable {
 	const char *name;
 	enum config_section section;
 	const char *example;
-	const char *fallback; /* the default, as people read it; NULL: none (then `preset` in config_read() says what an absent one means) */
+	const char *fallback; /* the default, as people read it; NULL: none (then `preset` in
+				 config_read() says what an absent one means) */
 	const char *meaning;
-	int (*parse)(const char *text, struct config *c, struct why *why); /* NULL: this version does not serve it */
+	int (*parse)(const char *text, struct config *c,
+		     struct why *why); /* NULL: this version does not serve it */
 	bool secret;
 	bool for_tunnel; /* not needed with WIREGUARD_BACKEND=none */
 };

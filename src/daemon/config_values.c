@@ -27,8 +27,11 @@ int value_key(const char *text, uint8_t ret_key[static WGKEY_LEN], struct why *w
 		return 0;
 	/* The value itself is a secret, its length is not. */
 	if (len != WGKEY_STRLEN - 1)
-		return value_fault(why, "is no WireGuard key: it has %zu characters, a key in base64 has 44", len);
-	return value_fault(why, "is no WireGuard key: 44 characters, but not the base64 of 32 bytes");
+		return value_fault(
+			why, "is no WireGuard key: it has %zu characters, a key in base64 has 44",
+			len);
+	return value_fault(why,
+			   "is no WireGuard key: 44 characters, but not the base64 of 32 bytes");
 }
 
 int value_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value, struct why *why)
@@ -43,7 +46,8 @@ int value_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value,
 	if (!number)
 		return value_fault(why, "'%.40s' is no number; it can be %u to %u", text, min, max);
 	if (v < min || v > max)
-		return value_fault(why, "%.40s is out of bounds; it can be %u to %u", text, min, max);
+		return value_fault(why, "%.40s is out of bounds; it can be %u to %u", text, min,
+				   max);
 	*ret_value = (uint32_t)v;
 	return 0;
 }
@@ -64,7 +68,8 @@ int value_word(const char *text, const char *const *words, size_t *ret_index, st
 
 int value_flag(const char *text, bool *ret_flag, struct why *why)
 {
-	static const char *const words[] = { "off", "on", "0", "1", "no", "yes", "false", "true", NULL };
+	static const char *const words[] = { "off", "on",    "0",    "1", "no",
+					     "yes", "false", "true", NULL };
 	size_t i;
 	if (value_word(text, words, &i, why) < 0)
 		return value_fault(why, "'%.40s' is neither on nor off", text);
@@ -79,7 +84,8 @@ int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why)
 	return 0;
 }
 
-int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix, struct why *why)
+int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix,
+		 struct why *why)
 {
 	struct prefix6 p;
 	int r = prefix6_parse(text, default_plen, &p);
@@ -90,7 +96,8 @@ int value_prefix(const char *text, int default_plen, bool masked, struct prefix6
 	if (masked && !prefix6_is_masked(&p)) {
 		const struct prefix6 should = prefix6_masked(&p);
 		char meant[PREFIX6_STRLEN];
-		return value_fault(why, "'%.60s' has bits set behind its length; did you mean %s?", text, prefix6_format(&should, meant));
+		return value_fault(why, "'%.60s' has bits set behind its length; did you mean %s?",
+				   text, prefix6_format(&should, meant));
 	}
 	*ret_prefix = p;
 	return 0;
@@ -123,7 +130,9 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 	const char *colon = strrchr(text, ':');
 	struct in6_addr bare;
 	if (inet_pton(AF_INET6, text, &bare) == 1)
-		return value_fault(why, "'%.60s': an IPv6 address with a port is written [ADDRESS]:PORT", text);
+		return value_fault(why,
+				   "'%.60s': an IPv6 address with a port is written [ADDRESS]:PORT",
+				   text);
 	if (!colon || colon == text || (size_t)(colon - text) >= sizeof host)
 		return value_fault(why, "'%.60s' lacks its port", text);
 	memcpy(host, text, (size_t)(colon - text));
@@ -137,7 +146,9 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
 		if (inet_pton(AF_INET6, host + 1, &v6.sin6_addr) != 1)
-			return value_fault(why, "'%.60s': there is no IPv6 address between the brackets", text);
+			return value_fault(why,
+					   "'%.60s': there is no IPv6 address between the brackets",
+					   text);
 		c->wg_endpoint.v6 = v6;
 		return 0;
 	}
@@ -146,15 +157,22 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 		return 0;
 	}
 	if (dnsname_valid(host))
-		return value_fault(why, "'%.60s' is a domain name, which this version does not resolve; give the address", text);
+		return value_fault(why,
+				   "'%.60s' is a domain name, which this version does not resolve; "
+				   "give the address",
+				   text);
 	return value_fault(why, "'%.60s' is no ADDRESS:PORT", text);
 }
 
 int value_interface(const char *text, char ret_name[static IFNAMSIZ], struct why *why)
 {
 	size_t n = strlen(text);
-	if (n == 0 || n >= IFNAMSIZ || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || strpbrk(text, "/: \t"))
-		return value_fault(why, "'%.40s' cannot be an interface's name (1 to 15 characters, no '/', ':' or blanks)", text);
+	if (n == 0 || n >= IFNAMSIZ || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+	    strpbrk(text, "/: \t"))
+		return value_fault(why,
+				   "'%.40s' cannot be an interface's name (1 to 15 characters, no "
+				   "'/', ':' or blanks)",
+				   text);
 	memcpy(ret_name, text, n + 1);
 	return 0;
 }
@@ -163,12 +181,14 @@ int value_path(const char *text, char ret_path[static CONFIG_PATH_MAX], struct w
 {
 	size_t n = strlen(text);
 	if (text[0] != '/' || n >= CONFIG_PATH_MAX - 32)
-		return value_fault(why, "'%.60s' is no absolute path of less than %d characters", text, CONFIG_PATH_MAX - 32);
+		return value_fault(why, "'%.60s' is no absolute path of less than %d characters",
+				   text, CONFIG_PATH_MAX - 32);
 	memcpy(ret_path, text, n + 1);
 	return 0;
 }
 
-int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx, struct why *why)
+int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx,
+	       struct why *why)
 {
 	AUTO_FREE char *copy = strdup(text);
 	if (!copy)
@@ -199,7 +219,8 @@ static int add_addr(void *ctx, const char *item, struct why *why)
 	return value_addr6(item, &l->addrs[l->n++], why);
 }
 
-int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n, struct why *why)
+int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n,
+		     struct why *why)
 {
 	struct addr_list l = { ret_addrs, 0, max };
 	int r = value_each(text, add_addr, &l, why);

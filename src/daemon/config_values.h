@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a variable's text means: one parser a kind of value. Each writes where it is told to, or says why not in a phrase that completes
- * "NAME: …" and never repeats a secret. 0 or -EINVAL; the target is untouched on failure.
+ * What a variable's text means: one parser a kind of value. Each writes where it is told to, or
+ * says why not in a phrase that completes "NAME: …" and never repeats a secret. 0 or -EINVAL; the
+ * target is untouched on failure.
  */
 #pragma once
 
@@ -18,7 +19,8 @@ int value_key(const char *text, uint8_t ret_key[static WGKEY_LEN], struct why *w
 int value_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_value, struct why *why);
 int value_flag(const char *text, bool *ret_flag, struct why *why);
 /* Bits behind the length are a fault where masked is true. */
-int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix, struct why *why);
+int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix,
+		 struct why *why);
 /* As value_prefix, and the predecessor's "2001:db8:ffff:", which lacks its last colon. */
 int value_assigned(const char *text, struct prefix6 *ret_prefix, struct why *why);
 int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why);
@@ -29,12 +31,15 @@ int value_path(const char *text, char ret_path[static CONFIG_PATH_MAX], struct w
 /* words: NULL-terminated; *ret_index is which of them it is. */
 int value_word(const char *text, const char *const *words, size_t *ret_index, struct why *why);
 /* Comma (or space) separated lists. */
-int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n, struct why *why);
+int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n,
+		     struct why *why);
 int value_allowed_ips(const char *text, struct config *c, struct why *why);
 int value_search(const char *text, struct config *c, struct why *why);
 int value_routes(const char *text, struct config *c, struct why *why);
 int value_pref64(const char *text, struct config *c, struct why *why);
-/* Calls fn for each item of a comma or space separated list, until it returns < 0. -EINVAL where there is none. */
-int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx, struct why *why);
+/* Calls fn for each item of a comma or space separated list, until it returns < 0. -EINVAL where
+ * there is none. */
+int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx,
+	       struct why *why);
 
 __attribute__((format(printf, 2, 3))) int value_fault(struct why *why, const char *fmt, ...);

@@ -39,12 +39,14 @@ struct conf {
 	unsigned line;
 	enum section section;
 	unsigned peers;
-	void (*on_value)(void *ctx, const char *variable, const char *value, const char *file, unsigned line);
+	void (*on_value)(void *ctx, const char *variable, const char *value, const char *file,
+			 unsigned line);
 	void (*on_note)(void *ctx, bool is_fault, const char *text);
 	void *ctx;
 };
 
-__attribute__((format(printf, 3, 4))) static void tell(const struct conf *c, bool is_fault, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void tell(const struct conf *c, bool is_fault,
+						       const char *fmt, ...)
 {
 	char what[256], text[512];
 	va_list args;
@@ -73,9 +75,13 @@ static void take_address(const struct conf *c, char *value)
 		if (!*item)
 			continue;
 		if (!strchr(item, ':'))
-			tell(c, false, "the IPv4 address %.40s is passed over, this access network is IPv6 only", item);
+			tell(c, false,
+			     "the IPv4 address %.40s is passed over, this access network is IPv6 "
+			     "only",
+			     item);
 		else if (taken++)
-			tell(c, false, "the further address %.60s is passed over, the tunnel has one", item);
+			tell(c, false,
+			     "the further address %.60s is passed over, the tunnel has one", item);
 		else
 			c->on_value(c->ctx, "WIREGUARD_ADDRESS", item, c->file, c->line);
 	}
@@ -90,13 +96,15 @@ static void take_setting(const struct conf *c, const char *key, char *value)
 			tell(c, false, "%s is passed over", settings[i].key);
 		else if (strcasecmp(key, "Address") == 0)
 			take_address(c, value);
-		else if (strcasecmp(key, "PersistentKeepalive") == 0 && strcasecmp(value, "off") == 0)
+		else if (strcasecmp(key, "PersistentKeepalive") == 0 &&
+			 strcasecmp(value, "off") == 0)
 			c->on_value(c->ctx, settings[i].variable, "0", c->file, c->line);
 		else
 			c->on_value(c->ctx, settings[i].variable, value, c->file, c->line);
 		return;
 	}
-	tell(c, true, "'%.40s' is no setting of [%s]", key, c->section == PEER ? "Peer" : "Interface");
+	tell(c, true, "'%.40s' is no setting of [%s]", key,
+	     c->section == PEER ? "Peer" : "Interface");
 }
 
 static void take_line(struct conf *c, char *line)
@@ -112,13 +120,16 @@ static void take_line(struct conf *c, char *line)
 	if (strcasecmp(line, "[Peer]") == 0) {
 		c->section = PEER;
 		if (++c->peers > 1)
-			tell(c, true, "a second [Peer]: the tunnel has one provider at its other end");
+			tell(c, true,
+			     "a second [Peer]: the tunnel has one provider at its other end");
 		return;
 	}
 	char *equals = strchr(line, '=');
 	if (line[0] == '[' || !equals) {
 		/* The line is not repeated: it may be half a key. */
-		tell(c, true, "%s", line[0] == '[' ? "an unknown section; there are [Interface] and [Peer]" : "neither a section nor KEY = VALUE");
+		tell(c, true, "%s",
+		     line[0] == '[' ? "an unknown section; there are [Interface] and [Peer]"
+				    : "neither a section nor KEY = VALUE");
 		return;
 	}
 	*equals = '\0';
@@ -130,7 +141,8 @@ static void take_line(struct conf *c, char *line)
 }
 
 void wgconf_read(const char *file, char *text,
-		 void (*on_value)(void *ctx, const char *variable, const char *value, const char *file, unsigned line),
+		 void (*on_value)(void *ctx, const char *variable, const char *value,
+				  const char *file, unsigned line),
 		 void (*on_note)(void *ctx, bool is_fault, const char *text), void *ctx)
 {
 	struct conf c = { .file = file, .on_value = on_value, .on_note = on_note, .ctx = ctx };

@@ -36,13 +36,15 @@
 
 enum {
 	SENTENCE_MAX = 640,
-	STOP_LIMIT_MS = 1200,    /* for the server's farewell; with the undoing it all stays below 2 s */
-	PAUSE_MS = 5,            /* between two looks while something is waited for in boot */
+	STOP_LIMIT_MS =
+		1200, /* for the server's farewell; with the undoing it all stays below 2 s */
+	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	POLL_TUNNEL_MS = 5000,
 	POLL_TUNNEL_QUICK_MS = 250, /* until the first handshake */
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 5000,
-	LIVED_LONG_ENOUGH_MS = 10000, /* a server or tunnel that lasted so long is made again at once */
+	LIVED_LONG_ENOUGH_MS =
+		10000, /* a server or tunnel that lasted so long is made again at once */
 	NO_HANDSHAKE_HINT_MS = 15000,
 	CONTROL_BACKLOG = 16,
 };
@@ -115,7 +117,8 @@ __attribute__((format(printf, 2, 3))) static int boot_failed(int r, const char *
 	}
 }
 
-/* In boot, things are waited for in straight-line code: one turn of the loop, at most PAUSE_MS long. False: we are to stop. */
+/* In boot, things are waited for in straight-line code: one turn of the loop, at most PAUSE_MS
+ * long. False: we are to stop. */
 static bool boot_pause(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
@@ -130,7 +133,8 @@ static void on_pause(void *ctx)
 	(void)ctx; /* waking up is all */
 }
 
-/* --- the server -------------------------------------------------------------------------------------------- */
+/* --- the server
+ * -------------------------------------------------------------------------------------------- */
 
 static void server_tell(struct appliance *a, const struct message *m)
 {
@@ -138,19 +142,21 @@ static void server_tell(struct appliance *a, const struct message *m)
 		return;
 	int r = message_send(a->server_fd, m);
 	if (r < 0 && r != -EPIPE)
-		log_warn("init", "the server does not take a message, it will be told again", kv_errno(r),
-			 kv_u64("message", (uint64_t)m->type));
+		log_warn("init", "the server does not take a message, it will be told again",
+			 kv_errno(r), kv_u64("message", (uint64_t)m->type));
 }
 
 static void tell_link(struct appliance *a)
 {
 	if (!a->server_ready)
 		return;
-	const struct message link = { .type = MESSAGE_LINK, .link = { .carrier = a->carrier, .missing = a->missing } };
+	const struct message link = { .type = MESSAGE_LINK,
+				      .link = { .carrier = a->carrier, .missing = a->missing } };
 	server_tell(a, &link);
 	if (!a->usable)
 		return;
-	const struct message serve = { .type = MESSAGE_SERVE, .serve = { .link_local = a->link_local } };
+	const struct message serve = { .type = MESSAGE_SERVE,
+				       .serve = { .link_local = a->link_local } };
 	server_tell(a, &serve);
 }
 
@@ -199,7 +205,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	if (r < 0)
 		return EX_OSERR;
 	/* A terminal's ^C reaches the whole group, but the order to stop comes from init. */
-	(void)signal(SIGINT, SIG_IGN);  /* cannot fail for these */
+	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	loop_free(a->loop);
@@ -273,7 +279,8 @@ static void server_again(void *ctx)
 	if (r == 0)
 		return;
 	uint64_t delay = next_retry(&a->server_retry_ms, 0);
-	log_error("init", "cannot start the server, trying again", kv_errno(r), kv_u64("retry_ms", delay));
+	log_error("init", "cannot start the server, trying again", kv_errno(r),
+		  kv_u64("retry_ms", delay));
 	loop_timer_set(a->server_timer, delay ? delay : RETRY_MIN_MS);
 }
 
@@ -289,18 +296,19 @@ static void server_ended(struct appliance *a, int status)
 		return;
 	uint64_t delay = next_retry(&a->server_retry_ms, clock_mono_ms() - a->server_started_ms);
 	if (WIFSIGNALED(status))
-		log_error("init", "the server was killed, starting it again", kv_i64("signal", WTERMSIG(status)),
-			  kv_u64("in_ms", delay));
+		log_error("init", "the server was killed, starting it again",
+			  kv_i64("signal", WTERMSIG(status)), kv_u64("in_ms", delay));
 	else
-		log_error("init", "the server ended by itself, starting it again", kv_i64("status", WEXITSTATUS(status)),
-			  kv_u64("in_ms", delay));
+		log_error("init", "the server ended by itself, starting it again",
+			  kv_i64("status", WEXITSTATUS(status)), kv_u64("in_ms", delay));
 	if (delay == 0)
 		server_again(a);
 	else
 		loop_timer_set(a->server_timer, delay);
 }
 
-/* --- the tunnel -------------------------------------------------------------------------------------------- */
+/* --- the tunnel
+ * -------------------------------------------------------------------------------------------- */
 
 static void tunnel_again(struct appliance *a)
 {
@@ -313,7 +321,8 @@ static void tunnel_again(struct appliance *a)
 		return;
 	}
 	uint64_t delay = next_retry(&a->tunnel_retry_ms, 0);
-	log_error("tunnel", "cannot be made again, trying later", kv_errno(r), kv_u64("retry_ms", delay ? delay : RETRY_MIN_MS));
+	log_error("tunnel", "cannot be made again, trying later", kv_errno(r),
+		  kv_u64("retry_ms", delay ? delay : RETRY_MIN_MS));
 	loop_timer_set(a->tunnel_timer, delay ? delay : RETRY_MIN_MS);
 }
 
@@ -321,14 +330,17 @@ static void log_uplink(struct appliance *a)
 {
 	switch (a->tunnel.state) {
 	case UPLINK_UP:
-		log_info("tunnel", "up", kv_str("interface", a->config.tunnel), kv_str("why", "handshake"));
+		log_info("tunnel", "up", kv_str("interface", a->config.tunnel),
+			 kv_str("why", "handshake"));
 		break;
 	case UPLINK_STALE:
 		log_warn("tunnel", "stale", kv_str("interface", a->config.tunnel),
-			 kv_str("why", "no handshake for 3 minutes: does the provider still answer?"));
+			 kv_str("why",
+				"no handshake for 3 minutes: does the provider still answer?"));
 		break;
 	case UPLINK_DOWN:
-		log_warn("tunnel", "down", kv_str("interface", a->config.tunnel), kv_str("why", "the interface is gone"));
+		log_warn("tunnel", "down", kv_str("interface", a->config.tunnel),
+			 kv_str("why", "the interface is gone"));
 		break;
 	case UPLINK_CONNECTING:
 	case UPLINK_NONE:
@@ -347,10 +359,12 @@ static void poll_tunnel(void *ctx)
 		log_uplink(a);
 		tell_uplink(a);
 	}
-	if (!a->hinted && a->tunnel.state == UPLINK_CONNECTING && a->config.wg_keepalive_s && lived > NO_HANDSHAKE_HINT_MS) {
+	if (!a->hinted && a->tunnel.state == UPLINK_CONNECTING && a->config.wg_keepalive_s &&
+	    lived > NO_HANDSHAKE_HINT_MS) {
 		a->hinted = true;
 		log_warn("tunnel", "no handshake yet",
-			 kv_str("check", "WIREGUARD_ENDPOINT, WIREGUARD_PEER, and that the provider knows our public key"),
+			 kv_str("check", "WIREGUARD_ENDPOINT, WIREGUARD_PEER, and that the "
+					 "provider knows our public key"),
 			 kv_bool("heard_anything", a->tunnel.last.rx_bytes > 0));
 	}
 	if (!a->tunnel.present || error == -ENODEV || error == -ECONNREFUSED || error == -ENOENT) {
@@ -360,21 +374,27 @@ static void poll_tunnel(void *ctx)
 			return; /* its timer is set */
 	}
 	loop_timer_set(a->tunnel_timer,
-		       a->tunnel.state == UPLINK_CONNECTING && lived < NO_HANDSHAKE_HINT_MS ? POLL_TUNNEL_QUICK_MS : POLL_TUNNEL_MS);
+		       a->tunnel.state == UPLINK_CONNECTING && lived < NO_HANDSHAKE_HINT_MS
+			       ? POLL_TUNNEL_QUICK_MS
+			       : POLL_TUNNEL_MS);
 }
 
-/* --- the subscriber link ----------------------------------------------------------------------------------- */
+/* --- the subscriber link
+ * ----------------------------------------------------------------------------------- */
 
-/* Somebody on the link has our link-local address: another one does as well (RFC 4862 §5.4.5, RFC 8028). */
+/* Somebody on the link has our link-local address: another one does as well (RFC 4862 §5.4.5, RFC
+ * 8028). */
 static int choose_link_local(struct appliance *a)
 {
-	(void)link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64); /* gone is fine */
+	(void)link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local,
+			     64); /* gone is fine */
 	struct in6_addr other = a->link_local;
 	if (getrandom(&other.s6_addr[8], 8, 0) != 8)
 		return -EAGAIN;
 	char old_text[INET6_ADDRSTRLEN], new_text[INET6_ADDRSTRLEN];
 	log_warn("subscriber", "somebody on the link has our link-local address, taking another",
-		 kv_str("address", in6_format(&a->link_local, old_text)), kv_str("instead", in6_format(&other, new_text)));
+		 kv_str("address", in6_format(&a->link_local, old_text)),
+		 kv_str("instead", in6_format(&other, new_text)));
 	a->link_local = other;
 	return link_addr6_add(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64, false);
 }
@@ -388,12 +408,15 @@ static bool addresses_usable(struct appliance *a)
 	if (ll == ADDR6_DUPLICATE) {
 		int r = choose_link_local(a);
 		if (r < 0)
-			log_error("subscriber", "cannot take another link-local address", kv_errno(r));
+			log_error("subscriber", "cannot take another link-local address",
+				  kv_errno(r));
 		return false;
 	}
 	if (transfer == ADDR6_DUPLICATE && !a->usable) {
 		char text[INET6_ADDRSTRLEN];
-		log_error("subscriber", "somebody on the link has our transfer address: is another instance of TRANSFER_PREFIX there?",
+		log_error("subscriber",
+			  "somebody on the link has our transfer address: is another instance of "
+			  "TRANSFER_PREFIX there?",
 			  kv_str("address", in6_format(&a->transfer_addr, text)));
 	}
 	return ll == ADDR6_USABLE && transfer != ADDR6_TENTATIVE;
@@ -411,7 +434,8 @@ static void look_at_link(struct appliance *a)
 	if (a->missing && !was_missing)
 		log_error("subscriber", "the NIC is gone", kv_str("interface", a->nic.link.name));
 	else if (a->carrier != was_carrier)
-		log_info("subscriber", a->carrier ? "link up" : "link down: is the cable plugged in?",
+		log_info("subscriber",
+			 a->carrier ? "link up" : "link down: is the cable plugged in?",
 			 kv_str("interface", a->nic.link.name));
 	if (a->carrier != was_carrier || a->missing != was_missing || a->usable != was_usable)
 		tell_link(a);
@@ -425,7 +449,9 @@ static void on_link_event(void *ctx, int fd)
 		look_at_link(a);
 }
 
-/* --- boot -------------------------------------------------------------------------------------------------- */
+/* --- boot
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static int undo_routes(void *arg)
 {
@@ -443,7 +469,8 @@ static int remove_route(void *ctx, const struct route *r)
 	return route_del(b, r, 0);
 }
 
-/* The server's routes, whatever became of the server. They die with the NIC's move, but in SUBSCRIBER_MODE=local it stays. */
+/* The server's routes, whatever became of the server. They die with the NIC's move, but in
+ * SUBSCRIBER_MODE=local it stays. */
 static int undo_delegated(void *arg)
 {
 	struct appliance *a = (struct appliance *)arg;
@@ -465,7 +492,8 @@ static int undo_delegated(void *arg)
 static int undo_transfer_addr(void *arg)
 {
 	struct appliance *a = (struct appliance *)arg;
-	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr, a->config.transfer.plen);
+	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr,
+			      a->config.transfer.plen);
 }
 
 static int undo_link_local(void *arg)
@@ -494,7 +522,8 @@ static int undo_control(void *arg)
 static int add_address(struct appliance *a, const struct in6_addr *addr, uint8_t plen)
 {
 	int r = link_addr6_add(a->at.own_rt, a->nic.link.ifindex, addr, plen, false);
-	return r == -EEXIST ? 0 : r; /* of a killed run, or of whoever prepared the interface for us */
+	return r == -EEXIST ? 0
+			    : r; /* of a killed run, or of whoever prepared the interface for us */
 }
 
 static int boot_tunnel(struct appliance *a)
@@ -512,24 +541,32 @@ static int boot_tunnel(struct appliance *a)
 		undo_push(&a->undo, "remove the tunnel", tunnel_remove, &a->tunnel);
 		char key[WGKEY_STRLEN];
 		wgkey_format(c->wg_public_key, key);
-		log_info("tunnel", "created", kv_str("interface", c->tunnel), kv_str("backend", tunnel_backend(&a->tunnel)),
-			 kv_str("public_key", key), kv_u64("mtu", c->wg_mtu));
+		log_info("tunnel", "created", kv_str("interface", c->tunnel),
+			 kv_str("backend", tunnel_backend(&a->tunnel)), kv_str("public_key", key),
+			 kv_u64("mtu", c->wg_mtu));
 		return 0;
 	}
 	switch (r) {
 	case -EINTR:
 		return 0;
 	case -EOPNOTSUPP:
-		return boot_failed(r, "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. Load its module on the host (modprobe "
+		return boot_failed(r, "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. "
+				      "Load its module on the host (modprobe "
 				      "wireguard), or set WIREGUARD_BACKEND=auto");
 	case -ENOENT:
-		return boot_failed(r, "this kernel has no WireGuard, and there is no wireguard-go to run instead");
+		return boot_failed(r, "this kernel has no WireGuard, and there is no wireguard-go "
+				      "to run instead");
 	case -ENODEV:
-		return boot_failed(r, "the userspace backend needs /dev/net/tun. Start with --privileged, or add --device /dev/net/tun");
+		return boot_failed(r, "the userspace backend needs /dev/net/tun. Start with "
+				      "--privileged, or add --device /dev/net/tun");
 	case -ETIMEDOUT:
-		return boot_failed(r, "wireguard-go did not come up. Has the container /dev/net/tun, and may it use it?");
+		return boot_failed(r, "wireguard-go did not come up. Has the container "
+				      "/dev/net/tun, and may it use it?");
 	case -EEXIST:
-		return boot_failed(r, "WIREGUARD_INTERFACE_SUFFIX: there is an interface %s already, and it is no tunnel of ours", c->tunnel);
+		return boot_failed(r,
+				   "WIREGUARD_INTERFACE_SUFFIX: there is an interface %s already, "
+				   "and it is no tunnel of ours",
+				   c->tunnel);
 	default:
 		return boot_failed(r, "the tunnel %s cannot be created", c->tunnel);
 	}
@@ -545,13 +582,16 @@ static int boot_nic(struct appliance *a)
 	if (r == -EINTR)
 		return 0;
 	if (r < 0)
-		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the interface cannot be taken", c->subscriber);
+		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the interface cannot be taken",
+				   c->subscriber);
 	undo_push(&a->undo, "give the subscriber's NIC back", nic_return, &a->nic);
 	unsigned ifindex = a->nic.link.ifindex;
 	if (a->nic.moved) {
 		r = link_set_no_autoconf(a->at.own_rt, ifindex);
 		if (r < 0)
-			return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the kernel's own link-local address cannot be turned off",
+			return boot_failed(r,
+					   "SUBSCRIBER_INTERFACE=%s: the kernel's own link-local "
+					   "address cannot be turned off",
 					   c->subscriber);
 	}
 	undo_push(&a->undo, "remove delegated prefixes' routes", undo_delegated, a);
@@ -565,8 +605,11 @@ static int boot_nic(struct appliance *a)
 		r = add_address(a, &a->transfer_addr, c->transfer.plen);
 	}
 	if (r < 0)
-		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: it cannot be brought up with our addresses", c->subscriber);
-	log_info("subscriber", "NIC taken", kv_str("interface", a->nic.link.name), kv_str("mode", a->nic.moved ? "move" : "local"),
+		return boot_failed(
+			r, "SUBSCRIBER_INTERFACE=%s: it cannot be brought up with our addresses",
+			c->subscriber);
+	log_info("subscriber", "NIC taken", kv_str("interface", a->nic.link.name),
+		 kv_str("mode", a->nic.moved ? "move" : "local"),
 		 kv_u64("addresses_to_give_back", a->nic.n_addrs));
 	return 0;
 }
@@ -580,7 +623,8 @@ static int boot_routes(struct appliance *a)
 	if (r == 0)
 		r = route_commit(a->routes, NULL, NULL);
 	if (r != 0)
-		return boot_failed(r > 0 ? -EIO : r, "the assigned prefix cannot be made unreachable");
+		return boot_failed(r > 0 ? -EIO : r,
+				   "the assigned prefix cannot be made unreachable");
 	undo_push(&a->undo, "remove the assigned prefix's route", undo_routes, a);
 	return 0;
 }
@@ -616,17 +660,22 @@ static int boot_sockets(struct appliance *a)
 	undo_push(&a->undo, "close the sockets", undo_sockets, a);
 	int r = dhcp6_sock_open(l->name, l->ifindex, &a->dhcp6_sock);
 	if (r < 0)
-		return boot_failed(r, "DHCPv6's port 547 cannot be opened on %s%s", l->name,
-				   r == -EADDRINUSE ? ": another DHCPv6 server is running in this network namespace" : "");
+		return boot_failed(
+			r, "DHCPv6's port 547 cannot be opened on %s%s", l->name,
+			r == -EADDRINUSE
+				? ": another DHCPv6 server is running in this network namespace"
+				: "");
 	r = nd_sock_open(l->name, l->ifindex, &a->nd_sock);
 	if (r < 0)
-		return boot_failed(r, "the socket for router advertisements cannot be opened on %s", l->name);
+		return boot_failed(r, "the socket for router advertisements cannot be opened on %s",
+				   l->name);
 	return 0;
 }
 
 static int boot_loop(struct appliance *a);
 
-/* Every acquisition with its undo; the first failure ends it, with the exit code of the contract. */
+/* Every acquisition with its undo; the first failure ends it, with the exit code of the contract.
+ */
 static int boot(struct appliance *a)
 {
 	int code = preflight_run(&a->config, &a->at);
@@ -645,9 +694,11 @@ static int boot(struct appliance *a)
 	if (r < 0)
 		return boot_failed(r, "/proc/sys/%s cannot be set", key);
 	struct link_info lo;
-	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up && link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
+	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
+	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic, boot_sockets, boot_loop };
+	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic,
+						     boot_sockets, boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
 	return code;
@@ -665,12 +716,14 @@ static int boot_loop(struct appliance *a)
 		return boot_failed(r, "the server cannot be started");
 	look_at_link(a);
 	if (!a->carrier)
-		log_info("subscriber", "no carrier yet, serving begins with the link", kv_str("interface", a->nic.link.name));
+		log_info("subscriber", "no carrier yet, serving begins with the link",
+			 kv_str("interface", a->nic.link.name));
 	poll_tunnel(a);
 	return 0;
 }
 
-/* --- signals, children, the end ---------------------------------------------------------------------------- */
+/* --- signals, children, the end
+ * ---------------------------------------------------------------------------- */
 
 static void on_stop_signal(void *ctx, int signo)
 {
@@ -698,8 +751,10 @@ static void on_child(void *ctx, pid_t pid, int status)
 		a->tunnel.wg.pid = 0;
 		if (a->stopping)
 			return;
-		uint64_t delay = next_retry(&a->tunnel_retry_ms, clock_mono_ms() - a->tunnel.made_at_ms);
-		log_error("tunnel", "wireguard-go ended, starting it again", kv_i64("status", status), kv_u64("in_ms", delay));
+		uint64_t delay =
+			next_retry(&a->tunnel_retry_ms, clock_mono_ms() - a->tunnel.made_at_ms);
+		log_error("tunnel", "wireguard-go ended, starting it again",
+			  kv_i64("status", status), kv_u64("in_ms", delay));
 		(void)tunnel_remove(&a->tunnel); /* its TUN is gone already */
 		tell_uplink(a);
 		loop_timer_set(a->tunnel_timer, delay);
@@ -755,7 +810,8 @@ static int init_loop(struct appliance *a)
 	return r;
 }
 
-/* From what the provider gave and nobody else knows: the same after a lost volume, another for every provider. */
+/* From what the provider gave and nobody else knows: the same after a lost volume, another for
+ * every provider. */
 static void derive_pool_key(const struct config *c, uint8_t ret_key[static 16])
 {
 	struct {
@@ -776,7 +832,8 @@ static int read_config(struct config *ret_config)
 {
 	struct config_report report = { 0 };
 	int r = config_read(environ, ret_config, &report);
-	/* The log's own variables count even for a faulty configuration's warnings: they are read first. */
+	/* The log's own variables count even for a faulty configuration's warnings: they are read
+	 * first. */
 	if (r == 0)
 		log_setup(ret_config->log_level, ret_config->log_format, ret_config->suffix);
 	for (size_t i = 0; i < report.n_warnings; i++)
@@ -799,7 +856,11 @@ static void ignore_broken_pipes(void)
 
 int init_run(const char *version)
 {
-	struct appliance a = { .version = version, .control_fd = -1, .events_fd = -1, .server_fd = -1, .started_at_ms = clock_mono_ms() };
+	struct appliance a = { .version = version,
+			       .control_fd = -1,
+			       .events_fd = -1,
+			       .server_fd = -1,
+			       .started_at_ms = clock_mono_ms() };
 	ignore_broken_pipes();
 	log_setup(LOG_INFO, LOG_TEXT, NULL);
 	int code = read_config(&a.config);

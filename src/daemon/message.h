@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What init and the server say to each other over their socket pair (SOCK_SEQPACKET): one struct a packet, the same program
- * on both ends, so no encoding. Either end treats a packet of another size as a fault of ours.
+ * What init and the server say to each other over their socket pair (SOCK_SEQPACKET): one struct a
+ * packet, the same program on both ends, so no encoding. Either end treats a packet of another size
+ * as a fault of ours.
  */
 #pragma once
 
@@ -11,12 +12,12 @@
 
 enum message_type {
 	/* init to server */
-	MESSAGE_SERVE = 1,  /* our addresses are usable: answer from now on */
-	MESSAGE_LINK,       /* the subscriber link's carrier came or went; the NIC vanished */
-	MESSAGE_UPLINK,     /* the tunnel as init last saw it */
-	MESSAGE_ANNOUNCE,   /* SIGHUP: advertise at once */
-	MESSAGE_SUMMARY,    /* SIGUSR1: log a summary */
-	MESSAGE_STOP,       /* say farewell, close the store, exit */
+	MESSAGE_SERVE = 1, /* our addresses are usable: answer from now on */
+	MESSAGE_LINK,      /* the subscriber link's carrier came or went; the NIC vanished */
+	MESSAGE_UPLINK,    /* the tunnel as init last saw it */
+	MESSAGE_ANNOUNCE,  /* SIGHUP: advertise at once */
+	MESSAGE_SUMMARY,   /* SIGUSR1: log a summary */
+	MESSAGE_STOP,      /* say farewell, close the store, exit */
 	/* server to init */
 	MESSAGE_READY,      /* bindings loaded, their routes in place */
 	MESSAGE_SERVING,    /* the first advertisement left */
@@ -30,7 +31,8 @@ struct message {
 	enum message_type type;
 	union {
 		struct {
-			struct in6_addr link_local; /* the one that survived duplicate address detection */
+			struct in6_addr
+				link_local; /* the one that survived duplicate address detection */
 		} serve;
 		struct {
 			bool carrier;
@@ -46,6 +48,7 @@ struct message {
 	};
 };
 
-/* Nonblocking, never partial. 0; -EAGAIN: nothing there, or no room; -EPIPE: the other end is gone; -EPROTO: no message of ours. */
+/* Nonblocking, never partial. 0; -EAGAIN: nothing there, or no room; -EPIPE: the other end is gone;
+ * -EPROTO: no message of ours. */
 int message_send(int fd, const struct message *m);
 int message_recv(int fd, struct message *ret_message);

@@ -41,23 +41,27 @@ static size_t json_bytes(const json_t *o, const char *key, uint8_t *ret_bytes, s
 	return n;
 }
 
-/* Written before the NIC leaves home, so that whatever happens then, the next start knows what it was like. */
+/* Written before the NIC leaves home, so that whatever happens then, the next start knows what it
+ * was like. */
 static int note_write(const struct nic *n)
 {
 	json_t *addrs = json_array();
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		const struct link_addr *a = &n->addrs[i];
-		json_array_append_new(addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I}", "family", a->family,
-						       "addr", bytes_json(a->addr, 16), "peer", bytes_json(a->peer, 16), "plen",
-						       (int)a->plen, "scope", (int)a->scope, "flags", (json_int_t)a->flags,
-						       "preferred", (json_int_t)a->preferred_lft_s, "valid",
-						       (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
-						       bytes_json(a->broadcast, sizeof a->broadcast), "metric",
-						       (json_int_t)a->rt_priority));
+		json_array_append_new(
+			addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I}",
+					 "family", a->family, "addr", bytes_json(a->addr, 16),
+					 "peer", bytes_json(a->peer, 16), "plen", (int)a->plen,
+					 "scope", (int)a->scope, "flags", (json_int_t)a->flags,
+					 "preferred", (json_int_t)a->preferred_lft_s, "valid",
+					 (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
+					 bytes_json(a->broadcast, sizeof a->broadcast), "metric",
+					 (json_int_t)a->rt_priority));
 	}
-	json_t *note = json_pack("{s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "lladdr",
-				 bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up, "addr_gen_mode",
-				 n->was_addr_gen_mode, "addrs", addrs);
+	json_t *note =
+		json_pack("{s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "lladdr",
+			  bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up,
+			  "addr_gen_mode", n->was_addr_gen_mode, "addrs", addrs);
 	char path[CONFIG_PATH_MAX + 8], fresh[CONFIG_PATH_MAX + 16];
 	note_path(n, path);
 	snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -101,12 +105,14 @@ static void note_apply(struct nic *n, const json_t *note)
 			.plen = (uint8_t)json_integer_value(json_object_get(o, "plen")),
 			.scope = (uint8_t)json_integer_value(json_object_get(o, "scope")),
 			.flags = (uint32_t)json_integer_value(json_object_get(o, "flags")),
-			.preferred_lft_s = (uint32_t)json_integer_value(json_object_get(o, "preferred")),
+			.preferred_lft_s =
+				(uint32_t)json_integer_value(json_object_get(o, "preferred")),
 			.valid_lft_s = (uint32_t)json_integer_value(json_object_get(o, "valid")),
 			.rt_priority = (uint32_t)json_integer_value(json_object_get(o, "metric")),
 		};
-		(void)json_bytes(o, "addr", a->addr, sizeof a->addr); /* a short one is shown by the kernel's refusal */
-		(void)json_bytes(o, "peer", a->peer, sizeof a->peer); /* likewise */
+		(void)json_bytes(o, "addr", a->addr,
+				 sizeof a->addr); /* a short one is shown by the kernel's refusal */
+		(void)json_bytes(o, "peer", a->peer, sizeof a->peer);                /* likewise */
 		(void)json_bytes(o, "broadcast", a->broadcast, sizeof a->broadcast); /* likewise */
 		const char *label = json_string_value(json_object_get(o, "label"));
 		strncpy(a->label, label ? label : "", sizeof a->label - 1);
@@ -125,12 +131,15 @@ static int look(struct nic *n, const json_t *note, struct link_info *ret_link)
 }
 
 /* On the host; after a crash, as soon as the kernel has brought it back. */
-static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *ctx), void *ctx, struct link_info *ret_link)
+static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *ctx), void *ctx,
+			struct link_info *ret_link)
 {
 	int r = look(n, note, ret_link);
 	uint64_t until = clock_mono_ms() + RETURN_WAIT_MS;
 	if (r == -ENODEV && note)
-		log_info("subscriber", "an earlier run left the NIC behind, waiting for the kernel to bring it home",
+		log_info("subscriber",
+			 "an earlier run left the NIC behind, waiting for the kernel to bring it "
+			 "home",
 			 kv_str("interface", n->home_name));
 	while (r == -ENODEV && note && clock_mono_ms() < until) {
 		if (!pause(ctx))
@@ -140,7 +149,8 @@ static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *c
 	return r;
 }
 
-static int take_from_home(struct nic *n, const struct link_info *link, const json_t *note, int own_ns)
+static int take_from_home(struct nic *n, const struct link_info *link, const json_t *note,
+			  int own_ns)
 {
 	n->link = *link;
 	n->was_up = link->up;
@@ -154,7 +164,8 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 		note_apply(n, note);
 	r = note_write(n);
 	if (r < 0)
-		log_warn("subscriber", "cannot note the NIC's addresses for a start after a crash, going on",
+		log_warn("subscriber",
+			 "cannot note the NIC's addresses for a start after a crash, going on",
 			 kv_str("STATE_DIR", n->state_dir), kv_errno(r));
 	r = link_move(n->host_rt, link->ifindex, own_ns, n->home_name);
 	if (r < 0)
@@ -169,7 +180,8 @@ static int take_where_it_is(struct nic *n, const struct link_info *link, const j
 	n->link = *link;
 	n->was_up = link->up;
 	n->was_addr_gen_mode = link->addr_gen_mode;
-	/* A killed run of ours in a namespace that outlived it: the NIC is here, but its home is the host. */
+	/* A killed run of ours in a namespace that outlived it: the NIC is here, but its home is
+	 * the host. */
 	n->moved = note != NULL;
 	if (note) {
 		note_apply(n, note);
@@ -184,7 +196,8 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 {
 	struct link_info link;
 	memcpy(n->home_name, c->subscriber, sizeof n->home_name);
-	/* An alternative name (udev gives them) finds the NIC, but it moves and comes home under its own. */
+	/* An alternative name (udev gives them) finds the NIC, but it moves and comes home under
+	 * its own. */
 	if (n->host_rt && link_get(n->host_rt, c->subscriber, &link) == 0)
 		memcpy(n->home_name, link.name, sizeof n->home_name);
 	n->state_dir = c->state_dir;
@@ -234,7 +247,9 @@ int nic_return(void *arg)
 	r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
 	if (r == -EEXIST) {
 		snprintf(name, sizeof name, "vbng%u", link.ifindex);
-		log_warn("subscriber", "somebody took the NIC's name on the host meanwhile, it goes home under another",
+		log_warn("subscriber",
+			 "somebody took the NIC's name on the host meanwhile, it goes home under "
+			 "another",
 			 kv_str("name", n->home_name), kv_str("new_name", name));
 		r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
 	}

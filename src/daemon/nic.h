@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The subscriber's NIC: somebody's network card, taken and given back. What it was like is noted in memory and, for a start after
- * a crash, in STATE_DIR/nic.
+ * The subscriber's NIC: somebody's network card, taken and given back. What it was like is noted in
+ * memory and, for a start after a crash, in STATE_DIR/nic.
  */
 #pragma once
 
@@ -15,24 +15,28 @@ enum { NIC_MAX_ADDRS = 64 };
 
 struct nic {
 	const char *state_dir;
-	struct rtnl *host_rt; /* NULL where there is no host namespace (SUBSCRIBER_MODE=local without one) */
+	struct rtnl *host_rt; /* NULL where there is no host namespace (SUBSCRIBER_MODE=local
+				 without one) */
 	struct rtnl *own_rt;
 	int host_ns;
-	bool moved;                 /* it came from the host and goes back there; else it was ours already */
-	char home_name[IFNAMSIZ];   /* on the host */
-	struct link_info link;      /* in our namespace, under the name that it has here */
+	bool moved; /* it came from the host and goes back there; else it was ours already */
+	char home_name[IFNAMSIZ]; /* on the host */
+	struct link_info link;    /* in our namespace, under the name that it has here */
 	bool was_up;
-	int was_addr_gen_mode;      /* as in struct link_info */
+	int was_addr_gen_mode; /* as in struct link_info */
 	size_t n_addrs;
 	struct link_addr addrs[NIC_MAX_ADDRS];
 };
 
 /*
- * Finds the NIC that mode and name mean, and takes it. After a crash it is waited for (up to 5 s; pause(ctx) is called in between and
- * ends the wait by returning false) and looked for under the name that the kernel gave it.
- * 0: n->link is in our namespace, down, without addresses where it was moved. -ENODEV: there is none of that name;
- * -EEXIST: *ret_blocker names a link that is in the way; -EINTR: pause said so. Nothing is changed on failure.
+ * Finds the NIC that mode and name mean, and takes it. After a crash it is waited for (up to 5 s;
+ * pause(ctx) is called in between and ends the wait by returning false) and looked for under the
+ * name that the kernel gave it. 0: n->link is in our namespace, down, without addresses where it
+ * was moved. -ENODEV: there is none of that name; -EEXIST: *ret_blocker names a link that is in the
+ * way; -EINTR: pause said so. Nothing is changed on failure.
  */
-int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx), void *ctx);
-/* The inverse, for the undo stack: home, with its name, its addresses and its administrative state. arg is the struct nic. */
+int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx),
+	     void *ctx);
+/* The inverse, for the undo stack: home, with its name, its addresses and its administrative state.
+ * arg is the struct nic. */
 int nic_return(void *arg);

@@ -46,7 +46,9 @@ static void check_privileges(const struct config *c, bool host, int *worst)
 		};
 		if (priv_have(p) || (p == PRIV_SYS_ADMIN && !host))
 			continue;
-		fault(worst, EX_NOPERM, "the capability %s is missing (for %s). Start with --privileged, or add --cap-add %s",
+		fault(worst, EX_NOPERM,
+		      "the capability %s is missing (for %s). Start with --privileged, or add "
+		      "--cap-add %s",
 		      priv_name(p), why[p], priv_name(p));
 	}
 	(void)c;
@@ -62,18 +64,27 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 	int r = netns_open(path, &p->host_ns);
 	static const char mount[] = "Start with -v /proc/1/ns/net:/var/run/netns/host";
 	if (r == -ENOENT || r == -ENOTDIR) {
-		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: there is no such file, so the host's network namespace is not mounted. %s",
+		fault(worst, EX_UNAVAILABLE,
+		      "HOST_NETNS=%s: there is no such file, so the host's network namespace is "
+		      "not mounted. %s",
 		      path, mount);
 	} else if (r == -EINVAL) {
-		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s", path,
-		      stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? " but a directory (Docker makes one where the source does not exist)" :
-								    "",
+		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s",
+		      path,
+		      stat(path, &st) == 0 && S_ISDIR(st.st_mode)
+			      ? " but a directory (Docker makes one where the source does not "
+				"exist)"
+			      : "",
 		      mount);
 	} else if (r == -EEXIST) {
 		fault(worst, EX_UNAVAILABLE,
-		      "HOST_NETNS=%s: this is our own network namespace, not the host's. %s, and with --network none", path, mount);
+		      "HOST_NETNS=%s: this is our own network namespace, not the host's. %s, and "
+		      "with --network none",
+		      path, mount);
 	} else if (r == -EACCES || r == -EPERM) {
-		fault(worst, EX_NOPERM, "HOST_NETNS=%s: may not be opened (%s). Start with --privileged", path, strerror(-r));
+		fault(worst, EX_NOPERM,
+		      "HOST_NETNS=%s: may not be opened (%s). Start with --privileged", path,
+		      strerror(-r));
 	} else if (r < 0) {
 		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: %s. %s", path, strerror(-r), mount);
 	}
@@ -83,7 +94,8 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 	if (r == -EPERM && !priv_have(PRIV_SYS_ADMIN))
 		return; /* told above */
 	if (r < 0)
-		fault(worst, r == -EPERM ? EX_NOPERM : EX_OSERR, "HOST_NETNS=%s: cannot be entered: %s", path, strerror(-r));
+		fault(worst, r == -EPERM ? EX_NOPERM : EX_OSERR,
+		      "HOST_NETNS=%s: cannot be entered: %s", path, strerror(-r));
 }
 
 /* A killed run's NIC may be on its way home: only a first start can say that there is none. */
@@ -99,16 +111,21 @@ static void check_nic(const struct config *c, const struct preflight *p, int *wo
 	struct link_info link;
 	bool here = p->own_rt && link_get(p->own_rt, c->subscriber, &link) == 0;
 	bool local = c->subscriber_mode == SUBSCRIBER_LOCAL;
+	if (here && link.loopback) {
+		fault(worst, EX_UNAVAILABLE,
+		      "SUBSCRIBER_INTERFACE=%s: that is the loopback interface, no subscriber can "
+		      "be there",
+		      c->subscriber);
+		return;
+	}
 	if ((here && c->subscriber_mode != SUBSCRIBER_MOVE) || noted(c))
 		return;
 	if (!local && p->host_rt) {
 		int r = link_get(p->host_rt, c->subscriber, &link);
-		if (r == 0 && link.loopback)
-			fault(worst, EX_UNAVAILABLE, "SUBSCRIBER_INTERFACE=%s: that is the loopback interface, no subscriber can be there",
-			      c->subscriber);
 		if (r == 0 && here)
 			fault(worst, EX_UNAVAILABLE,
-			      "SUBSCRIBER_INTERFACE=%s: the container has an interface of that name already. Start with --network none",
+			      "SUBSCRIBER_INTERFACE=%s: the container has an interface of that "
+			      "name already. Start with --network none",
 			      c->subscriber);
 		if (r == 0)
 			return;
@@ -117,8 +134,10 @@ static void check_nic(const struct config *c, const struct preflight *p, int *wo
 	char names[NAMES_MAX] = "";
 	if (where)
 		(void)link_names(where, names, sizeof names); /* "" where they cannot be listed */
-	fault(worst, EX_UNAVAILABLE, "SUBSCRIBER_INTERFACE=%s: %s has no interface of that name. It has: %s", c->subscriber,
-	      where == p->host_rt ? "the host" : "the container", names[0] ? names : "none but loopback");
+	fault(worst, EX_UNAVAILABLE,
+	      "SUBSCRIBER_INTERFACE=%s: %s has no interface of that name. It has: %s",
+	      c->subscriber, where == p->host_rt ? "the host" : "the container",
+	      names[0] ? names : "none but loopback");
 }
 
 static void check_settings(int *worst)
@@ -131,8 +150,10 @@ static void check_settings(int *worst)
 			continue;
 		if (r < 0) {
 			if (s->required)
-				fault(worst, EX_UNAVAILABLE, "/proc/sys/%s cannot be read (%s): is IPv6 disabled in this kernel?", s->key,
-				      strerror(-r));
+				fault(worst, EX_UNAVAILABLE,
+				      "/proc/sys/%s cannot be read (%s): is IPv6 disabled in this "
+				      "kernel?",
+				      s->key, strerror(-r));
 			continue;
 		}
 		snprintf(path, sizeof path, "/proc/sys/%s", s->key);
@@ -141,8 +162,11 @@ static void check_settings(int *worst)
 		snprintf(dotted, sizeof dotted, "%s", s->key);
 		for (char *c = dotted; *c; c++)
 			*c = *c == '/' ? '.' : *c;
-		fault(worst, EX_NOPERM, "%s is %s and cannot be changed here (%s). Start with --privileged, or add --sysctl %s=%s", dotted,
-		      value, errno == EROFS ? "/proc/sys is read-only" : strerror(errno), dotted, s->value);
+		fault(worst, EX_NOPERM,
+		      "%s is %s and cannot be changed here (%s). Start with --privileged, or add "
+		      "--sysctl %s=%s",
+		      dotted, value, errno == EROFS ? "/proc/sys is read-only" : strerror(errno),
+		      dotted, s->value);
 	}
 }
 
@@ -150,7 +174,8 @@ static void check_backend(const struct config *c, int *worst)
 {
 	if (c->backend == WG_BACKEND_USERSPACE && access("/dev/net/tun", R_OK | W_OK) < 0)
 		fault(worst, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
-		      "WIREGUARD_BACKEND=userspace needs /dev/net/tun (%s). Start with --privileged, or add --device /dev/net/tun",
+		      "WIREGUARD_BACKEND=userspace needs /dev/net/tun (%s). Start with "
+		      "--privileged, or add --device /dev/net/tun",
 		      strerror(errno));
 }
 
@@ -161,12 +186,15 @@ int preflight_run(const struct config *c, struct preflight *ret_preflight)
 	*p = (struct preflight){ .own_ns = -1, .host_ns = -1 };
 	bool host = needs_host(c);
 	/* SUBSCRIBER_MODE=auto without a tunnel: the host is looked at where it is mounted. */
-	bool look = !host && c->subscriber_mode == SUBSCRIBER_AUTO && access(c->host_netns, F_OK) == 0;
+	bool look =
+		!host && c->subscriber_mode == SUBSCRIBER_AUTO && access(c->host_netns, F_OK) == 0;
 	int r = netns_open_own(&p->own_ns);
 	if (r == 0)
 		r = rtnl_open(-1, &p->own_rt);
 	if (r < 0)
-		fault(&worst, EX_OSERR, "our own network namespace cannot be used: %s. Is /proc mounted?", strerror(-r));
+		fault(&worst, EX_OSERR,
+		      "our own network namespace cannot be used: %s. Is /proc mounted?",
+		      strerror(-r));
 	check_privileges(c, host || look, &worst);
 	if (host || look)
 		open_host(c, p, &worst);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kernel's table must change so that it holds exactly the routes of the bindings. Used once at the server's start:
- * one dump, one difference, batches.
+ * What the kernel's table must change so that it holds exactly the routes of the bindings. Used
+ * once at the server's start: one dump, one difference, batches.
  */
 #pragma once
 
@@ -22,11 +22,13 @@ struct reconcile_counts {
 };
 
 /*
- * Sorts both arrays in place and calls add(ctx, route) for each wanted route that is not installed so, and remove(ctx, route) for each
- * installed one whose prefix nobody holds. A route that only needs another next hop is added (which replaces it), not removed.
- * Stops at the first callback that returns < 0 and returns that; else 0 with *ret_counts.
+ * Sorts both arrays in place and calls add(ctx, route) for each wanted route that is not installed
+ * so, and remove(ctx, route) for each installed one whose prefix nobody holds. A route that only
+ * needs another next hop is added (which replaces it), not removed. Stops at the first callback
+ * that returns < 0 and returns that; else 0 with *ret_counts.
  */
-int reconcile_routes(struct delegated_route *wanted, size_t n_wanted, struct delegated_route *installed, size_t n_installed,
+int reconcile_routes(struct delegated_route *wanted, size_t n_wanted,
+		     struct delegated_route *installed, size_t n_installed,
 		     int (*add)(void *ctx, const struct delegated_route *r),
 		     int (*remove)(void *ctx, const struct delegated_route *r), void *ctx,
 		     struct reconcile_counts *ret_counts);

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS = 16,          /* batches of one socket before the other has its turn */
+	ROUNDS = 16, /* batches of one socket before the other has its turn */
 	STORE_RETRY_MS = 5000,
 	CONTROL_TIMEOUT_S = 2,
 	FAULT_MAX = 128,
@@ -54,7 +54,7 @@ struct server {
 
 	struct store *store;
 	char store_fault[FAULT_MAX]; /* "" where it works */
-	bool store_behind;           /* commits were missed: everything is written anew when it works again */
+	bool store_behind; /* commits were missed: everything is written anew when it works again */
 
 	struct ra ra;
 	struct nd_packet nd_packets[ND_SOCK_BATCH];
@@ -65,6 +65,7 @@ struct server {
 	bool told_serving;
 	struct message uplink;
 	bool carrier, missing;
+	bool link_known; /* init has told of it */
 	uint64_t routes_failed, rs_received, rs_dropped, ra_sent, ra_failed, truncated;
 	uint64_t nd_drops[ND_UNKNOWN_TYPE + 1];
 	struct ratelimit log_bound, log_fault, log_foreign;
@@ -80,12 +81,14 @@ static uint32_t random32(void *arg)
 {
 	(void)arg;
 	uint32_t v = 0;
-	/* Never fails for 4 bytes once the kernel's pool is ready, which it is long before containers start. */
+	/* Never fails for 4 bytes once the kernel's pool is ready, which it is long before
+	 * containers start. */
 	(void)!getrandom(&v, sizeof v, 0);
 	return v;
 }
 
-/* --- the store ---------------------------------------------------------------------------------------------- */
+/* --- the store
+ * ---------------------------------------------------------------------------------------------- */
 
 static void store_broke(struct server *s, int r, const char *what)
 {
@@ -93,7 +96,9 @@ static void store_broke(struct server *s, int r, const char *what)
 	snprintf(s->store_fault, sizeof s->store_fault, "%s: %s", what, strerror(-r));
 	s->store_behind = true;
 	if (first)
-		log_error("store", "bindings cannot be stored, going on from memory: a restart would lose what is granted now",
+		log_error("store",
+			  "bindings cannot be stored, going on from memory: a restart would lose "
+			  "what is granted now",
 			  kv_str("STATE_DIR", s->c->state_dir), kv_str("what", what), kv_errno(r));
 	loop_timer_set(s->store_timer, STORE_RETRY_MS);
 }
@@ -103,7 +108,8 @@ static int open_store(struct server *s)
 	char moved[STORE_PATH_MAX];
 	int r = store_open(s->c->state_dir, clock_unix_ms(), &s->store, moved);
 	if (moved[0])
-		log_error("store", "the database was corrupt: moved aside, beginning a new one", kv_str("moved_to", moved));
+		log_error("store", "the database was corrupt: moved aside, beginning a new one",
+			  kv_str("moved_to", moved));
 	return r;
 }
 
@@ -141,7 +147,8 @@ static void on_store_retry(void *ctx)
 	if (r == 0)
 		r = catch_up(s);
 	if (r < 0) {
-		/* A database that fails is opened afresh the next time: a corrupt one is found and moved aside then. */
+		/* A database that fails is opened afresh the next time: a corrupt one is found and
+		 * moved aside then. */
 		store_close(s->store);
 		s->store = NULL;
 		store_broke(s, r, "retry");
@@ -149,21 +156,27 @@ static void on_store_retry(void *ctx)
 	}
 	s->store_fault[0] = '\0';
 	s->store_behind = false;
-	log_info("store", "works again, all bindings are stored", kv_str("STATE_DIR", s->c->state_dir));
+	log_info("store", "works again, all bindings are stored",
+		 kv_str("STATE_DIR", s->c->state_dir));
 }
 
 static void commit(struct server *s, uint64_t now_ms)
 {
 	if (s->batch->n_changes == 0 || s->store_behind)
 		return;
-	int r = s->store ? store_commit(s->store, s->batch->changes, s->batch->n_changes, wall(now_ms)) : -ENODEV;
+	int r = s->store ? store_commit(s->store, s->batch->changes, s->batch->n_changes,
+					wall(now_ms))
+			 : -ENODEV;
 	if (r < 0)
 		store_broke(s, r, "commit");
 }
 
-/* --- routes ------------------------------------------------------------------------------------------------- */
+/* --- routes
+ * -------------------------------------------------------------------------------------------------
+ */
 
-static struct route delegated(const struct server *s, const struct prefix6 *prefix, const struct in6_addr *next_hop)
+static struct route delegated(const struct server *s, const struct prefix6 *prefix,
+			      const struct in6_addr *next_hop)
 {
 	return (struct route){ .prefix = *prefix,
 			       .type = ROUTE_VIA,
@@ -182,10 +195,11 @@ static void on_route_failed(void *ctx, uint32_t tag, int err)
 	if (!ratelimit_allow(&s->log_fault, clock_mono_ms(), &suppressed))
 		return;
 	char prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
-	log_error("route", "the kernel refuses a delegated prefix's route, its client is not answered",
+	log_error("route",
+		  "the kernel refuses a delegated prefix's route, its client is not answered",
 		  kv_str("prefix", prefix6_format(&s->batch->routes[tag].prefix, prefix)),
-		  kv_str("next_hop", in6_format(&s->batch->routes[tag].next_hop, hop)), kv_errno(err),
-		  kv_u64("suppressed", suppressed));
+		  kv_str("next_hop", in6_format(&s->batch->routes[tag].next_hop, hop)),
+		  kv_errno(err), kv_u64("suppressed", suppressed));
 }
 
 static void install(struct server *s)
@@ -196,8 +210,10 @@ static void install(struct server *s)
 		return;
 	int r = 0;
 	for (size_t i = 0; i < b->n_routes && r == 0; i++) {
-		const struct route route = delegated(s, &b->routes[i].prefix, &b->routes[i].next_hop);
-		r = b->routes[i].add ? route_put(s->routes, &route, (uint32_t)i) : route_del(s->routes, &route, (uint32_t)i);
+		const struct route route =
+			delegated(s, &b->routes[i].prefix, &b->routes[i].next_hop);
+		r = b->routes[i].add ? route_put(s->routes, &route, (uint32_t)i)
+				     : route_del(s->routes, &route, (uint32_t)i);
 	}
 	if (r == 0)
 		r = route_commit(s->routes, on_route_failed, s);
@@ -216,7 +232,8 @@ struct route_list {
 	const struct config *c;
 };
 
-static int list_add(struct route_list *l, const struct prefix6 *prefix, const struct in6_addr *next_hop)
+static int list_add(struct route_list *l, const struct prefix6 *prefix,
+		    const struct in6_addr *next_hop)
 {
 	if (l->n == l->room) {
 		size_t room = l->room ? l->room * 2 : 256;
@@ -233,14 +250,16 @@ static int list_add(struct route_list *l, const struct prefix6 *prefix, const st
 static int list_wanted(void *ctx, const struct binding *b)
 {
 	const struct prefix6 p = { b->addr, b->plen };
-	return b->kind == BINDING_PD && b->state == BINDING_BOUND ? list_add((struct route_list *)ctx, &p, &b->next_hop) : 0;
+	return b->kind == BINDING_PD && b->state == BINDING_BOUND
+		       ? list_add((struct route_list *)ctx, &p, &b->next_hop)
+		       : 0;
 }
 
 static int list_installed(void *ctx, const struct route *r)
 {
-	return r->type == ROUTE_VIA && r->has_gateway && r->metric == ROUTE_METRIC_DELEGATED ?
-		       list_add((struct route_list *)ctx, &r->prefix, &r->gateway) :
-		       0;
+	return r->type == ROUTE_VIA && r->has_gateway && r->metric == ROUTE_METRIC_DELEGATED
+		       ? list_add((struct route_list *)ctx, &r->prefix, &r->gateway)
+		       : 0;
 }
 
 static int flush_if_full(struct server *s, int r)
@@ -273,7 +292,8 @@ static int reconcile(struct server *s)
 	if (r == 0)
 		r = route_dump(s->routes, list_installed, &installed);
 	if (r == 0)
-		r = reconcile_routes(wanted.routes, wanted.n, installed.routes, installed.n, reconcile_add, reconcile_remove, s, &n);
+		r = reconcile_routes(wanted.routes, wanted.n, installed.routes, installed.n,
+				     reconcile_add, reconcile_remove, s, &n);
 	if (r >= 0)
 		r = route_commit(s->routes, NULL, NULL);
 	free(wanted.routes);
@@ -281,11 +301,13 @@ static int reconcile(struct server *s)
 	if (r > 0)
 		log_error("route", "some delegated prefixes have no route", kv_i64("routes", r));
 	if (r >= 0 && (n.added || n.removed))
-		log_info("route", "reconciled", kv_u64("kept", n.kept), kv_u64("added", n.added), kv_u64("removed", n.removed));
+		log_info("route", "reconciled", kv_u64("kept", n.kept), kv_u64("added", n.added),
+			 kv_u64("removed", n.removed));
 	return r < 0 ? r : 0;
 }
 
-/* --- commit, route, reply ----------------------------------------------------------------------------------- */
+/* --- commit, route, reply
+ * ----------------------------------------------------------------------------------- */
 
 static void log_changes(struct server *s, uint64_t now_ms)
 {
@@ -298,10 +320,11 @@ static void log_changes(struct server *s, uint64_t now_ms)
 			return;
 		char duid[DUID_STRLEN], prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
 		static const char *const events[] = { "", "bound", "freed", "declined" };
-		log_info(r->kind == BINDING_PD ? "pd" : "na", events[r->state], kv_str("prefix", prefix6_format(&r->prefix, prefix)),
-			 kv_str("duid", duid_format(r->duid.bytes, r->duid.len, duid)), kv_u64("iaid", r->iaid),
-			 kv_str("next_hop", in6_format(&r->next_hop, hop)), kv_u64("valid_s", r->valid_lft_s),
-			 kv_u64("suppressed", suppressed));
+		log_info(r->kind == BINDING_PD ? "pd" : "na", events[r->state],
+			 kv_str("prefix", prefix6_format(&r->prefix, prefix)),
+			 kv_str("duid", duid_format(r->duid.bytes, r->duid.len, duid)),
+			 kv_u64("iaid", r->iaid), kv_str("next_hop", in6_format(&r->next_hop, hop)),
+			 kv_u64("valid_s", r->valid_lft_s), kv_u64("suppressed", suppressed));
 	}
 }
 
@@ -319,10 +342,14 @@ static void reply(struct server *s)
 	for (size_t i = 0; i < s->batch->n_answers; i++) {
 		const struct answer *a = &s->batch->answers[i];
 		if (!withheld(s, a))
-			s->out[n++] = (struct dhcp6_out){ .bytes = a->bytes, .len = a->len, .dst = a->dst, .dst_port = a->dst_port };
+			s->out[n++] = (struct dhcp6_out){ .bytes = a->bytes,
+							  .len = a->len,
+							  .dst = a->dst,
+							  .dst_port = a->dst_port };
 	}
 	if (n)
-		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n, NULL); /* a client that hears nothing asks again */
+		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n,
+				      NULL); /* a client that hears nothing asks again */
 }
 
 static void carry_out(struct server *s, uint64_t now_ms)
@@ -376,7 +403,8 @@ static void on_dhcp6(void *ctx, int fd)
 			}
 			if (batch_full(s->batch))
 				carry_out(s, now_ms);
-			dhcp6_server_input(s->dhcp6, now_ms, &meta, rd_of(p->bytes, p->len), s->batch);
+			dhcp6_server_input(s->dhcp6, now_ms, &meta, rd_of(p->bytes, p->len),
+					   s->batch);
 		}
 		carry_out(s, now_ms);
 		if (n < DHCP6_SOCK_BATCH)
@@ -387,7 +415,8 @@ static void on_dhcp6(void *ctx, int fd)
 		arm_expiry(s, now_ms);
 }
 
-/* --- router advertisements ---------------------------------------------------------------------------------- */
+/* --- router advertisements
+ * ---------------------------------------------------------------------------------- */
 
 static void arm_ra(struct server *s)
 {
@@ -401,7 +430,8 @@ static void arm_ra(struct server *s)
 static void send_ra(struct server *s, uint64_t now_ms)
 {
 	for (size_t i = 0; i < s->ra_out.n; i++) {
-		int r = nd_sock_send(s->p->nd_sock, &s->link_local, &s->ra_out.dst[i], s->ra_out.bytes, s->ra_out.len);
+		int r = nd_sock_send(s->p->nd_sock, &s->link_local, &s->ra_out.dst[i],
+				     s->ra_out.bytes, s->ra_out.len);
 		if (r == 0) {
 			s->ra_sent++;
 			continue;
@@ -429,16 +459,21 @@ static void on_ra_due(void *ctx)
 	arm_ra(s);
 }
 
-/* RFC 4861 §6.2.7: another router whose advertisements contradict ours is an error of somebody's, to be told to people. */
-static void on_foreign_ra(struct server *s, const struct pkt_meta *meta, const struct nd_packet *p, uint64_t now_ms)
+/* RFC 4861 §6.2.7: another router whose advertisements contradict ours is an error of somebody's,
+ * to be told to people. */
+static void on_foreign_ra(struct server *s, const struct pkt_meta *meta, const struct nd_packet *p,
+			  uint64_t now_ms)
 {
 	struct nd_ra theirs;
 	uint64_t suppressed;
-	if (nd_parse_ra(rd_of(p->bytes, p->len), meta, &theirs) != ND_OK || !ratelimit_allow(&s->log_foreign, now_ms, &suppressed))
+	if (nd_parse_ra(rd_of(p->bytes, p->len), meta, &theirs) != ND_OK ||
+	    !ratelimit_allow(&s->log_foreign, now_ms, &suppressed))
 		return;
 	char src[INET6_ADDRSTRLEN];
-	log_info("ra", "another router advertises on the subscriber link", kv_str("router", in6_format(&p->src, src)),
-		 kv_u64("lifetime_s", theirs.router_lft_s), kv_u64("prefixes", theirs.n_prefixes), kv_u64("suppressed", suppressed));
+	log_info("ra", "another router advertises on the subscriber link",
+		 kv_str("router", in6_format(&p->src, src)),
+		 kv_u64("lifetime_s", theirs.router_lft_s), kv_u64("prefixes", theirs.n_prefixes),
+		 kv_u64("suppressed", suppressed));
 }
 
 static void on_nd(void *ctx, int fd)
@@ -454,7 +489,10 @@ static void on_nd(void *ctx, int fd)
 			break;
 		for (int i = 0; i < n; i++) {
 			const struct nd_packet *p = &s->nd_packets[i];
-			const struct pkt_meta meta = { .ifindex = p->ifindex, .src = p->src, .dst = p->dst, .hop_limit = p->hop_limit };
+			const struct pkt_meta meta = { .ifindex = p->ifindex,
+						       .src = p->src,
+						       .dst = p->dst,
+						       .hop_limit = p->hop_limit };
 			struct nd_rs rs;
 			if (p->len > 0 && p->bytes[0] == ND_ROUTER_ADVERT) {
 				on_foreign_ra(s, &meta, p, now_ms);
@@ -517,7 +555,9 @@ static int init_ra(struct server *s)
 	return ra_init(&s->ra, &rc, random32, NULL);
 }
 
-/* --- control ------------------------------------------------------------------------------------------------ */
+/* --- control
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int print_lease(void *ctx, const struct binding *b)
 {
@@ -525,7 +565,8 @@ static int print_lease(void *ctx, const struct binding *b)
 	struct binding_record r;
 	binding_to_record(b, &r);
 	json_t *lease = lease_to_json(&r, clock_mono_ms(), clock_unix_ms());
-	int e = lease && json_dumpf(lease, f, JSON_COMPACT) == 0 && fputc('\n', f) != EOF ? 0 : -EIO;
+	int e = lease && json_dumpf(lease, f, JSON_COMPACT) == 0 && fputc('\n', f) != EOF ? 0
+											  : -EIO;
 	json_decref(lease);
 	return e;
 }
@@ -537,7 +578,8 @@ static int count_lease(void *ctx, const struct binding *b)
 	return 0;
 }
 
-/* In a forked child, on its own copy of the table: however slowly it is read, subscribers are served meanwhile. */
+/* In a forked child, on its own copy of the table: however slowly it is read, subscribers are
+ * served meanwhile. */
 static void answer_leases(struct server *s, int fd)
 {
 	pid_t pid = fork();
@@ -548,7 +590,8 @@ static void answer_leases(struct server *s, int fd)
 	}
 	size_t n = 0;
 	FILE *f = fdopen(fd, "w");
-	bool ok = f && dhcp6_server_each(s->dhcp6, print_lease, f) == 0 && dhcp6_server_each(s->dhcp6, count_lease, &n) == 0 &&
+	bool ok = f && dhcp6_server_each(s->dhcp6, print_lease, f) == 0 &&
+		  dhcp6_server_each(s->dhcp6, count_lease, &n) == 0 &&
 		  fprintf(f, "{\"leases\": %zu}\n", n) > 0 && fflush(f) == 0;
 	_exit(ok ? 0 : EX_IOERR);
 }
@@ -568,9 +611,11 @@ static const char *endpoint_text(const struct sockaddr_storage *ss, char buf[sta
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)ss;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)ss;
 	if (ss->ss_family == AF_INET)
-		snprintf(buf, 64, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host), ntohs(v4->sin_port));
+		snprintf(buf, 64, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host),
+			 ntohs(v4->sin_port));
 	else if (ss->ss_family == AF_INET6)
-		snprintf(buf, 64, "[%s]:%u", in6_format(&v6->sin6_addr, host), ntohs(v6->sin6_port));
+		snprintf(buf, 64, "[%s]:%u", in6_format(&v6->sin6_addr, host),
+			 ntohs(v6->sin6_port));
 	else
 		return NULL;
 	return buf;
@@ -580,19 +625,22 @@ static json_t *status_json(struct server *s)
 {
 	const struct config *c = s->c;
 	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
-	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64], ll[INET6_ADDRSTRLEN];
+	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
+		ll[INET6_ADDRSTRLEN];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], path[CONFIG_PATH_MAX + 16];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	char nd_names[ND_UNKNOWN_TYPE + 1][48];
 	size_t n_drops = 0;
 	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
 	for (int i = 0; i < D6_DROP_COUNT; i++) {
-		drops[n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i), st->drops[i] };
+		drops[n_drops++] =
+			(struct status_drop){ dhcp6_drop_name((enum d6_drop)i), st->drops[i] };
 		dropped += st->drops[i];
 	}
 	drops[n_drops++] = (struct status_drop){ "overlong", s->truncated };
 	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++) {
-		snprintf(nd_names[i], sizeof nd_names[i], "rs_%s", nd_verdict_name((enum nd_verdict)i));
+		snprintf(nd_names[i], sizeof nd_names[i], "rs_%s",
+			 nd_verdict_name((enum nd_verdict)i));
 		drops[n_drops++] = (struct status_drop){ nd_names[i], s->nd_drops[i] };
 	}
 	wgkey_format(c->wg_public_key, own_key);
@@ -603,7 +651,9 @@ static json_t *status_json(struct server *s)
 	const struct status_view v = {
 		.instance = c->suffix,
 		.version = s->p->version,
-		.state = s->serving ? "serving" : s->carrier ? "starting" : "waiting for the subscriber link",
+		.state = s->serving   ? "serving"
+			 : s->carrier ? "starting"
+				      : "waiting for the subscriber link",
 		.uptime_s = (clock_mono_ms() - s->p->started_at_ms) / 1000,
 		.server_restarts = s->p->restarts,
 		.tunnel = { .present = s->p->backend != NULL,
@@ -615,7 +665,9 @@ static json_t *status_json(struct server *s)
 			    .endpoint = endpoint_text(&s->uplink.uplink.endpoint, endpoint),
 			    .address = prefix6_format(&c->wg_address, address),
 			    .mtu = c->wg_mtu,
-			    .handshake_age_s = handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0) : -1,
+			    .handshake_age_s =
+				    handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0)
+					      : -1,
 			    .rx_bytes = s->uplink.uplink.rx_bytes,
 			    .tx_bytes = s->uplink.uplink.tx_bytes },
 		.subscriber = { .interface = s->p->ifname,
@@ -624,8 +676,10 @@ static json_t *status_json(struct server *s)
 				.link_local = in6_format(&s->link_local, ll),
 				.transfer = prefix6_format(&transfer_addr, transfer),
 				.nic_missing = s->missing },
-		.pools = { { "prefixes", prefix6_format(&c->pd_pool, pool), c->pd_len, st->pd.capacity, st->pd.bound, st->pd.declined },
-			   { "addresses", transfer, 128, st->na.capacity, st->na.bound, st->na.declined } },
+		.pools = { { "prefixes", prefix6_format(&c->pd_pool, pool), c->pd_len,
+			     st->pd.capacity, st->pd.bound, st->pd.declined },
+			   { "addresses", transfer, 128, st->na.capacity, st->na.bound,
+			     st->na.declined } },
 		.n_pools = c->ia_na ? 2 : 1,
 		.counters = { .dhcpv6_received = st->received,
 			      .dhcpv6_answered = st->answered,
@@ -636,7 +690,9 @@ static json_t *status_json(struct server *s)
 			      .routes_failed = s->routes_failed },
 		.drops = drops,
 		.n_drops = n_drops,
-		.store = { .path = path, .ok = s->store_fault[0] == '\0', .fault = s->store_fault[0] ? s->store_fault : NULL },
+		.store = { .path = path,
+			   .ok = s->store_fault[0] == '\0',
+			   .fault = s->store_fault[0] ? s->store_fault : NULL },
 	};
 	return status_to_json(&v);
 }
@@ -644,12 +700,12 @@ static json_t *status_json(struct server *s)
 /* Healthy is: doing what can be done. A cable that nobody plugged in is no illness. */
 static json_t *health_json(const struct server *s)
 {
-	bool healthy = !s->missing && (s->serving || !s->carrier);
+	bool healthy = !s->missing && (s->serving || (s->link_known && !s->carrier));
 	return json_pack("{s:b, s:s}", "healthy", (int)healthy, "state",
-			 s->missing	 ? "the subscriber's NIC is gone" :
-			 s->serving	 ? "serving" :
-			 s->carrier	 ? "starting" :
-					   "waiting for the subscriber link");
+			 s->missing   ? "the subscriber's NIC is gone"
+			 : s->serving ? "serving"
+			 : s->carrier ? "starting"
+				      : "waiting for the subscriber link");
 }
 
 static void on_control(void *ctx, int fd)
@@ -662,12 +718,15 @@ static void on_control(void *ctx, int fd)
 	const struct timeval limit = { .tv_sec = CONTROL_TIMEOUT_S };
 	char line[32] = "";
 	if (setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 || recv(conn, line, sizeof line - 1, 0) <= 0)
+	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
+	    recv(conn, line, sizeof line - 1, 0) <= 0)
 		return;
 	line[strcspn(line, "\n")] = '\0';
 	if (strcmp(line, control_request_word(CONTROL_STATUS)) == 0) {
 		const struct message ask = { .type = MESSAGE_UPLINK_ASK };
-		(void)message_send(s->p->init_fd, &ask); /* for the next time: what is known now is at most seconds old */
+		(void)message_send(
+			s->p->init_fd,
+			&ask); /* for the next time: what is known now is at most seconds old */
 		answer_json(conn, status_json(s));
 	} else if (strcmp(line, control_request_word(CONTROL_HEALTH)) == 0) {
 		answer_json(conn, health_json(s));
@@ -676,14 +735,16 @@ static void on_control(void *ctx, int fd)
 	}
 }
 
-/* --- init's messages ---------------------------------------------------------------------------------------- */
+/* --- init's messages
+ * ---------------------------------------------------------------------------------------- */
 
 static void begin_serving(struct server *s, const struct message *m)
 {
 	s->link_local = m->serve.link_local;
 	if (!s->serving) {
 		s->serving = true;
-		if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s, &s->dhcp6_watch) < 0 ||
+		if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s,
+				  &s->dhcp6_watch) < 0 ||
 		    loop_watch_fd(s->loop, nd_sock_fd(s->p->nd_sock), on_nd, s, &s->nd_watch) < 0) {
 			s->exit_code = EX_OSERR;
 			loop_stop(s->loop);
@@ -698,6 +759,7 @@ static void on_link(struct server *s, const struct message *m)
 {
 	bool was = s->carrier;
 	s->carrier = m->link.carrier;
+	s->link_known = true;
 	s->missing = m->link.missing;
 	if (!s->serving)
 		return;
@@ -711,9 +773,11 @@ static void on_link(struct server *s, const struct message *m)
 static void log_summary(struct server *s)
 {
 	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
-	log_info("server", "summary", kv_u64("prefixes", st->pd.bound), kv_u64("addresses", st->na.bound),
-		 kv_u64("dhcpv6_received", st->received), kv_u64("dhcpv6_answered", st->answered), kv_u64("rs_received", s->rs_received),
-		 kv_u64("ra_sent", s->ra_sent), kv_str("uplink", uplink_state_name(s->uplink.uplink.state)),
+	log_info("server", "summary", kv_u64("prefixes", st->pd.bound),
+		 kv_u64("addresses", st->na.bound), kv_u64("dhcpv6_received", st->received),
+		 kv_u64("dhcpv6_answered", st->answered), kv_u64("rs_received", s->rs_received),
+		 kv_u64("ra_sent", s->ra_sent),
+		 kv_str("uplink", uplink_state_name(s->uplink.uplink.state)),
 		 kv_bool("store_ok", s->store_fault[0] == '\0'));
 }
 
@@ -755,18 +819,22 @@ static void on_init_message(void *ctx, int fd)
 			loop_stop(s->loop);
 			return;
 		default:
-			log_error("server", "init says what it should not", kv_u64("message", (uint64_t)m.type));
+			log_error("server", "init says what it should not",
+				  kv_u64("message", (uint64_t)m.type));
 			break;
 		}
 	}
 	if (r == -EAGAIN)
 		return;
-	/* Without init nobody gives the NIC back: nothing is left to do but to end, and its end ends us anyway. */
+	/* Without init nobody gives the NIC back: nothing is left to do but to end, and its end
+	 * ends us anyway. */
 	s->exit_code = EX_SOFTWARE;
 	loop_stop(s->loop);
 }
 
-/* --- start -------------------------------------------------------------------------------------------------- */
+/* --- start
+ * --------------------------------------------------------------------------------------------------
+ */
 
 struct loading {
 	struct server *s;
@@ -793,8 +861,9 @@ static void load(struct server *s)
 	if (r < 0)
 		store_broke(s, r, "load");
 	if (l.loaded || l.foreign || bad || l.taken)
-		log_info("store", "bindings loaded", kv_u64("loaded", l.loaded), kv_u64("outside_our_pools", l.foreign),
-			 kv_u64("contradictory", l.taken), kv_u64("unreadable", bad));
+		log_info("store", "bindings loaded", kv_u64("loaded", l.loaded),
+			 kv_u64("outside_our_pools", l.foreign), kv_u64("contradictory", l.taken),
+			 kv_u64("unreadable", bad));
 }
 
 static int fresh_duid(struct duid *ret_duid)
@@ -890,7 +959,8 @@ int server_run(const struct server_params *p)
 {
 	/* Leases are listed by forked children that nobody waits for. */
 	(void)signal(SIGCHLD, SIG_IGN); /* cannot fail */
-	static struct server server; /* large, and one a process; its untouched pages cost nothing */
+	static struct server
+		server; /* large, and one a process; its untouched pages cost nothing */
 	struct server *s = &server;
 	s->p = p;
 	s->c = p->config;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The server: a process forked from init that serves subscribers on descriptors that init holds. It loads the bindings, puts
- * their routes in place, tells init that it is ready, and from MESSAGE_SERVE on answers: commit, route, reply.
+ * The server: a process forked from init that serves subscribers on descriptors that init holds. It
+ * loads the bindings, puts their routes in place, tells init that it is ready, and from
+ * MESSAGE_SERVE on answers: commit, route, reply.
  */
 #pragma once
 
@@ -15,8 +16,8 @@
 struct server_params {
 	const struct config *config;
 	const char *version;
-	int init_fd;       /* our end of the socket pair */
-	int control_fd;    /* listening */
+	int init_fd;    /* our end of the socket pair */
+	int control_fd; /* listening */
 	struct dhcp6_sock *dhcp6_sock;
 	struct nd_sock *nd_sock;
 	unsigned ifindex; /* the subscriber interface's */
@@ -26,10 +27,11 @@ struct server_params {
 	struct in6_addr transfer_addr; /* ours in the transfer network */
 	const char *subscriber_mode;   /* as resolved: "move" or "local" */
 	const char *backend;           /* as resolved: "kernel", "userspace"; NULL: none */
-	const uint8_t *pool_key;       /* 16 bytes; chooses prefixes; from the configuration alone */
-	uint64_t started_at_ms;      /* the appliance's start, monotonic */
-	uint64_t restarts;           /* of the server, so far */
+	const uint8_t *pool_key; /* 16 bytes; chooses prefixes; from the configuration alone */
+	uint64_t started_at_ms;  /* the appliance's start, monotonic */
+	uint64_t restarts;       /* of the server, so far */
 };
 
-/* Runs until told to stop. An exit code for the process: 0 after a farewell, else a fault that init logs. */
+/* Runs until told to stop. An exit code for the process: 0 after a farewell, else a fault that init
+ * logs. */
 int server_run(const struct server_params *p);

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* "all" comes first: writing it writes every interface and the default with it, whatever Docker set them to. */
+/* "all" comes first: writing it writes every interface and the default with it, whatever Docker set
+ * them to. */
 static const struct setting table[] = {
 	{ "net/ipv6/conf/all/disable_ipv6", "0", true },
 	{ "net/ipv6/conf/default/disable_ipv6", "0", true },
@@ -16,7 +17,8 @@ static const struct setting table[] = {
 	{ "net/ipv6/conf/default/forwarding", "1", true },
 	/* A provider does not take other routers' word (RFC 4861 §6.2.7 has it only look). */
 	{ "net/ipv6/conf/default/accept_ra", "0", false },
-	/* A crowd of subscribers with a prefix each; the kernel's limit of 4096 is for caches long gone (before 6.3 it still counts). */
+	/* A crowd of subscribers with a prefix each; the kernel's limit of 4096 is for caches long
+	   gone (before 6.3 it still counts). */
 	{ "net/ipv6/route/max_size", "2147483647", false },
 };
 
@@ -48,7 +50,8 @@ int settings_apply(struct undo *u, const char **ret_key)
 		if (r == 0 && !same) {
 			r = sysctl_set(table[i].key, table[i].value);
 			if (r == 0)
-				undo_push(u, "put a kernel setting back", put_back, (void *)(uintptr_t)&table[i]);
+				undo_push(u, "put a kernel setting back", put_back,
+					  (void *)(uintptr_t)&table[i]);
 		}
 		if (r < 0 && table[i].required) {
 			*ret_key = table[i].key;

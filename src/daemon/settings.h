@@ -16,5 +16,6 @@ struct setting {
 size_t settings_count(void);
 const struct setting *settings_get(size_t i);
 
-/* Sets all of them; what they were before is pushed on u. -EROFS, -EACCES, …: *ret_key names the one that failed. */
+/* Sets all of them; what they were before is pushed on u. -EROFS, -EACCES, …: *ret_key names the
+ * one that failed. */
 int settings_apply(struct undo *u, const char **ret_key);

@@ -13,7 +13,8 @@
 enum {
 	USERSPACE_START_MS = 5000,
 	USERSPACE_END_MS = 500,
-	/* WireGuard forgets a session 180 s after its handshake (REJECT_AFTER_TIME); with a keepalive a live one is renewed every 120 s. */
+	/* WireGuard forgets a session 180 s after its handshake (REJECT_AFTER_TIME); with a
+	   keepalive a live one is renewed every 120 s. */
 	HANDSHAKE_FRESH_S = 180,
 };
 
@@ -39,7 +40,8 @@ void tunnel_init(struct tunnel *t, const struct config *c)
 		const struct ip_prefix *p = &c->allowed_ips[i];
 		t->settings.allowed[i].family = p->family;
 		t->settings.allowed[i].plen = p->plen;
-		memcpy(t->settings.allowed[i].addr, p->family == AF_INET ? (const void *)&p->v4 : (const void *)&p->v6,
+		memcpy(t->settings.allowed[i].addr,
+		       p->family == AF_INET ? (const void *)&p->v4 : (const void *)&p->v6,
 		       p->family == AF_INET ? sizeof p->v4 : sizeof p->v6);
 	}
 }
@@ -55,9 +57,11 @@ static int make_kernel(struct tunnel *t)
 {
 	int r = wg_kernel_create(t->host_ns, t->own_ns, t->config->tunnel, &t->wg);
 	struct link_info old;
-	if (r != -EEXIST || link_get(t->own_rt, t->config->tunnel, &old) < 0 || strcmp(old.kind, "wireguard") != 0)
+	if (r != -EEXIST || link_get(t->own_rt, t->config->tunnel, &old) < 0 ||
+	    strcmp(old.kind, "wireguard") != 0)
 		return r;
-	log_warn("tunnel", "removing the tunnel that a killed run left here", kv_str("interface", old.name));
+	log_warn("tunnel", "removing the tunnel that a killed run left here",
+		 kv_str("interface", old.name));
 	r = link_delete(t->own_rt, old.ifindex);
 	return r < 0 ? r : wg_kernel_create(t->host_ns, t->own_ns, t->config->tunnel, &t->wg);
 }
@@ -83,7 +87,10 @@ static int put_routes(struct tunnel *t)
 {
 	for (size_t i = 0; i < t->settings.n_allowed; i++) {
 		const struct wg_allowed_ip *a = &t->settings.allowed[i];
-		struct route r = { .type = ROUTE_VIA, .oif = t->wg.ifindex, .metric = ROUTE_METRIC_DEFAULT, .prefix.plen = a->plen };
+		struct route r = { .type = ROUTE_VIA,
+				   .oif = t->wg.ifindex,
+				   .metric = ROUTE_METRIC_DEFAULT,
+				   .prefix.plen = a->plen };
 		if (a->family != AF_INET6)
 			continue;
 		memcpy(&r.prefix.addr, a->addr, sizeof r.prefix.addr);
@@ -104,7 +111,8 @@ static int set_up(struct tunnel *t)
 	if (r == 0)
 		r = link_set_no_autoconf(t->own_rt, t->wg.ifindex);
 	if (r == 0)
-		r = link_addr6_add(t->own_rt, t->wg.ifindex, &c->wg_address.addr, c->wg_address.plen, true);
+		r = link_addr6_add(t->own_rt, t->wg.ifindex, &c->wg_address.addr,
+				   c->wg_address.plen, true);
 	if (r == 0)
 		r = link_set_up(t->own_rt, t->wg.ifindex, true);
 	return r < 0 ? r : put_routes(t);
@@ -139,10 +147,10 @@ static void end_wireguard_go(const struct tunnel *t)
 		return;
 	for (int waited = 0; waited < USERSPACE_END_MS; waited += 5) {
 		if (waitpid(t->wg.pid, NULL, WNOHANG) != 0)
-			return; /* ended, or reaped by the loop before */
+			return;     /* ended, or reaped by the loop before */
 		(void)usleep(5000); /* a shorter sleep only asks more often */
 	}
-	(void)kill(t->wg.pid, SIGKILL);	     /* it cannot be gone: it was not reaped */
+	(void)kill(t->wg.pid, SIGKILL);    /* it cannot be gone: it was not reaped */
 	(void)waitpid(t->wg.pid, NULL, 0); /* a killed child ends */
 }
 

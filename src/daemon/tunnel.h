@@ -30,16 +30,18 @@ struct tunnel {
 void tunnel_init(struct tunnel *t, const struct config *c);
 
 /*
- * Creates it in our namespace, configures it, gives it its address, brings it up and sets the default route. pause(ctx) is called
- * while wireguard-go starts (every few milliseconds; false ends it with -EINTR). On failure nothing of it is left.
- * -EOPNOTSUPP: no kernel WireGuard and WIREGUARD_BACKEND=kernel; -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun; -ETIMEDOUT:
+ * Creates it in our namespace, configures it, gives it its address, brings it up and sets the
+ * default route. pause(ctx) is called while wireguard-go starts (every few milliseconds; false ends
+ * it with -EINTR). On failure nothing of it is left. -EOPNOTSUPP: no kernel WireGuard and
+ * WIREGUARD_BACKEND=kernel; -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun; -ETIMEDOUT:
  * wireguard-go did not come up; -EPERM.
  */
 int tunnel_make(struct tunnel *t, bool (*pause)(void *ctx), void *ctx);
 /* For the undo stack; arg is the struct tunnel. Ends wireguard-go (waits up to half a second). */
 int tunnel_remove(void *arg);
 
-/* Asks the backend. True where t->state changed. -ENODEV in *ret_error: the interface is gone, make it again. */
+/* Asks the backend. True where t->state changed. -ENODEV in *ret_error: the interface is gone, make
+ * it again. */
 bool tunnel_poll(struct tunnel *t, int *ret_error);
 /* NULL for none. */
 const char *tunnel_backend(const struct tunnel *t);

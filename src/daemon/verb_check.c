@@ -19,7 +19,10 @@ int verb_check(int argc, char **argv)
 		return 0;
 	}
 	if (argc > 0) {
-		fprintf(stderr, "vbng check: unknown argument '%s'. Usage: vbng check [--reference | --example]\n", argv[0]);
+		fprintf(stderr,
+			"vbng check: unknown argument '%s'. Usage: vbng check [--reference | "
+			"--example]\n",
+			argv[0]);
 		return EX_USAGE;
 	}
 	struct config c;

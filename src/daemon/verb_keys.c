@@ -35,7 +35,8 @@ int verb_genkey(int argc, char **argv)
 	if (!no_arguments("genkey", argc, argv))
 		return EX_USAGE;
 	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
-		fprintf(stderr, "vbng genkey: the kernel gives no random bytes: %s\n", strerror(errno));
+		fprintf(stderr, "vbng genkey: the kernel gives no random bytes: %s\n",
+			strerror(errno));
 		return EX_OSERR;
 	}
 	wgkey_clamp(key);
@@ -56,7 +57,8 @@ int verb_pubkey(int argc, char **argv)
 	int r = got ? wgkey_parse(line, key) : -EINVAL;
 	explicit_bzero(line, sizeof line);
 	if (r < 0) {
-		fprintf(stderr, "vbng pubkey: standard input holds no WireGuard private key (44 characters of base64). "
+		fprintf(stderr, "vbng pubkey: standard input holds no WireGuard private key (44 "
+				"characters of base64). "
 				"Example: vbng genkey | vbng pubkey\n");
 		return EX_DATAERR;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What an engine wants done, as data. The daemon carries a batch out in this order: changes → store (one transaction),
- * routes → kernel (one netlink batch), answers → subscribers (one sendmmsg), so that nobody is told what a crash can forget.
+ * What an engine wants done, as data. The daemon carries a batch out in this order: changes → store
+ * (one transaction), routes → kernel (one netlink batch), answers → subscribers (one sendmmsg), so
+ * that nobody is told what a crash can forget.
  */
 #pragma once
 
@@ -13,10 +14,12 @@
 #include <stdint.h>
 
 enum {
-	BATCH_MESSAGES = 128,    /* messages taken at a time */
-	BATCH_PER_MESSAGE = 64,  /* changes or routes of one message at most: each of 16 IAs replaces one, and reuses another's */
+	BATCH_MESSAGES = 128,   /* messages taken at a time */
+	BATCH_PER_MESSAGE = 64, /* changes or routes of one message at most: each of 16 IAs replaces
+				   one, and reuses another's */
 	BATCH_CHANGES = BATCH_MESSAGES * 4 + BATCH_PER_MESSAGE,
-	BATCH_ANSWER_FIT = 1452, /* bytes of an answer that fits into one Ethernet frame: 1500 less headers */
+	BATCH_ANSWER_FIT =
+		1452, /* bytes of an answer that fits into one Ethernet frame: 1500 less headers */
 	BATCH_ANSWER_MAX = 8192, /* longer ones are none of ours */
 	BATCH_ARENA = BATCH_MESSAGES * 1024 + BATCH_ANSWER_MAX,
 };
@@ -27,13 +30,15 @@ struct binding_change {
 	struct binding_record record;
 };
 
-/* A route of a delegated prefix: `add` installs it or moves it to another next hop, else it is removed. */
+/* A route of a delegated prefix: `add` installs it or moves it to another next hop, else it is
+ * removed. */
 struct route_change {
 	bool add;
 	struct prefix6 prefix;
 	struct in6_addr next_hop;
-	struct in6_addr old_next_hop; /* which this one replaces; next_hop itself where there was no other */
-	uint8_t lladdr_len; /* of the next hop, for its neighbour entry; 0: unknown */
+	struct in6_addr old_next_hop; /* which this one replaces; next_hop itself where there was no
+					 other */
+	uint8_t lladdr_len;           /* of the next hop, for its neighbour entry; 0: unknown */
 	uint8_t lladdr[BINDING_LLADDR_MAX];
 };
 

@@ -33,7 +33,8 @@ static uint32_t hash_client(const struct binding_table *t, const uint8_t *duid, 
 	return (uint32_t)siphash24(t->key, duid, len);
 }
 
-static uint32_t hash_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen)
+static uint32_t hash_prefix(const struct binding_table *t, const struct in6_addr *addr,
+			    uint8_t plen)
 {
 	uint8_t bytes[17];
 	memcpy(bytes, addr, 16);
@@ -41,7 +42,9 @@ static uint32_t hash_prefix(const struct binding_table *t, const struct in6_addr
 	return (uint32_t)siphash24(t->key, bytes, sizeof bytes);
 }
 
-/* --- indexes ------------------------------------------------------------------------------------------------ */
+/* --- indexes
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int index_alloc(struct binding_index *x, uint32_t size)
 {
@@ -80,7 +83,8 @@ static int index_reserve(struct binding_index *x)
 	return 0;
 }
 
-/* Takes one out and moves those behind it up, so that no probe ever meets a gap that was not there when it was placed. */
+/* Takes one out and moves those behind it up, so that no probe ever meets a gap that was not there
+ * when it was placed. */
 static void index_take(struct binding_index *x, uint32_t hash, uint32_t id)
 {
 	uint32_t i = hash & x->mask;
@@ -98,7 +102,8 @@ static void index_take(struct binding_index *x, uint32_t hash, uint32_t id)
 	x->used--;
 }
 
-/* --- the expiry heap ---------------------------------------------------------------------------------------- */
+/* --- the expiry heap
+ * ---------------------------------------------------------------------------------------- */
 
 static void heap_put(struct binding_table *t, uint32_t pos, struct binding_due due)
 {
@@ -174,7 +179,8 @@ struct binding *bindings_expired(struct binding_table *t, uint64_t now_ms)
 	return NULL;
 }
 
-/* --- the queue of freed ones -------------------------------------------------------------------------------- */
+/* --- the queue of freed ones
+ * -------------------------------------------------------------------------------- */
 
 static void queue_take(struct binding_table *t, struct binding *b)
 {
@@ -200,7 +206,8 @@ static void queue_put(struct binding_table *t, struct binding *b)
 	t->freed[b->kind].newest = b->id;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------- */
+/* --- the table
+ * ---------------------------------------------------------------------------------------------- */
 
 int bindings_init(struct binding_table *t, const uint8_t key[static 16])
 {
@@ -208,7 +215,8 @@ int bindings_init(struct binding_table *t, const uint8_t key[static 16])
 	memcpy(t->key, key, sizeof t->key);
 	for (size_t k = 0; k < 3; k++)
 		t->freed[k].oldest = t->freed[k].newest = BINDING_NONE;
-	if (index_alloc(&t->by_client, INDEX_MIN) < 0 || index_alloc(&t->by_prefix, INDEX_MIN) < 0) {
+	if (index_alloc(&t->by_client, INDEX_MIN) < 0 ||
+	    index_alloc(&t->by_prefix, INDEX_MIN) < 0) {
 		bindings_done(t);
 		return -ENOMEM;
 	}
@@ -260,7 +268,8 @@ static int reserve(struct binding_table *t)
 	return index_reserve(&t->by_client) < 0 || index_reserve(&t->by_prefix) < 0 ? -ENOMEM : 0;
 }
 
-int bindings_add(struct binding_table *t, const struct binding_record *r, struct binding **ret_binding)
+int bindings_add(struct binding_table *t, const struct binding_record *r,
+		 struct binding **ret_binding)
 {
 	if (reserve(t) < 0)
 		return -ENOMEM;
@@ -323,7 +332,8 @@ void bindings_remove(struct binding_table *t, struct binding *b)
 	t->free_head = id;
 }
 
-void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state, uint64_t valid_until_ms)
+void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state,
+		  uint64_t valid_until_ms)
 {
 	uint64_t before_ms = b->valid_until_ms;
 	if (b->state == BINDING_FREED)
@@ -337,13 +347,15 @@ void bindings_set(struct binding_table *t, struct binding *b, enum binding_state
 		queue_put(t, b);
 	if (state == BINDING_FREED || valid_until_ms == UINT64_MAX)
 		heap_take(t, b);
-	else if (b->heap_at == BINDING_NONE || valid_until_ms < before_ms) /* the heap is too early for the others: let it */
+	else if (b->heap_at == BINDING_NONE ||
+		 valid_until_ms < before_ms) /* the heap is too early for the others: let it */
 		heap_set(t, b);
 }
 
 static bool is_client(const struct binding *b, uint32_t hash, const uint8_t *duid, size_t len)
 {
-	return b->client_hash == hash && b->duid_len == len && memcmp(binding_duid(b), duid, len) == 0;
+	return b->client_hash == hash && b->duid_len == len &&
+	       memcmp(binding_duid(b), duid, len) == 0;
 }
 
 uint32_t bindings_expect(const struct binding_table *t, const uint8_t *duid, size_t duid_len)
@@ -356,7 +368,8 @@ uint32_t bindings_expect(const struct binding_table *t, const uint8_t *duid, siz
 void bindings_expect_found(const struct binding_table *t, uint32_t expected)
 {
 	const struct binding_index *x = &t->by_client;
-	for (uint32_t i = expected & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
+	for (uint32_t i = expected & x->mask; x->slots[i].id != BINDING_NONE;
+	     i = (i + 1) & x->mask) {
 		if (x->slots[i].hash != expected)
 			continue;
 		const struct binding *b = at(t, x->slots[i].id);
@@ -366,8 +379,8 @@ void bindings_expect_found(const struct binding_table *t, uint32_t expected)
 	}
 }
 
-struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind, const uint8_t *duid, size_t duid_len,
-				   uint32_t iaid)
+struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind,
+				   const uint8_t *duid, size_t duid_len, uint32_t iaid)
 {
 	uint32_t hash = hash_client(t, duid, duid_len);
 	const struct binding_index *x = &t->by_client;
@@ -375,13 +388,15 @@ struct binding *bindings_by_client(const struct binding_table *t, enum binding_k
 		if (x->slots[i].hash != hash)
 			continue;
 		struct binding *b = at(t, x->slots[i].id);
-		if (b->kind == kind && b->iaid == iaid && b->state != BINDING_DECLINED && is_client(b, hash, duid, duid_len))
+		if (b->kind == kind && b->iaid == iaid && b->state != BINDING_DECLINED &&
+		    is_client(b, hash, duid, duid_len))
 			return b;
 	}
 	return NULL;
 }
 
-struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid, size_t duid_len)
+struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid,
+					   size_t duid_len)
 {
 	uint32_t hash = hash_client(t, duid, duid_len);
 	const struct binding_index *x = &t->by_client;
@@ -401,7 +416,8 @@ struct binding_holdings bindings_of_client(const struct binding_table *t, const 
 	return h;
 }
 
-struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr, uint8_t plen)
+struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr,
+				   uint8_t plen)
 {
 	uint32_t hash = hash_prefix(t, addr, plen);
 	const struct binding_index *x = &t->by_prefix;
@@ -439,7 +455,8 @@ void binding_to_record(const struct binding *b, struct binding_record *ret_recor
 	r->valid_until_ms = b->valid_until_ms;
 }
 
-int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b), void *ctx)
+int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b),
+		  void *ctx)
 {
 	for (uint32_t i = 0; i < t->n_begun; i++) {
 		const struct binding *b = at(t, i);
@@ -454,20 +471,24 @@ int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const stru
 
 size_t bindings_bytes(const struct binding_table *t)
 {
-	return (size_t)t->n_chunks * CHUNK * sizeof(struct binding) + ((size_t)t->by_client.mask + 1) * sizeof(struct binding_slot) +
-	       ((size_t)t->by_prefix.mask + 1) * sizeof(struct binding_slot) + (size_t)t->heap_size * sizeof *t->heap;
+	return (size_t)t->n_chunks * CHUNK * sizeof(struct binding) +
+	       ((size_t)t->by_client.mask + 1) * sizeof(struct binding_slot) +
+	       ((size_t)t->by_prefix.mask + 1) * sizeof(struct binding_slot) +
+	       (size_t)t->heap_size * sizeof *t->heap;
 }
 
 static bool entry_consistent(const struct binding_table *t, uint32_t id)
 {
 	const struct binding *b = at(t, id);
-	const struct binding *found =
-		bindings_by_client(t, (enum binding_kind)b->kind, binding_duid(b), b->duid_len, b->iaid);
-	if (bindings_by_prefix(t, &b->addr, b->plen) != b || (b->state == BINDING_DECLINED ? found == b : found != b))
+	const struct binding *found = bindings_by_client(t, (enum binding_kind)b->kind,
+							 binding_duid(b), b->duid_len, b->iaid);
+	if (bindings_by_prefix(t, &b->addr, b->plen) != b ||
+	    (b->state == BINDING_DECLINED ? found == b : found != b))
 		return false;
 	if (b->state == BINDING_FREED || b->valid_until_ms == UINT64_MAX)
 		return b->heap_at == BINDING_NONE;
-	return b->heap_at < t->heap_n && t->heap[b->heap_at].id == id && t->heap[b->heap_at].at_ms <= b->valid_until_ms;
+	return b->heap_at < t->heap_n && t->heap[b->heap_at].id == id &&
+	       t->heap[b->heap_at].at_ms <= b->valid_until_ms;
 }
 
 bool bindings_consistent(const struct binding_table *t)
@@ -485,8 +506,10 @@ bool bindings_consistent(const struct binding_table *t)
 			return false;
 	uint64_t queued = 0;
 	for (int kind = BINDING_NA; kind <= BINDING_PD; kind++)
-		for (uint32_t id = t->freed[kind].oldest; id != BINDING_NONE && queued <= n; id = at(t, id)->newer)
+		for (uint32_t id = t->freed[kind].oldest; id != BINDING_NONE && queued <= n;
+		     id = at(t, id)->newer)
 			queued += at(t, id)->state == BINDING_FREED;
 	return n == t->n && t->by_client.used == n && t->by_prefix.used == n &&
-	       queued == t->n_by_state[BINDING_NA][BINDING_FREED] + t->n_by_state[BINDING_PD][BINDING_FREED];
+	       queued == t->n_by_state[BINDING_NA][BINDING_FREED] +
+				 t->n_by_state[BINDING_PD][BINDING_FREED];
 }

@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-	IA_ROOM = 96,         /* bytes of an IA with one prefix, or with a status and its text */
-	STATUS_ROOM = 16,     /* of a message's own status, and of Rapid Commit */
-	HARDWARE_TYPE_LEN = 2, /* before the address in a client link-layer address option (RFC 6939 §4) */
+	IA_ROOM = 96,     /* bytes of an IA with one prefix, or with a status and its text */
+	STATUS_ROOM = 16, /* of a message's own status, and of Rapid Commit */
+	HARDWARE_TYPE_LEN =
+		2, /* before the address in a client link-layer address option (RFC 6939 §4) */
 };
 
 struct dhcp6_server {
@@ -32,13 +33,13 @@ struct exchange {
 	struct d6_msg msg;
 	size_t n_relays;
 	struct d6_relay relays[D6_HOP_COUNT_LIMIT + 1]; /* outermost first */
-	bool our_link;        /* false: behind a relay whose link has another prefix than ours */
+	bool our_link; /* false: behind a relay whose link has another prefix than ours */
 	struct lease_client client;
 	struct lease_spoken spoken;
 	struct wr w;
 	uint8_t answer_type;
 	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1]; /* options to close */
-	size_t ias_left;      /* of the message, from the one being answered on */
+	size_t ias_left; /* of the message, from the one being answered on */
 	uint32_t first_route;
 };
 
@@ -66,18 +67,21 @@ const char *dhcp6_drop_name(enum d6_drop d)
 
 static uint32_t fraction(uint32_t lifetime_s, uint32_t tenths)
 {
-	return lifetime_s == D6_LFT_INFINITY ? D6_LFT_INFINITY : (uint32_t)((uint64_t)lifetime_s * tenths / 10);
+	return lifetime_s == D6_LFT_INFINITY ? D6_LFT_INFINITY
+					     : (uint32_t)((uint64_t)lifetime_s * tenths / 10);
 }
 
 static int init_pools(struct dhcp6_server *s)
 {
 	const struct dhcp6_config *c = &s->config;
 	const struct prefix6 own = { c->own_addr, 128 };
-	const uint8_t pd[3] = { c->pd_min_len ? c->pd_min_len : c->pd_len, c->pd_len, c->pd_max_len ? c->pd_max_len : c->pd_len };
+	const uint8_t pd[3] = { c->pd_min_len ? c->pd_min_len : c->pd_len, c->pd_len,
+				c->pd_max_len ? c->pd_max_len : c->pd_len };
 	const uint8_t na[3] = { 128, 128, 128 };
 	int r = pool_init(&s->leases.pools[BINDING_PD], BINDING_PD, &c->pd_pool, pd, c->pool_key);
 	if (r == 0)
-		r = pool_init(&s->leases.pools[BINDING_NA], BINDING_NA, &c->transfer, na, c->pool_key);
+		r = pool_init(&s->leases.pools[BINDING_NA], BINDING_NA, &c->transfer, na,
+			      c->pool_key);
 	if (r == 0)
 		r = pool_exclude(&s->leases.pools[BINDING_PD], &c->transfer);
 	return r == 0 ? pool_exclude(&s->leases.pools[BINDING_NA], &own) : r;
@@ -96,8 +100,8 @@ static size_t room_for_options(const struct dhcp6_config *c)
 static bool config_valid(const struct dhcp6_config *c)
 {
 	return c->server_id.len > 0 && c->valid_lft_s > 0 && c->preferred_lft_s <= c->valid_lft_s &&
-	       c->n_nameservers <= D6_MAX_NAMESERVERS && c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
-	       room_for_options(c) <= BATCH_ANSWER_MAX / 2;
+	       c->n_nameservers <= D6_MAX_NAMESERVERS && c->n_search <= D6_MAX_SEARCH &&
+	       c->n_extra <= D6_MAX_EXTRA_OPTIONS && room_for_options(c) <= BATCH_ANSWER_MAX / 2;
 }
 
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server)
@@ -150,7 +154,8 @@ uint64_t dhcp6_server_deadline(const struct dhcp6_server *s)
 	return bindings_deadline(&s->leases.table);
 }
 
-int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b), void *ctx)
+int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b),
+		      void *ctx)
 {
 	return bindings_each(&s->leases.table, fn, ctx);
 }
@@ -187,9 +192,11 @@ static enum binding_kind kind_of(const struct d6_ia *ia)
 	return ia->code == D6_OPT_IA_PD ? BINDING_PD : BINDING_NA;
 }
 
-/* --- writing IAs -------------------------------------------------------------------------------------------- */
+/* --- writing IAs
+ * -------------------------------------------------------------------------------------------- */
 
-static void put_resource(struct exchange *x, uint16_t code, const struct prefix6 *p, uint32_t preferred_s, uint32_t valid_s)
+static void put_resource(struct exchange *x, uint16_t code, const struct prefix6 *p,
+			 uint32_t preferred_s, uint32_t valid_s)
 {
 	if (code == D6_OPT_IA_PD)
 		d6_close(&x->w, d6_open_iaprefix(&x->w, p, preferred_s, valid_s));
@@ -198,8 +205,9 @@ static void put_resource(struct exchange *x, uint16_t code, const struct prefix6
 }
 
 /*
- * What the client believes to have and does not: lifetimes 0, next to what it has (§18.3.4, §18.3.5; RFC 9096 §3.1 for what it means).
- * As far as they fit into a frame beside what must be said: nobody is left without an answer for claiming many.
+ * What the client believes to have and does not: lifetimes 0, next to what it has (§18.3.4,
+ * §18.3.5; RFC 9096 §3.1 for what it means). As far as they fit into a frame beside what must be
+ * said: nobody is left without an answer for claiming many.
  */
 static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const struct prefix6 *kept)
 {
@@ -213,7 +221,8 @@ static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const stru
 }
 
 /* An IA that gets nothing, and why. withdraw: the client may hold something by our former word. */
-static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_status status, const char *why, bool withdraw)
+static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_status status,
+			const char *why, bool withdraw)
 {
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
 	if (withdraw && ia->code != D6_OPT_IA_TA)
@@ -222,7 +231,8 @@ static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_stat
 	d6_close(&x->w, at);
 }
 
-/* One IA of a SOLICIT, REQUEST, RENEW or REBIND. commit: it becomes the client's, else it is an offer that holds nothing. */
+/* One IA of a SOLICIT, REQUEST, RENEW or REBIND. commit: it becomes the client's, else it is an
+ * offer that holds nothing. */
 static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bool renewal)
 {
 	struct dhcp6_server *s = x->s;
@@ -230,19 +240,22 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 	enum binding_kind kind = kind_of(ia);
 	bool pd = kind == BINDING_PD;
 	if (!pd && (ia->code == D6_OPT_IA_TA || !s->config.ia_na || !x->our_link)) {
-		put_refused(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "no addresses are handed out here", renewal);
+		put_refused(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "no addresses are handed out here",
+			    renewal);
 		return;
 	}
 	int r = leases_choose(&s->leases, &x->client, kind, ia, &x->spoken, &choice);
 	if (r == 0 && commit)
-		r = leases_grant(&s->leases, &x->client, kind, ia->iaid, &choice, x->now_ms, x->batch);
+		r = leases_grant(&s->leases, &x->client, kind, ia->iaid, &choice, x->now_ms,
+				 x->batch);
 	if (r < 0) {
 		if (r == -EDQUOT)
 			s->stats.over_limit++;
 		else
 			pool_stats(s, kind)->exhausted++;
 		put_refused(x, ia, pd ? D6_STATUS_NO_PREFIX_AVAIL : D6_STATUS_NO_ADDRS_AVAIL,
-			    r == -EDQUOT ? "this client holds as many as it may" : "none is left", renewal);
+			    r == -EDQUOT ? "this client holds as many as it may" : "none is left",
+			    renewal);
 		return;
 	}
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, s->t1_s, s->t2_s);
@@ -254,7 +267,9 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 	x->spoken.n_new += !commit && !(choice.mine && choice.mine->state == BINDING_BOUND);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------- */
+/* --- messages
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void drop(struct dhcp6_server *s, enum d6_drop why)
 {
@@ -284,8 +299,8 @@ static void put_options(struct exchange *x)
 }
 
 /*
- * Where relays brought the message, its answer is wrapped as often (§19.3). False where what is to come may not fit (relays that want long
- * Interface-Ids echoed): then nothing is to be changed.
+ * Where relays brought the message, its answer is wrapped as often (§19.3). False where what is to
+ * come may not fit (relays that want long Interface-Ids echoed): then nothing is to be changed.
  */
 static bool begin_answer(struct exchange *x, uint8_t type)
 {
@@ -296,7 +311,8 @@ static bool begin_answer(struct exchange *x, uint8_t type)
 	}
 	x->answer_type = type;
 	d6_put_header(&x->w, type, x->msg.xid);
-	d6_put_span(&x->w, D6_OPT_SERVERID, x->s->config.server_id.bytes, x->s->config.server_id.len);
+	d6_put_span(&x->w, D6_OPT_SERVERID, x->s->config.server_id.bytes,
+		    x->s->config.server_id.len);
 	if (x->msg.client_id.bytes)
 		d6_put_span(&x->w, D6_OPT_CLIENTID, x->msg.client_id.bytes, x->msg.client_id.len);
 	size_t to_come = x->s->options_room + STATUS_ROOM + x->msg.n_ias * (size_t)IA_ROOM;
@@ -387,7 +403,8 @@ static void on_request(struct exchange *x)
 		return;
 	for (size_t i = 0; (ia = next_ia(x, &i));) {
 		if (names_foreign_address(x, ia))
-			put_refused(x, ia, D6_STATUS_NOT_ON_LINK, "an address of this IA does not belong to this link", false);
+			put_refused(x, ia, D6_STATUS_NOT_ON_LINK,
+				    "an address of this IA does not belong to this link", false);
 		else
 			serve_ia(x, ia, true, false);
 	}
@@ -396,8 +413,8 @@ static void on_request(struct exchange *x)
 }
 
 /*
- * §18.3.3: about addresses alone; a prefix is confirmed by REBIND. Behind a relay with another prefix we know nothing of what is right there,
- * only that ours is wrong.
+ * §18.3.3: about addresses alone; a prefix is confirmed by REBIND. Behind a relay with another
+ * prefix we know nothing of what is right there, only that ours is wrong.
  */
 static void on_confirm(struct exchange *x)
 {
@@ -405,7 +422,8 @@ static void on_confirm(struct exchange *x)
 	for (size_t i = 0; i < x->msg.n_ias; i++) {
 		const struct d6_ia *ia = &x->msg.ias[i];
 		for (size_t k = 0; k < ia->n_resources && ia->code != D6_OPT_IA_PD; k++, n++)
-			fit += prefix6_has_addr(&x->s->config.transfer, &ia->resources[k].prefix.addr);
+			fit += prefix6_has_addr(&x->s->config.transfer,
+						&ia->resources[k].prefix.addr);
 	}
 	if (n == 0 || (!x->our_link && fit == 0)) {
 		drop(x->s, D6_DROP_NOTHING_TO_CONFIRM);
@@ -413,11 +431,13 @@ static void on_confirm(struct exchange *x)
 	}
 	if (!begin_answer(x, D6_REPLY))
 		return;
-	d6_put_status(&x->w, x->our_link && fit == n ? D6_STATUS_SUCCESS : D6_STATUS_NOT_ON_LINK, NULL);
+	d6_put_status(&x->w, x->our_link && fit == n ? D6_STATUS_SUCCESS : D6_STATUS_NOT_ON_LINK,
+		      NULL);
 	end_answer(x);
 }
 
-/* §18.3.4, §18.3.5. What is not known but could be given is granted: a lost store costs nobody the connection. */
+/* §18.3.4, §18.3.5. What is not known but could be given is granted: a lost store costs nobody the
+ * connection. */
 static void on_renew(struct exchange *x)
 {
 	if (!begin_answer(x, D6_REPLY))
@@ -445,11 +465,14 @@ static void on_give_back(struct exchange *x, enum binding_state state)
 	d6_put_status(&x->w, D6_STATUS_SUCCESS, NULL);
 	for (size_t i = 0; (ia = next_ia(x, &i));) {
 		struct binding *b =
-			ia->code == D6_OPT_IA_TA ? NULL : leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
+			ia->code == D6_OPT_IA_TA
+				? NULL
+				: leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
 		if (!b || b->state != BINDING_BOUND)
 			put_refused(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA", false);
 		else if (names(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))
-			leases_end(&x->s->leases, b, state, x->now_ms, x->batch); /* a DECLINE is about addresses (§18.2.8) */
+			leases_end(&x->s->leases, b, state, x->now_ms,
+				   x->batch); /* a DECLINE is about addresses (§18.2.8) */
 	}
 	end_answer(x);
 }
@@ -469,7 +492,8 @@ static enum d6_drop validate(const struct exchange *x)
 	const struct d6_msg *m = &x->msg;
 	const struct duid *own = &x->s->config.server_id;
 	bool server_id = m->server_id.bytes != NULL;
-	bool ours = server_id && m->server_id.len == own->len && memcmp(m->server_id.bytes, own->bytes, own->len) == 0;
+	bool ours = server_id && m->server_id.len == own->len &&
+		    memcmp(m->server_id.bytes, own->bytes, own->len) == 0;
 	if (m->client_id.bytes && m->client_id.len > DUID_MAX)
 		return D6_DROP_LONG_DUID;
 	switch (m->type) {
@@ -527,7 +551,9 @@ static void handle(struct exchange *x)
 
 static enum d6_drop drop_of(enum d6_verdict v)
 {
-	return v == D6_TOO_MANY ? D6_DROP_TOO_MANY : v == D6_UNKNOWN_TYPE ? D6_DROP_UNKNOWN_TYPE : D6_DROP_MALFORMED;
+	return v == D6_TOO_MANY       ? D6_DROP_TOO_MANY
+	       : v == D6_UNKNOWN_TYPE ? D6_DROP_UNKNOWN_TYPE
+				      : D6_DROP_MALFORMED;
 }
 
 /* Takes the relays' layers off (§19); *packet is the client's message afterwards. */
@@ -541,10 +567,12 @@ static enum d6_drop unwrap(struct exchange *x, struct rd *packet)
 			return drop_of(v);
 		*packet = x->relays[x->n_relays++].message;
 	}
-	return rd_left(packet) > 0 && *packet->p == D6_RELAY_REPL ? D6_DROP_NOT_FOR_SERVERS : D6_DROP_COUNT;
+	return rd_left(packet) > 0 && *packet->p == D6_RELAY_REPL ? D6_DROP_NOT_FOR_SERVERS
+								  : D6_DROP_COUNT;
 }
 
-/* §13.1: the link is what the relay nearest to the client says that has something to say; else it is ours. */
+/* §13.1: the link is what the relay nearest to the client says that has something to say; else it
+ * is ours. */
 static bool is_our_link(const struct exchange *x)
 {
 	for (size_t i = x->n_relays; i-- > 0;) {
@@ -556,8 +584,9 @@ static bool is_our_link(const struct exchange *x)
 }
 
 /*
- * Where the client's prefix is to be routed: to its own link-local address; behind a relay that has a link of its own to that relay.
- * A lightweight relay (RFC 6221) has none, its link-address is "::", and the client is on our link.
+ * Where the client's prefix is to be routed: to its own link-local address; behind a relay that has
+ * a link of its own to that relay. A lightweight relay (RFC 6221) has none, its link-address is
+ * "::", and the client is on our link.
  */
 static enum d6_drop find_client(struct exchange *x)
 {
@@ -574,7 +603,8 @@ static enum d6_drop find_client(struct exchange *x)
 	for (size_t i = 0; i < x->n_relays; i++)
 		lightweight &= IN6_IS_ADDR_UNSPECIFIED(&x->relays[i].link_address);
 	if (lightweight) {
-		/* The frame was the relay's; the client's own address is known if the relay tells it (RFC 6939). */
+		/* The frame was the relay's; the client's own address is known if the relay tells
+		 * it (RFC 6939). */
 		const struct d6_relay *r = &x->relays[x->n_relays - 1];
 		size_t len = r->linklayer.bytes ? r->linklayer.len - (size_t)HARDWARE_TYPE_LEN : 0;
 		c->next_hop = r->peer_address;
@@ -583,7 +613,9 @@ static enum d6_drop find_client(struct exchange *x)
 			memcpy(c->lladdr, r->linklayer.bytes + HARDWARE_TYPE_LEN, c->lladdr_len);
 		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	}
-	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop) ? D6_DROP_SOURCE : D6_DROP_COUNT;
+	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop)
+		       ? D6_DROP_SOURCE
+		       : D6_DROP_COUNT;
 }
 
 static enum d6_drop accept_message(struct exchange *x, struct rd packet)
@@ -596,14 +628,16 @@ static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 		return drop_of(v);
 	x->s->stats.by_type[x->msg.type]++;
 	x->s->stats.by_type[D6_RELAY_FORW] += x->n_relays > 0;
-	/* Relays may use unicast (§19.1.1); a client has no reason to any more, with Server Unicast gone. */
+	/* Relays may use unicast (§19.1.1); a client has no reason to any more, with Server Unicast
+	 * gone. */
 	if (!x->n_relays && !IN6_IS_ADDR_MULTICAST(&x->meta->dst))
 		return D6_DROP_UNICAST;
 	why = validate(x);
 	return why == D6_DROP_COUNT ? find_client(x) : why;
 }
 
-/* The client id of a message as it comes from a client itself: an early look, without judging the rest. */
+/* The client id of a message as it comes from a client itself: an early look, without judging the
+ * rest. */
 static struct rd peek_client_id(struct rd packet)
 {
 	struct d6_opt opt;
@@ -628,9 +662,11 @@ void dhcp6_server_expect(const struct dhcp6_server *s, const struct rd *packets,
 		bindings_expect_found(&s->leases.table, expected[i]);
 }
 
-void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch)
+void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta,
+			struct rd packet, struct batch *batch)
 {
-	struct exchange x; /* its arrays are filled as they are needed: zeroing all of them would cost more than the rest */
+	struct exchange x; /* its arrays are filled as they are needed: zeroing all of them would
+			      cost more than the rest */
 	x.s = s;
 	x.now_ms = now_ms;
 	x.meta = meta;

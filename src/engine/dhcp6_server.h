@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The delegating router: what a DHCPv6 message means (RFC 9915). Pure: time, randomness and the packet are arguments, what
- * should happen leaves in a batch.
+ * The delegating router: what a DHCPv6 message means (RFC 9915). Pure: time, randomness and the
+ * packet are arguments, what should happen leaves in a batch.
  */
 #pragma once
 
@@ -11,23 +11,31 @@
 #include "wire/dhcp6.h"
 #include "wire/nd.h"
 
-enum { D6_MAX_NAMESERVERS = 8, D6_MAX_SEARCH = 8, D6_MAX_EXTRA_OPTIONS = 24, D6_DEFAULT_MAX_BINDINGS = 8 };
+enum {
+	D6_MAX_NAMESERVERS = 8,
+	D6_MAX_SEARCH = 8,
+	D6_MAX_EXTRA_OPTIONS = 24,
+	D6_DEFAULT_MAX_BINDINGS = 8
+};
 
-/* An option ready to be sent to whoever asks for it in an Option Request option (RFC 9915 §21.7). */
+/* An option ready to be sent to whoever asks for it in an Option Request option (RFC 9915 §21.7).
+ */
 struct dhcp6_extra_option {
 	uint16_t code;
 	uint16_t len;
-	const uint8_t *bytes; /* must outlive the server */
-	bool information_only; /* only in answers to INFORMATION-REQUEST, as the information refresh time (§21.23) */
+	const uint8_t *bytes;  /* must outlive the server */
+	bool information_only; /* only in answers to INFORMATION-REQUEST, as the information refresh
+				  time (§21.23) */
 };
 
 struct dhcp6_config {
 	struct prefix6 transfer;  /* IA_NA addresses come from here */
 	struct in6_addr own_addr; /* never handed out */
 	struct prefix6 pd_pool;
-	uint8_t pd_len;           /* length of a delegated prefix where the client's hint says nothing else */
-	uint8_t pd_min_len;       /* shortest and longest that a hint gets (RFC 8168 §3.2); 0: pd_len. Where they differ, pd_pool holds */
-	uint8_t pd_max_len;       /* at most 2^POOL_BITMAP_BITS of the longest */
+	uint8_t pd_len; /* length of a delegated prefix where the client's hint says nothing else */
+	uint8_t pd_min_len; /* shortest and longest that a hint gets (RFC 8168 §3.2); 0: pd_len.
+			       Where they differ, pd_pool holds */
+	uint8_t pd_max_len; /* at most 2^POOL_BITMAP_BITS of the longest */
 	uint32_t preferred_lft_s; /* T1 and T2 are 0.5 and 0.8 of it */
 	uint32_t valid_lft_s;
 	bool ia_na;
@@ -38,16 +46,17 @@ struct dhcp6_config {
 	const char *search[D6_MAX_SEARCH]; /* must outlive the server */
 	size_t n_extra;
 	struct dhcp6_extra_option extra[D6_MAX_EXTRA_OPTIONS];
-	unsigned max_bindings_per_client;  /* 0: no limit */
+	unsigned max_bindings_per_client; /* 0: no limit */
 	struct duid server_id;
-	uint8_t pool_key[16];  /* from the configuration, so that prefixes survive the loss of all state */
+	uint8_t pool_key[16];  /* from the configuration, so that prefixes survive the loss of all
+				  state */
 	uint8_t table_key[16]; /* random: nobody can make the hash tables collide */
 };
 
 /* Why a message got no answer. */
 enum d6_drop {
 	D6_DROP_MALFORMED,
-	D6_DROP_TOO_MANY,        /* options, IAs or relays beyond our bounds */
+	D6_DROP_TOO_MANY, /* options, IAs or relays beyond our bounds */
 	D6_DROP_UNKNOWN_TYPE,
 	D6_DROP_NOT_FOR_SERVERS, /* ADVERTISE, REPLY, RECONFIGURE, RELAY-REPL (§16) */
 	D6_DROP_UNICAST,         /* a client's message that was not sent to a multicast address */
@@ -55,12 +64,12 @@ enum d6_drop {
 	D6_DROP_NO_SERVER_ID,
 	D6_DROP_HAS_SERVER_ID,
 	D6_DROP_OTHER_SERVER,
-	D6_DROP_HAS_IA,          /* an INFORMATION-REQUEST with an IA (§16.12) */
+	D6_DROP_HAS_IA, /* an INFORMATION-REQUEST with an IA (§16.12) */
 	D6_DROP_LONG_DUID,
 	D6_DROP_NOTHING_TO_CONFIRM, /* a CONFIRM without addresses (§18.3.3) */
-	D6_DROP_HOP_COUNT,       /* relayed more often than HOP_COUNT_LIMIT */
-	D6_DROP_SOURCE,          /* neither a link-local client nor a relay */
-	D6_DROP_NO_ROOM,         /* the answer would not fit */
+	D6_DROP_HOP_COUNT,          /* relayed more often than HOP_COUNT_LIMIT */
+	D6_DROP_SOURCE,             /* neither a link-local client nor a relay */
+	D6_DROP_NO_ROOM,            /* the answer would not fit */
 	D6_DROP_COUNT,
 };
 const char *dhcp6_drop_name(enum d6_drop d);
@@ -72,10 +81,12 @@ struct dhcp6_pool_stats {
 };
 
 struct dhcp6_stats {
-	uint64_t received; /* everything, dropped ones too */
-	uint64_t by_type[D6_RELAY_REPL + 1]; /* what could be parsed; a relayed one counts as RELAY_FORW and as what is in it */
+	uint64_t received;                   /* everything, dropped ones too */
+	uint64_t by_type[D6_RELAY_REPL + 1]; /* what could be parsed; a relayed one counts as
+						RELAY_FORW and as what is in it */
 	uint64_t answered;
-	uint64_t answers_by_type[D6_RELAY_REPL + 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
+	uint64_t answers_by_type[D6_RELAY_REPL +
+				 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
 	uint64_t drops[D6_DROP_COUNT];
 	uint64_t over_limit; /* IAs refused because their client has too many */
 	struct dhcp6_pool_stats pd, na;
@@ -83,36 +94,42 @@ struct dhcp6_stats {
 
 struct dhcp6_server;
 
-/* config is copied. -EINVAL: lengths or lifetimes that contradict each other, or no server id; -ENOMEM. */
+/* config is copied. -EINVAL: lengths or lifetimes that contradict each other, or no server id;
+ * -ENOMEM. */
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server);
 void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
 
 /*
- * Puts a stored record back at start; those that were freed in the order in which they were. 0; -ERANGE: it is not of our pools (any more);
- * -EEXIST: it overlaps one that is there, or its client's IA has one; -ESTALE: it is bound and its time is over (it is kept as a freed
- * one); -ENOMEM.
+ * Puts a stored record back at start; those that were freed in the order in which they were. 0;
+ * -ERANGE: it is not of our pools (any more); -EEXIST: it overlaps one that is there, or its
+ * client's IA has one; -ESTALE: it is bound and its time is over (it is kept as a freed one);
+ * -ENOMEM.
  */
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 
 /*
- * Says which packets are about to be given to dhcp6_server_input(), so that what they need is on its way to the processor meanwhile. Changes
- * nothing, and need not be called. Of more than BATCH_MESSAGES the first are looked at.
+ * Says which packets are about to be given to dhcp6_server_input(), so that what they need is on
+ * its way to the processor meanwhile. Changes nothing, and need not be called. Of more than
+ * BATCH_MESSAGES the first are looked at.
  */
 void dhcp6_server_expect(const struct dhcp6_server *s, const struct rd *packets, size_t n);
 
 /* One packet. The batch must not be batch_full(). */
-void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet, struct batch *batch);
+void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta,
+			struct rd packet, struct batch *batch);
 
 /*
- * Frees what has expired. The work of one call is bounded: carry the batch out and call again while dhcp6_server_deadline() is not in
- * the future.
+ * Frees what has expired. The work of one call is bounded: carry the batch out and call again while
+ * dhcp6_server_deadline() is not in the future.
  */
 void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch);
-/* Before then dhcp6_server_tick() has nothing to do; UINT64_MAX: never. It may have nothing to do then either. */
+/* Before then dhcp6_server_tick() has nothing to do; UINT64_MAX: never. It may have nothing to do
+ * then either. */
 uint64_t dhcp6_server_deadline(const struct dhcp6_server *s);
 
 /* Calls fn for each binding, in any state, until it returns < 0, which is returned. */
-int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b), void *ctx);
+int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b),
+		      void *ctx);
 /* Up to date at the call; the server's. */
 const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s);
 /* For tests, benchmark and fuzzer. */

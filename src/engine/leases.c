@@ -5,14 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
-static_assert(D6_MAX_IAS * LEASES_CHANGES_PER_IA <= BATCH_PER_MESSAGE, "a message can overrun its batch");
+static_assert(D6_MAX_IAS * LEASES_CHANGES_PER_IA <= BATCH_PER_MESSAGE,
+	      "a message can overrun its batch");
 
 static struct prefix6 prefix_of(const struct binding *b)
 {
 	return (struct prefix6){ b->addr, b->plen };
 }
 
-/* --- what a batch is told ----------------------------------------------------------------------------------- */
+/* --- what a batch is told
+ * ----------------------------------------------------------------------------------- */
 
 static void note_change(struct batch *batch, const struct binding *b, bool erase)
 {
@@ -21,7 +23,8 @@ static void note_change(struct batch *batch, const struct binding *b, bool erase
 	binding_to_record(b, &c->record);
 }
 
-static void note_route(struct batch *batch, const struct binding *b, bool add, const struct in6_addr *old_next_hop)
+static void note_route(struct batch *batch, const struct binding *b, bool add,
+		       const struct in6_addr *old_next_hop)
 {
 	if (b->kind != BINDING_PD)
 		return;
@@ -36,7 +39,8 @@ static void note_route(struct batch *batch, const struct binding *b, bool add, c
 	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
 }
 
-/* --- the end of a binding ----------------------------------------------------------------------------------- */
+/* --- the end of a binding
+ * ----------------------------------------------------------------------------------- */
 
 static void forget(struct leases *l, struct binding *b, struct batch *batch)
 {
@@ -48,12 +52,15 @@ static void forget(struct leases *l, struct binding *b, struct batch *batch)
 	bindings_remove(&l->table, b);
 }
 
-void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms, struct batch *batch)
+void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
+		struct batch *batch)
 {
 	if (b->state == BINDING_BOUND)
 		note_route(batch, b, false, &b->next_hop);
 	b->granted_at_ms = now_ms;
-	bindings_set(&l->table, b, state, state == BINDING_DECLINED ? now_ms + LEASES_DECLINE_S * UINT64_C(1000) : now_ms);
+	bindings_set(&l->table, b, state,
+		     state == BINDING_DECLINED ? now_ms + LEASES_DECLINE_S * UINT64_C(1000)
+					       : now_ms);
 	note_change(batch, b, false);
 }
 
@@ -62,15 +69,19 @@ void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch)
 	struct binding *b;
 	while (!batch_full(batch) && (b = bindings_expired(&l->table, now_ms))) {
 		if (b->state == BINDING_DECLINED)
-			forget(l, b, batch); /* its client may have another one for that IA by now */
+			forget(l, b,
+			       batch); /* its client may have another one for that IA by now */
 		else
 			leases_end(l, b, BINDING_FREED, now_ms, batch);
 	}
 }
 
-/* --- choosing ----------------------------------------------------------------------------------------------- */
+/* --- choosing
+ * -----------------------------------------------------------------------------------------------
+ */
 
-struct binding *leases_find(const struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid)
+struct binding *leases_find(const struct leases *l, const struct lease_client *c,
+			    enum binding_kind kind, uint32_t iaid)
 {
 	return bindings_by_client(&l->table, kind, c->duid, c->duid_len, iaid);
 }
@@ -83,13 +94,15 @@ static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p
 	return false;
 }
 
-/* The prefix or address that the client names itself, where it is ours and nobody has ever had it. */
-static bool hinted(const struct leases *l, const struct pool *pool, const struct d6_ia *ia, const struct lease_spoken *spoken,
-		   struct prefix6 *ret_prefix)
+/* The prefix or address that the client names itself, where it is ours and nobody has ever had it.
+ */
+static bool hinted(const struct leases *l, const struct pool *pool, const struct d6_ia *ia,
+		   const struct lease_spoken *spoken, struct prefix6 *ret_prefix)
 {
 	for (size_t i = 0; i < ia->n_resources; i++) {
 		const struct prefix6 *p = &ia->resources[i].prefix;
-		if (pool_owns(pool, p) && pool_is_free(pool, &l->table, p) && !is_spoken(spoken, p)) {
+		if (pool_owns(pool, p) && pool_is_free(pool, &l->table, p) &&
+		    !is_spoken(spoken, p)) {
 			*ret_prefix = *p;
 			return true;
 		}
@@ -97,13 +110,16 @@ static bool hinted(const struct leases *l, const struct pool *pool, const struct
 	return false;
 }
 
-/* The length that the client asks for, as near as the pool has it (RFC 8168 §3.2); the usual one where it does not. */
+/* The length that the client asks for, as near as the pool has it (RFC 8168 §3.2); the usual one
+ * where it does not. */
 static uint8_t wished_length(const struct pool *pool, const struct d6_ia *ia)
 {
 	for (size_t i = 0; i < ia->n_resources; i++) {
 		uint8_t plen = ia->resources[i].prefix.plen;
 		if (plen)
-			return plen < pool->min_plen ? pool->min_plen : plen > pool->max_plen ? pool->max_plen : plen;
+			return plen < pool->min_plen   ? pool->min_plen
+			       : plen > pool->max_plen ? pool->max_plen
+						       : plen;
 	}
 	return pool->plen;
 }
@@ -114,8 +130,9 @@ static bool table_has_room(const struct leases *l)
 	       bindings_oldest_freed(&l->table, BINDING_NA);
 }
 
-int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind, const struct d6_ia *ia,
-		  const struct lease_spoken *spoken, struct lease_choice *ret_choice)
+int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind,
+		  const struct d6_ia *ia, const struct lease_spoken *spoken,
+		  struct lease_choice *ret_choice)
 {
 	struct pool *pool = &l->pools[kind];
 	struct lease_choice choice = { .mine = leases_find(l, c, kind, ia->iaid) };
@@ -127,12 +144,16 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 			return -EDQUOT;
 		if (choice.mine && is_spoken(spoken, &choice.prefix))
 			choice.mine = NULL; /* an earlier IA of an exhausted pool was offered it */
-		/* What was declined counts, too: nobody gets at ever more addresses by declining them. */
-		if (!choice.mine && l->max_per_client && h.bound + h.declined >= 2 * l->max_per_client)
+		/* What was declined counts, too: nobody gets at ever more addresses by declining
+		 * them. */
+		if (!choice.mine && l->max_per_client &&
+		    h.bound + h.declined >= 2 * l->max_per_client)
 			return -EDQUOT;
 		if (!choice.mine && !table_has_room(l))
 			return -ENOSPC;
-		struct pool_wish wish = { c->duid, c->duid_len, ia->iaid, wished_length(pool, ia), spoken->prefixes, spoken->n };
+		struct pool_wish wish = { c->duid,          c->duid_len,
+					  ia->iaid,         wished_length(pool, ia),
+					  spoken->prefixes, spoken->n };
 		if (!choice.mine && !hinted(l, pool, ia, spoken, &choice.prefix)) {
 			int r = pool_pick(pool, &l->table, &wish, &choice.prefix, &choice.freed);
 			if (r < 0)
@@ -143,7 +164,9 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 	return 0;
 }
 
-/* --- granting ----------------------------------------------------------------------------------------------- */
+/* --- granting
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
 {
@@ -151,7 +174,8 @@ static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
 }
 
 /* Lifetimes start anew, and the route goes where the client is now. */
-static void refresh(struct leases *l, const struct lease_client *c, struct binding *b, uint64_t now_ms, struct batch *batch)
+static void refresh(struct leases *l, const struct lease_client *c, struct binding *b,
+		    uint64_t now_ms, struct batch *batch)
 {
 	struct in6_addr old_next_hop = b->state == BINDING_BOUND ? b->next_hop : c->next_hop;
 	b->next_hop = c->next_hop;
@@ -162,15 +186,19 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	b->valid_lft_s = l->valid_lft_s;
 	bindings_set(&l->table, b, BINDING_BOUND, until(now_ms, l->valid_lft_s));
 	note_change(batch, b, false);
-	/* Installed with every grant, known or not: it costs little, and heals a table that somebody else has touched. */
+	/* Installed with every grant, known or not: it costs little, and heals a table that
+	 * somebody else has touched. */
 	note_route(batch, b, true, &old_next_hop);
 }
 
-/* What must be forgotten so that another one can be remembered: of this client, and of all of them. */
-static void make_room(struct leases *l, const struct lease_client *c, enum binding_kind kind, struct batch *batch)
+/* What must be forgotten so that another one can be remembered: of this client, and of all of them.
+ */
+static void make_room(struct leases *l, const struct lease_client *c, enum binding_kind kind,
+		      struct batch *batch)
 {
 	struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
-	if (l->max_per_client && h.a_freed && h.bound + h.declined + h.freed >= 2 * l->max_per_client)
+	if (l->max_per_client && h.a_freed &&
+	    h.bound + h.declined + h.freed >= 2 * l->max_per_client)
 		forget(l, h.a_freed, batch);
 	if (l->table.n < LEASES_MAX_TABLE)
 		return;
@@ -181,8 +209,9 @@ static void make_room(struct leases *l, const struct lease_client *c, enum bindi
 		forget(l, b, batch);
 }
 
-int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid, const struct lease_choice *choice,
-		 uint64_t now_ms, struct batch *batch)
+int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind,
+		 uint32_t iaid, const struct lease_choice *choice, uint64_t now_ms,
+		 struct batch *batch)
 {
 	if (choice->mine) {
 		refresh(l, c, choice->mine, now_ms, batch);
@@ -191,7 +220,11 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 	if (choice->freed)
 		forget(l, choice->freed, batch);
 	make_room(l, c, kind, batch);
-	struct binding_record r = { .kind = kind, .state = BINDING_BOUND, .iaid = iaid, .prefix = choice->prefix, .next_hop = c->next_hop };
+	struct binding_record r = { .kind = kind,
+				    .state = BINDING_BOUND,
+				    .iaid = iaid,
+				    .prefix = choice->prefix,
+				    .next_hop = c->next_hop };
 	r.duid.len = (uint8_t)c->duid_len;
 	memcpy(r.duid.bytes, c->duid, c->duid_len);
 	r.valid_until_ms = until(now_ms, l->valid_lft_s);
@@ -206,11 +239,13 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 
 int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms)
 {
-	if (r->duid.len == 0 || r->duid.len > DUID_MAX || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
-	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED || !pool_owns(&l->pools[r->kind], &r->prefix))
+	if (r->duid.len == 0 || r->duid.len > DUID_MAX ||
+	    (r->kind != BINDING_PD && r->kind != BINDING_NA) || r->state < BINDING_BOUND ||
+	    r->state > BINDING_DECLINED || !pool_owns(&l->pools[r->kind], &r->prefix))
 		return -ERANGE;
 	if (!pool_is_free(&l->pools[r->kind], &l->table, &r->prefix) ||
-	    (r->state != BINDING_DECLINED && bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
+	    (r->state != BINDING_DECLINED &&
+	     bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
 		return -EEXIST;
 	struct binding_record kept = *r;
 	bool over = r->state == BINDING_BOUND && r->valid_until_ms <= now_ms;
@@ -224,7 +259,8 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 	return over ? -ESTALE : 0;
 }
 
-/* --- for tests ---------------------------------------------------------------------------------------------- */
+/* --- for tests
+ * ---------------------------------------------------------------------------------------------- */
 
 static int check_one(void *ctx, const struct binding *b)
 {

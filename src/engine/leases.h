@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who gets what, for how long, and what becomes of it: the bindings and the two pools (prefixes and addresses) as one. Knows nothing of
- * messages; every change leaves in the batch, its route beside it.
+ * Who gets what, for how long, and what becomes of it: the bindings and the two pools (prefixes and
+ * addresses) as one. Knows nothing of messages; every change leaves in the batch, its route beside
+ * it.
  */
 #pragma once
 
@@ -15,9 +16,10 @@
 #include <stdint.h>
 
 enum {
-	LEASES_DECLINE_S = 3600,       /* how long a declined address is set aside */
-	LEASES_MAX_TABLE = 4 << 20,    /* bindings in any state: what forged clients can make us remember */
-	LEASES_CHANGES_PER_IA = 4,     /* of the batch, at most */
+	LEASES_DECLINE_S = 3600, /* how long a declined address is set aside */
+	LEASES_MAX_TABLE =
+		4 << 20, /* bindings in any state: what forged clients can make us remember */
+	LEASES_CHANGES_PER_IA = 4, /* of the batch, at most */
 };
 
 struct leases {
@@ -25,7 +27,8 @@ struct leases {
 	struct pool pools[3]; /* by kind */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
-	unsigned max_per_client; /* bound ones; 0: no limit. Twice as many are remembered of one client in all */
+	unsigned max_per_client; /* bound ones; 0: no limit. Twice as many are remembered of one
+				    client in all */
 };
 
 /* The client of one message. duid_len is 1 to DUID_MAX. */
@@ -51,23 +54,31 @@ struct lease_spoken {
 	struct prefix6 prefixes[D6_MAX_IAS];
 };
 
-struct binding *leases_find(const struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid);
+struct binding *leases_find(const struct leases *l, const struct lease_client *c,
+			    enum binding_kind kind, uint32_t iaid);
 
 /*
- * Changes nothing: the client's own where it has or had one for this IA, else what it asks for where nobody has had that, else what the
- * pool picks. -ENOSPC: the pool (or the table) is exhausted; -EDQUOT: the client has its fill.
+ * Changes nothing: the client's own where it has or had one for this IA, else what it asks for
+ * where nobody has had that, else what the pool picks. -ENOSPC: the pool (or the table) is
+ * exhausted; -EDQUOT: the client has its fill.
  */
-int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind, const struct d6_ia *ia,
-		  const struct lease_spoken *spoken, struct lease_choice *ret_choice);
-/* Makes a choice of this very moment the client's, with new lifetimes and a route to where it is now. -ENOMEM. */
-int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind, uint32_t iaid, const struct lease_choice *choice,
-		 uint64_t now_ms, struct batch *batch);
-/* A bound one that is no more: BINDING_FREED is remembered for its client, BINDING_DECLINED is set aside (RFC 9915 §18.3.8). */
-void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms, struct batch *batch);
+int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind,
+		  const struct d6_ia *ia, const struct lease_spoken *spoken,
+		  struct lease_choice *ret_choice);
+/* Makes a choice of this very moment the client's, with new lifetimes and a route to where it is
+ * now. -ENOMEM. */
+int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind,
+		 uint32_t iaid, const struct lease_choice *choice, uint64_t now_ms,
+		 struct batch *batch);
+/* A bound one that is no more: BINDING_FREED is remembered for its client, BINDING_DECLINED is set
+ * aside (RFC 9915 §18.3.8). */
+void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
+		struct batch *batch);
 /* As dhcp6_server_tick(). */
 void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch);
 /* As dhcp6_server_load(). */
 int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms);
 
-/* Whether indexes, pools and bindings agree, and nothing overlaps that is not the same: for tests and the fuzzer; slow. */
+/* Whether indexes, pools and bindings agree, and nothing overlaps that is not the same: for tests
+ * and the fuzzer; slow. */
 bool leases_consistent(const struct leases *l);

@@ -8,12 +8,15 @@
 #include <string.h>
 
 enum {
-	PROBES = 32,         /* by hash, before the bitmap is searched: at a load of 1/2 all fail once in four thousand million times */
+	PROBES = 32, /* by hash, before the bitmap is searched: at a load of 1/2 all fail once in
+			four thousand million times */
 	PROBES_LARGE = 4096, /* in a range too large for a bitmap */
 	FREED_LOOKED_AT = 256,
 };
 
-/* --- bitmaps ------------------------------------------------------------------------------------------------ */
+/* --- bitmaps
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t words_for(unsigned bits)
 {
@@ -29,7 +32,8 @@ static int bitmap_init(struct pool_bitmap *m, unsigned bits)
 			return -ENOMEM;
 		m->level[m->n_levels++] = words;
 		if (bits < 6)
-			words[0] = ~UINT64_C(0) << (1U << bits); /* what lies beyond the range is not free */
+			words[0] = ~UINT64_C(0)
+				   << (1U << bits); /* what lies beyond the range is not free */
 		if (bits <= 6)
 			return 0;
 	}
@@ -70,7 +74,8 @@ static void bitmap_set(struct pool_bitmap *m, uint64_t first, uint64_t n, bool t
 static bool bitmap_next(const struct pool_bitmap *m, uint64_t from, uint64_t *ret_i)
 {
 	unsigned bits = m->bits;
-	for (unsigned l = 0; l < m->n_levels && from >> bits == 0; l++, bits = bits > 6 ? bits - 6 : 0) {
+	for (unsigned l = 0; l < m->n_levels && from >> bits == 0;
+	     l++, bits = bits > 6 ? bits - 6 : 0) {
 		uint64_t zeros = ~m->level[l][from / 64] & UINT64_MAX << (from % 64);
 		if (zeros) {
 			uint64_t i = from / 64 * 64 + (uint64_t)__builtin_ctzll(zeros);
@@ -84,7 +89,9 @@ static bool bitmap_next(const struct pool_bitmap *m, uint64_t from, uint64_t *re
 	return false;
 }
 
-/* --- the pool ----------------------------------------------------------------------------------------------- */
+/* --- the pool
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static unsigned bits_of(const struct pool *p, uint8_t plen)
 {
@@ -96,10 +103,14 @@ static struct pool_bitmap *map_of(struct pool *p, uint8_t plen)
 	return &p->bitmaps[plen - p->min_plen];
 }
 
-int pool_init(struct pool *p, enum binding_kind kind, const struct prefix6 *range, const uint8_t plens[static 3],
-	      const uint8_t key[static 16])
+int pool_init(struct pool *p, enum binding_kind kind, const struct prefix6 *range,
+	      const uint8_t plens[static 3], const uint8_t key[static 16])
 {
-	*p = (struct pool){ .kind = kind, .range = prefix6_masked(range), .min_plen = plens[0], .plen = plens[1], .max_plen = plens[2] };
+	*p = (struct pool){ .kind = kind,
+			    .range = prefix6_masked(range),
+			    .min_plen = plens[0],
+			    .plen = plens[1],
+			    .max_plen = plens[2] };
 	memcpy(p->key, key, sizeof p->key);
 	if (range->plen > plens[0] || plens[0] > plens[1] || plens[1] > plens[2] || plens[2] > 128)
 		return -EINVAL;
@@ -122,12 +133,14 @@ void pool_done(struct pool *p)
 	p->has_bitmaps = false;
 }
 
-/* Every slot that overlaps `what`, which is in the range: longer ones in it, and the ones around it. */
+/* Every slot that overlaps `what`, which is in the range: longer ones in it, and the ones around
+ * it. */
 static void mark_taken(struct pool *p, const struct prefix6 *what)
 {
 	for (unsigned len = p->min_plen; len <= p->max_plen; len++) {
 		uint64_t first = prefix6_index_of(&p->range, (uint8_t)len, &what->addr);
-		bitmap_set(map_of(p, (uint8_t)len), first, len > what->plen ? UINT64_C(1) << (len - what->plen) : 1, true);
+		bitmap_set(map_of(p, (uint8_t)len), first,
+			   len > what->plen ? UINT64_C(1) << (len - what->plen) : 1, true);
 	}
 }
 
@@ -136,7 +149,8 @@ static void mark_free(struct pool *p, const struct prefix6 *slot)
 {
 	for (unsigned len = slot->plen; len <= p->max_plen; len++) {
 		uint64_t first = prefix6_index_of(&p->range, (uint8_t)len, &slot->addr);
-		bitmap_set(map_of(p, (uint8_t)len), first, UINT64_C(1) << (len - slot->plen), false);
+		bitmap_set(map_of(p, (uint8_t)len), first, UINT64_C(1) << (len - slot->plen),
+			   false);
 	}
 	for (unsigned len = slot->plen; len-- > p->min_plen;) {
 		uint64_t i = prefix6_index_of(&p->range, (uint8_t)len, &slot->addr);
@@ -169,18 +183,20 @@ int pool_exclude(struct pool *p, const struct prefix6 *what)
 		mark_taken(p, &inside);
 	if (p->capacity == UINT64_MAX)
 		return 0;
-	uint64_t gone = inside.plen < p->plen ? UINT64_C(1) << (p->plen - inside.plen) : 1; /* a part of a slot spoils all of it */
+	uint64_t gone = inside.plen < p->plen ? UINT64_C(1) << (p->plen - inside.plen)
+					      : 1; /* a part of a slot spoils all of it */
 	p->capacity -= gone < p->capacity ? gone : p->capacity;
 	return 0;
 }
 
 /*
- * Interface identifiers that mean something else already: the subnet-router anycast address, the small numbers that people give by hand,
- * and those that RFC 5453 reserves.
+ * Interface identifiers that mean something else already: the subnet-router anycast address, the
+ * small numbers that people give by hand, and those that RFC 5453 reserves.
  */
 static bool reserved_iid(uint64_t iid)
 {
-	return iid < 0x10000 || (iid >= UINT64_C(0x02005efffe000000) && iid <= UINT64_C(0x02005efffeffffff)) ||
+	return iid < 0x10000 ||
+	       (iid >= UINT64_C(0x02005efffe000000) && iid <= UINT64_C(0x02005efffeffffff)) ||
 	       (iid >= UINT64_C(0xfdffffffffffff80) && iid <= UINT64_C(0xfdffffffffffffff));
 }
 
@@ -202,15 +218,17 @@ static bool usable(const struct pool *p, const struct prefix6 *slot)
 
 bool pool_owns(const struct pool *p, const struct prefix6 *prefix)
 {
-	return prefix->plen >= p->min_plen && prefix->plen <= p->max_plen && prefix6_is_masked(prefix) &&
-	       prefix6_contains(&p->range, prefix) && usable(p, prefix);
+	return prefix->plen >= p->min_plen && prefix->plen <= p->max_plen &&
+	       prefix6_is_masked(prefix) && prefix6_contains(&p->range, prefix) &&
+	       usable(p, prefix);
 }
 
 bool pool_is_free(const struct pool *p, const struct binding_table *t, const struct prefix6 *slot)
 {
 	if (!p->has_bitmaps)
 		return !bindings_by_prefix(t, &slot->addr, slot->plen);
-	return !bitmap_get(&p->bitmaps[slot->plen - p->min_plen], prefix6_index_of(&p->range, slot->plen, &slot->addr));
+	return !bitmap_get(&p->bitmaps[slot->plen - p->min_plen],
+			   prefix6_index_of(&p->range, slot->plen, &slot->addr));
 }
 
 static bool avoided(const struct pool_wish *wish, const struct prefix6 *slot)
@@ -221,7 +239,8 @@ static bool avoided(const struct pool_wish *wish, const struct prefix6 *slot)
 	return false;
 }
 
-static bool may_have(const struct pool *p, const struct binding_table *t, const struct pool_wish *wish, const struct prefix6 *slot)
+static bool may_have(const struct pool *p, const struct binding_table *t,
+		     const struct pool_wish *wish, const struct prefix6 *slot)
 {
 	return pool_is_free(p, t, slot) && usable(p, slot) && !avoided(wish, slot);
 }
@@ -248,7 +267,8 @@ static uint64_t place(const struct pool *p, uint8_t plen, uint64_t h)
 	return plen < p->plen ? index | half : index & ~half;
 }
 
-static bool pick_by_hash(const struct pool *p, const struct binding_table *t, const struct pool_wish *wish, uint8_t plen, uint64_t h,
+static bool pick_by_hash(const struct pool *p, const struct binding_table *t,
+			 const struct pool_wish *wish, uint8_t plen, uint64_t h,
 			 struct prefix6 *ret_prefix)
 {
 	uint64_t step = (h >> 32 ^ h << 17) | 1; /* odd: it reaches every slot of a power of two */
@@ -262,14 +282,17 @@ static bool pick_by_hash(const struct pool *p, const struct binding_table *t, co
 	return false;
 }
 
-/* What the bitmap calls free may still be a reserved identifier or spoken for in this message: few are, so the search goes on behind it. */
-static bool pick_from_bitmap(const struct pool *p, const struct binding_table *t, const struct pool_wish *wish, uint8_t plen, uint64_t h,
+/* What the bitmap calls free may still be a reserved identifier or spoken for in this message: few
+ * are, so the search goes on behind it. */
+static bool pick_from_bitmap(const struct pool *p, const struct binding_table *t,
+			     const struct pool_wish *wish, uint8_t plen, uint64_t h,
 			     struct prefix6 *ret_prefix)
 {
 	const struct pool_bitmap *m = &p->bitmaps[plen - p->min_plen];
 	uint64_t start = place(p, plen, h), i;
 	for (int round = 0; round < 2; round++, start = 0)
-		for (uint64_t from = start; from >> m->bits == 0 && bitmap_next(m, from, &i); from = i + 1) {
+		for (uint64_t from = start; from >> m->bits == 0 && bitmap_next(m, from, &i);
+		     from = i + 1) {
 			struct prefix6 slot = prefix6_nth(&p->range, plen, i);
 			if (may_have(p, t, wish, &slot)) {
 				*ret_prefix = slot;
@@ -279,8 +302,9 @@ static bool pick_from_bitmap(const struct pool *p, const struct binding_table *t
 	return false;
 }
 
-static bool pick_freed(const struct pool *p, const struct binding_table *t, const struct pool_wish *wish, uint8_t plen,
-		       struct prefix6 *ret_prefix, struct binding **ret_freed)
+static bool pick_freed(const struct pool *p, const struct binding_table *t,
+		       const struct pool_wish *wish, uint8_t plen, struct prefix6 *ret_prefix,
+		       struct binding **ret_freed)
 {
 	struct binding *b = bindings_oldest_freed(t, p->kind);
 	for (unsigned i = 0; b && i < FREED_LOOKED_AT; i++) {
@@ -295,15 +319,17 @@ static bool pick_freed(const struct pool *p, const struct binding_table *t, cons
 	return false;
 }
 
-static bool pick_length(struct pool *p, const struct binding_table *t, const struct pool_wish *wish, uint8_t plen, uint64_t h,
-			struct prefix6 *ret_prefix, struct binding **ret_freed)
+static bool pick_length(struct pool *p, const struct binding_table *t, const struct pool_wish *wish,
+			uint8_t plen, uint64_t h, struct prefix6 *ret_prefix,
+			struct binding **ret_freed)
 {
-	return pick_by_hash(p, t, wish, plen, h, ret_prefix) || (p->has_bitmaps && pick_from_bitmap(p, t, wish, plen, h, ret_prefix)) ||
+	return pick_by_hash(p, t, wish, plen, h, ret_prefix) ||
+	       (p->has_bitmaps && pick_from_bitmap(p, t, wish, plen, h, ret_prefix)) ||
 	       pick_freed(p, t, wish, plen, ret_prefix, ret_freed);
 }
 
-int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_wish *wish, struct prefix6 *ret_prefix,
-	      struct binding **ret_freed)
+int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_wish *wish,
+	      struct prefix6 *ret_prefix, struct binding **ret_freed)
 {
 	uint64_t h = hash_client(p, wish);
 	*ret_freed = NULL;

@@ -19,7 +19,8 @@ struct store {
 
 static const char schema[] =
 	"CREATE TABLE binding("
-	" kind INTEGER NOT NULL, prefix BLOB NOT NULL, plen INTEGER NOT NULL, state INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL, prefix BLOB NOT NULL, plen INTEGER NOT NULL, state INTEGER NOT "
+	"NULL,"
 	" duid BLOB NOT NULL, iaid INTEGER NOT NULL, next_hop BLOB NOT NULL, lladdr BLOB NOT NULL,"
 	" preferred_s INTEGER NOT NULL, valid_s INTEGER NOT NULL,"
 	" granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER," /* NULL: for ever */
@@ -92,7 +93,8 @@ static int prepare(struct store *s)
 		{ &s->erase, "DELETE FROM binding WHERE kind=? AND prefix=? AND plen=?" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		int rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].st, NULL);
+		int rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+					    all[i].st, NULL);
 		if (rc != SQLITE_OK)
 			return from_sqlite(rc);
 	}
@@ -118,7 +120,8 @@ static int set_up(struct store *s)
 		return r;
 	if (version == 0)
 		r = run(s->db, schema);
-	/* A table that is not what the version says is as good as corrupt: preparing the statements shows it. */
+	/* A table that is not what the version says is as good as corrupt: preparing the statements
+	 * shows it. */
 	if (r == 0)
 		r = prepare(s);
 	int e = run(s->db, r == 0 ? "COMMIT" : "ROLLBACK");
@@ -132,10 +135,13 @@ static int open_file(const char *path, struct store **ret_store)
 	struct store *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
-	int r = from_sqlite(sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	int r = from_sqlite(sqlite3_open_v2(
+		path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		NULL));
 	if (r == 0) {
-		(void)sqlite3_extended_result_codes(s->db, 1);				 /* cannot fail on an open database */
-		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 64); /* less memory; a refusal costs nothing */
+		(void)sqlite3_extended_result_codes(s->db, 1); /* cannot fail on an open database */
+		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512,
+					64); /* less memory; a refusal costs nothing */
 		r = set_up(s);
 	}
 	if (r < 0) {
@@ -152,7 +158,8 @@ static int move_aside(const char *path, uint64_t unix_ms, char ret_moved[static 
 	snprintf(to, sizeof to, "%.256s.corrupt-%" PRIu64, path, unix_ms / 1000);
 	if (rename(path, to) < 0)
 		return -errno;
-	/* The log belongs to the file that it was written for, and would be replayed into a new one. */
+	/* The log belongs to the file that it was written for, and would be replayed into a new
+	 * one. */
 	snprintf(from_extra, sizeof from_extra, "%.256s-wal", path);
 	snprintf(to_extra, sizeof to_extra, "%s-wal", to);
 	if (rename(from_extra, to_extra) < 0 && errno != ENOENT)
@@ -161,7 +168,8 @@ static int move_aside(const char *path, uint64_t unix_ms, char ret_moved[static 
 	return 0;
 }
 
-int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store, char ret_moved_aside[static STORE_PATH_MAX])
+int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
+	       char ret_moved_aside[static STORE_PATH_MAX])
 {
 	char path[STORE_PATH_MAX];
 	ret_moved_aside[0] = '\0';
@@ -184,11 +192,14 @@ void store_close(struct store *s)
 	sqlite3_stmt *const all[] = { s->begin, s->commit, s->rollback, s->put, s->erase };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		(void)sqlite3_finalize(all[i]); /* repeats an earlier error */
-	(void)sqlite3_close(s->db);		/* checkpoints; what it cannot is in the log, and read at the next start */
+	(void)sqlite3_close(
+		s->db); /* checkpoints; what it cannot is in the log, and read at the next start */
 	free(s);
 }
 
-/* --- records ------------------------------------------------------------------------------------------------ */
+/* --- records
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int64_t to_unix(uint64_t at_ms, struct store_now now)
 {
@@ -209,7 +220,9 @@ static int put(struct store *s, const struct binding_record *r, struct store_now
 	rc |= sqlite3_bind_int64(st, 9, r->preferred_lft_s);
 	rc |= sqlite3_bind_int64(st, 10, r->valid_lft_s);
 	rc |= sqlite3_bind_int64(st, 11, to_unix(r->granted_at_ms, now));
-	rc |= r->valid_until_ms == UINT64_MAX ? sqlite3_bind_null(st, 12) : sqlite3_bind_int64(st, 12, to_unix(r->valid_until_ms, now));
+	rc |= r->valid_until_ms == UINT64_MAX
+		      ? sqlite3_bind_null(st, 12)
+		      : sqlite3_bind_int64(st, 12, to_unix(r->valid_until_ms, now));
 	return rc != SQLITE_OK ? -ENOMEM : step(st);
 }
 
@@ -221,7 +234,8 @@ static int erase(struct store *s, const struct binding_record *r)
 	return rc != SQLITE_OK ? -ENOMEM : step(s->erase);
 }
 
-int store_commit(struct store *s, const struct binding_change *changes, size_t n, struct store_now now)
+int store_commit(struct store *s, const struct binding_change *changes, size_t n,
+		 struct store_now now)
 {
 	if (n == 0)
 		return 0;
@@ -229,7 +243,8 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = changes[i].erase ? erase(s, &changes[i].record) : put(s, &changes[i].record, now);
+		r = changes[i].erase ? erase(s, &changes[i].record)
+				     : put(s, &changes[i].record, now);
 	if (r == 0)
 		r = step(s->commit);
 	if (r < 0 && !sqlite3_get_autocommit(s->db))
@@ -256,7 +271,8 @@ int store_rewrite_end(struct store *s, bool commit)
 	return r;
 }
 
-/* An instant of the wall clock on the monotonic one, which may have begun after it: then it is 0, long ago. */
+/* An instant of the wall clock on the monotonic one, which may have begun after it: then it is 0,
+ * long ago. */
 static uint64_t to_mono(int64_t unix_ms, struct store_now now)
 {
 	int64_t at = (int64_t)now.mono_ms + (unix_ms - (int64_t)now.unix_ms);
@@ -283,9 +299,10 @@ static bool read_record(sqlite3_stmt *st, struct store_now now, struct binding_r
 		.granted_at_ms = to_mono(sqlite3_column_int64(st, 10), now),
 	};
 	int duid = sqlite3_column_bytes(st, 4), lladdr = sqlite3_column_bytes(st, 7);
-	if (!column_bytes(st, 1, &r->prefix.addr, 16) || !column_bytes(st, 6, &r->next_hop, 16) || duid < 1 || duid > DUID_MAX ||
-	    lladdr > BINDING_LLADDR_MAX || r->prefix.plen > 128 || (r->kind != BINDING_NA && r->kind != BINDING_PD) ||
-	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED)
+	if (!column_bytes(st, 1, &r->prefix.addr, 16) || !column_bytes(st, 6, &r->next_hop, 16) ||
+	    duid < 1 || duid > DUID_MAX || lladdr > BINDING_LLADDR_MAX || r->prefix.plen > 128 ||
+	    (r->kind != BINDING_NA && r->kind != BINDING_PD) || r->state < BINDING_BOUND ||
+	    r->state > BINDING_DECLINED)
 		return false;
 	r->duid.len = (uint8_t)duid;
 	memcpy(r->duid.bytes, sqlite3_column_blob(st, 4), (size_t)duid);
@@ -304,12 +321,15 @@ static bool read_record(sqlite3_stmt *st, struct store_now now, struct binding_r
 	return true;
 }
 
-int store_load(struct store *s, struct store_now now, int (*fn)(void *ctx, const struct binding_record *r), void *ctx, size_t *ret_bad)
+int store_load(struct store *s, struct store_now now,
+	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx, size_t *ret_bad)
 {
 	sqlite3_stmt *st = NULL;
 	size_t bad = 0;
-	/* Freed ones in the order in which they were freed: that is the order in which they are reused. */
-	int rc = sqlite3_prepare_v2(s->db, "SELECT * FROM binding ORDER BY granted_unix_ms", -1, &st, NULL);
+	/* Freed ones in the order in which they were freed: that is the order in which they are
+	 * reused. */
+	int rc = sqlite3_prepare_v2(s->db, "SELECT * FROM binding ORDER BY granted_unix_ms", -1,
+				    &st, NULL);
 	int r = from_sqlite(rc);
 	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct binding_record record;
@@ -328,7 +348,8 @@ int store_load(struct store *s, struct store_now now, int (*fn)(void *ctx, const
 int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO meta VALUES('duid', ?)", -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO meta VALUES('duid', ?)", -1, &st,
+				    NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_blob(st, 1, fresh->bytes, fresh->len, SQLITE_STATIC);
 	if (rc == SQLITE_OK)

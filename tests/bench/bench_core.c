@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the core costs without sockets, store and kernel: nanoseconds of an exchange (SOLICIT, ADVERTISE, REQUEST, REPLY) of clients that are
- * new and of clients that are known, of a RENEW and of an expiry, and bytes a binding, with so many bindings held.
+ * What the core costs without sockets, store and kernel: nanoseconds of an exchange (SOLICIT,
+ *ADVERTISE, REQUEST, REPLY) of clients that are new and of clients that are known, of a RENEW and
+ *of an expiry, and bytes a binding, with so many bindings held.
  *
  *	bench_core [BINDINGS...]        default: 1000 50000 1000000
  *
- * Ends with failure where an exchange with the largest number costs more than 1.5 times what it costs with the smallest, or a binding more
- * than 256 bytes without its indexes.
+ * Ends with failure where an exchange with the largest number costs more than 1.5 times what it
+ *costs with the smallest, or a binding more than 256 bytes without its indexes.
  */
 #include "base/clock.h"
 #include "dhcp6_peer.h"
@@ -33,7 +34,9 @@ struct bench {
 static double now_ns(void)
 {
 	struct timespec ts;
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts); /* cannot fail for this clock; others on the machine do not count */
+	(void)clock_gettime(
+		CLOCK_PROCESS_CPUTIME_ID,
+		&ts); /* cannot fail for this clock; others on the machine do not count */
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
@@ -96,7 +99,8 @@ static int setup(struct bench *b)
 	c->valid_lft_s = 14400;
 	c->server_id = (struct duid){ .len = 18, .bytes = { 0, 4, 1, 2, 3 } };
 	c->max_bindings_per_client = D6_DEFAULT_MAX_BINDINGS;
-	if (prefix6_parse("2001:db8::/32", -1, &c->pd_pool) < 0 || prefix6_parse("2001:dba::/64", -1, &c->transfer) < 0)
+	if (prefix6_parse("2001:db8::/32", -1, &c->pd_pool) < 0 ||
+	    prefix6_parse("2001:dba::/64", -1, &c->transfer) < 0)
 		return -1;
 	for (unsigned i = 0; i < 16; i++)
 		c->table_key[i] = (uint8_t)(7 * i + 1);
@@ -116,11 +120,13 @@ static int setup(struct bench *b)
 	/* Where an ADVERTISE has its prefix: the same place in all of them. */
 	input(b, b->solicit, 1);
 	struct peer_answer *a = malloc(sizeof *a);
-	if (!a || b->batch->n_answers != 1 || !peer_read(b->batch->answers[0].bytes, b->batch->answers[0].len, a))
+	if (!a || b->batch->n_answers != 1 ||
+	    !peer_read(b->batch->answers[0].bytes, b->batch->answers[0].len, a))
 		return -1;
 	b->advertise_prefix_at = b->batch->answers[0].len - 16;
 	bool good = a->n_ias == 1 && a->ias[0].n == 1 &&
-		    memcmp(b->batch->answers[0].bytes + b->advertise_prefix_at, &a->ias[0].resources[0].prefix.addr, 16) == 0;
+		    memcmp(b->batch->answers[0].bytes + b->advertise_prefix_at,
+			   &a->ias[0].resources[0].prefix.addr, 16) == 0;
 	free(a);
 	batch_reset(b->batch);
 	return good ? 0 : -1;
@@ -214,11 +220,14 @@ static bool measure(uint32_t held, struct figures *f)
 			f->known_ns = least(f->known_ns, known_clients(&b, held, false));
 			f->renew_ns = least(f->renew_ns, known_clients(&b, held, true));
 			f->bytes = sizeof(struct binding);
-			f->index_bytes = (double)bindings_bytes(dhcp6_server_table(b.server)) / held - f->bytes;
+			f->index_bytes =
+				(double)bindings_bytes(dhcp6_server_table(b.server)) / held -
+				f->bytes;
 			f->expire_ns = least(f->expire_ns, expire_all(&b, held));
 		}
 		if (b.failed)
-			(void)fprintf(stderr, "%llu exchanges went wrong\n", (unsigned long long)b.failed);
+			(void)fprintf(stderr, "%llu exchanges went wrong\n",
+				      (unsigned long long)b.failed);
 		bool good = b.failed == 0 && dhcp6_server_table(b.server)->n == held;
 		teardown(&b);
 		if (!good)
@@ -239,12 +248,15 @@ int main(int argc, char **argv)
 	for (int i = 0; i < n; i++) {
 		if (counts[i] == 0 || !measure(counts[i], &f[i]))
 			return EXIT_FAILURE;
-		(void)printf("%8u  %6.0f  %8.0f  %8.0f  %9.0f  %5.0f  %14.0f\n", counts[i], f[i].fresh_ns, f[i].known_ns, f[i].renew_ns,
-			     f[i].expire_ns, f[i].bytes, f[i].index_bytes);
+		(void)printf("%8u  %6.0f  %8.0f  %8.0f  %9.0f  %5.0f  %14.0f\n", counts[i],
+			     f[i].fresh_ns, f[i].known_ns, f[i].renew_ns, f[i].expire_ns,
+			     f[i].bytes, f[i].index_bytes);
 		(void)fflush(stdout); /* a lost line here is no fault of the measurement */
 	}
-	double growth = f[n - 1].fresh_ns / f[0].fresh_ns, known = f[n - 1].known_ns / f[0].known_ns;
-	(void)printf("from %u to %u bindings an exchange costs %.2f times as much for new clients, %.2f for known ones\n", counts[0],
-		     counts[n - 1], growth, known);
+	double growth = f[n - 1].fresh_ns / f[0].fresh_ns,
+	       known = f[n - 1].known_ns / f[0].known_ns;
+	(void)printf("from %u to %u bindings an exchange costs %.2f times as much for new clients, "
+		     "%.2f for known ones\n",
+		     counts[0], counts[n - 1], growth, known);
 	return growth < 1.5 && f[0].bytes <= 256 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

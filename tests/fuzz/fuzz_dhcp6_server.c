@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The delegating router through whole conversations: the first byte chooses a configuration, each further group of bytes is something
- * that happens (a message of one of a few clients with a few IAs, time that goes by, a restart from what was stored, garbage). After every
- * step what the batches said so far must agree with the table, and both with the rules: no prefix with two owners, no overlap, nothing outside
- * the pools, nothing routed that is not bound, every answer well formed and covered by a binding.
+ * The delegating router through whole conversations: the first byte chooses a configuration, each
+ * further group of bytes is something that happens (a message of one of a few clients with a few
+ * IAs, time that goes by, a restart from what was stored, garbage). After every step what the
+ * batches said so far must agree with the table, and both with the rules: no prefix with two
+ * owners, no overlap, nothing outside the pools, nothing routed that is not bound, every answer
+ * well formed and covered by a binding.
  */
 #include "fuzz/fuzz.h"
 #include "dhcp6_peer.h"
@@ -88,7 +90,8 @@ static struct row *row_of(struct life *l, const struct binding_record *r)
 	struct row *spare = NULL;
 	for (size_t i = 0; i < ROWS; i++) {
 		struct row *row = &l->rows[i];
-		if (row->used && row->record.kind == r->kind && prefix6_equal(&row->record.prefix, &r->prefix))
+		if (row->used && row->record.kind == r->kind &&
+		    prefix6_equal(&row->record.prefix, &r->prefix))
 			return row;
 		if (!row->used && !spare)
 			spare = row;
@@ -107,7 +110,8 @@ static void store_changes(struct life *l)
 			row->used = false;
 			continue;
 		}
-		FUZZ_CHECK(!row->used || row->record.state != BINDING_BOUND || c->record.state != BINDING_BOUND ||
+		FUZZ_CHECK(!row->used || row->record.state != BINDING_BOUND ||
+			   c->record.state != BINDING_BOUND ||
 			   duid_equal(&row->record.duid, &c->record.duid));
 		row->used = true;
 		row->record = c->record;
@@ -126,11 +130,13 @@ static void store_changes(struct life *l)
 	}
 	for (size_t i = 0; i < ROWS; i++) {
 		struct row *row = &l->rows[i];
-		bool bound_prefix = row->used && row->record.kind == BINDING_PD && row->record.state == BINDING_BOUND;
+		bool bound_prefix = row->used && row->record.kind == BINDING_PD &&
+				    row->record.state == BINDING_BOUND;
 		if (!row->used)
 			row->routed = false;
 		FUZZ_CHECK(row->routed == bound_prefix);
-		FUZZ_CHECK(!row->routed || memcmp(&row->next_hop, &row->record.next_hop, sizeof row->next_hop) == 0);
+		FUZZ_CHECK(!row->routed || memcmp(&row->next_hop, &row->record.next_hop,
+						  sizeof row->next_hop) == 0);
 	}
 }
 
@@ -146,7 +152,8 @@ static int check_binding(void *ctx, const struct binding *b)
 	binding_to_record(b, &r);
 	const struct row *row = row_of(count->life, &r);
 	FUZZ_CHECK(row->used && row->record.state == r.state && row->record.iaid == r.iaid &&
-		   duid_equal(&row->record.duid, &r.duid) && row->record.valid_until_ms == r.valid_until_ms);
+		   duid_equal(&row->record.duid, &r.duid) &&
+		   row->record.valid_until_ms == r.valid_until_ms);
 	count->n++;
 	return 0;
 }
@@ -178,7 +185,8 @@ static void pass_time(struct life *l, uint64_t ms)
 	}
 	for (size_t i = 0; i < ROWS; i++) {
 		const struct row *row = &l->rows[i];
-		FUZZ_CHECK(!row->used || row->record.state == BINDING_FREED || row->record.valid_until_ms > l->now_ms);
+		FUZZ_CHECK(!row->used || row->record.state == BINDING_FREED ||
+			   row->record.valid_until_ms > l->now_ms);
 	}
 }
 
@@ -188,7 +196,8 @@ static void restart(struct life *l)
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
 	for (size_t i = 0; i < ROWS; i++)
 		if (l->rows[i].used)
-			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) == 0);
+			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) ==
+				   0);
 }
 
 static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t client)
@@ -197,9 +206,12 @@ static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t clie
 		const struct peer_resource *res = &ia->resources[i];
 		if (res->valid_s == 0)
 			continue;
-		const struct binding_record key = { .kind = ia->code == 25 ? BINDING_PD : BINDING_NA, .prefix = res->prefix };
+		const struct binding_record key = { .kind = ia->code == 25 ? BINDING_PD
+									   : BINDING_NA,
+						    .prefix = res->prefix };
 		const struct row *row = row_of(l, &key);
-		FUZZ_CHECK(row->used && row->record.state == BINDING_BOUND && row->record.iaid == ia->iaid);
+		FUZZ_CHECK(row->used && row->record.state == BINDING_BOUND &&
+			   row->record.iaid == ia->iaid);
 		FUZZ_CHECK(row->record.duid.len == 10 && row->record.duid.bytes[9] == client);
 	}
 }
@@ -214,7 +226,8 @@ static void check_answer(struct life *l, const struct answer *a, uint8_t client,
 	for (size_t i = 0; i < answer.n_ias; i++) {
 		const struct peer_ia *ia = &answer.ias[i];
 		for (size_t k = 0; k < i; k++)
-			FUZZ_CHECK(answer.ias[k].code != ia->code || answer.ias[k].iaid != ia->iaid);
+			FUZZ_CHECK(answer.ias[k].code != ia->code ||
+				   answer.ias[k].iaid != ia->iaid);
 		bool live = ia->n > 0 && ia->resources[0].valid_s > 0;
 		FUZZ_CHECK(live == (ia->status == PEER_NO_STATUS));
 		FUZZ_CHECK(!live || ia->t1_s <= ia->t2_s);
@@ -224,8 +237,10 @@ static void check_answer(struct life *l, const struct answer *a, uint8_t client,
 			check_granted(l, ia, client);
 		for (size_t k = 0; live && k < i; k++)
 			for (size_t m = 0; m < answer.ias[k].n; m++)
-				FUZZ_CHECK(answer.ias[k].resources[m].valid_s == 0 || answer.ias[k].code != ia->code ||
-					   !prefix6_overlaps(&answer.ias[k].resources[m].prefix, &ia->resources[0].prefix));
+				FUZZ_CHECK(answer.ias[k].resources[m].valid_s == 0 ||
+					   answer.ias[k].code != ia->code ||
+					   !prefix6_overlaps(&answer.ias[k].resources[m].prefix,
+							     &ia->resources[0].prefix));
 	}
 }
 
@@ -281,20 +296,23 @@ static void converse(struct life *l, uint8_t type)
 		peer_oro(&message, oro, 2);
 	for (unsigned n = how >> 2 & 7; n > 0; n--)
 		put_ia(l, client);
-	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src, link = prefix("\x20\x01\x0d\xb8\0\1", 6, 0).addr;
+	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src,
+			link = prefix("\x20\x01\x0d\xb8\0\1", 6, 0).addr;
 	for (uint8_t i = 0; i < who >> 6; i++) {
 		peer_relay(&message, i, how & 0x20 ? &link : &any, &peer, "eth0", NULL);
 		peer.s6_addr[15] = 0xee;
 	}
 	if (who >> 6)
 		meta.src.s6_addr[15] = 0xee;
-	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len), l->batch);
+	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
+			   l->batch);
 	FUZZ_CHECK(l->batch->n_answers <= 1);
 	store_changes(l);
 	if (l->batch->n_answers == 1)
 		check_answer(l, &l->batch->answers[0], client, type);
 	else
-		FUZZ_CHECK(type == 4 && l->batch->n_changes == 0); /* silence is no answer to anything else */
+		FUZZ_CHECK(type == 4 &&
+			   l->batch->n_changes == 0); /* silence is no answer to anything else */
 	batch_reset(l->batch);
 }
 
@@ -304,10 +322,12 @@ static void garbage(struct life *l)
 	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64 };
 	meta.src = prefix("\xfe\x80", 2, 0).addr;
 	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
-	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)), l->batch);
+	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)),
+			   l->batch);
 	l->at = l->end;
 	for (size_t i = 0; i < l->batch->n_answers; i++)
-		FUZZ_CHECK(peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
+		FUZZ_CHECK(
+			peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
 	carry_out(l);
 }
 

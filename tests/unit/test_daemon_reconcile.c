@@ -22,7 +22,8 @@ static void note(struct calls *c, char sign, const struct delegated_route *r)
 	char p[PREFIX6_STRLEN], h[INET6_ADDRSTRLEN];
 	size_t at = strlen(c->text);
 	if (sign == '+')
-		snprintf(c->text + at, sizeof c->text - at, "+%s>%s ", prefix6_format(&r->prefix, p), in6_format(&r->next_hop, h));
+		snprintf(c->text + at, sizeof c->text - at, "+%s>%s ",
+			 prefix6_format(&r->prefix, p), in6_format(&r->next_hop, h));
 	else
 		snprintf(c->text + at, sizeof c->text - at, "-%s ", prefix6_format(&r->prefix, p));
 }
@@ -50,8 +51,10 @@ static struct delegated_route route(const char *prefix, const char *hop)
 static void adds_what_is_missing_and_removes_what_is_nobodys(void **state)
 {
 	(void)state;
-	struct delegated_route wanted[] = { route("2001:db8:3::/56", "fe80::3"), route("2001:db8:1::/56", "fe80::1") };
-	struct delegated_route installed[] = { route("2001:db8:9::/56", "fe80::9"), route("2001:db8:1::/56", "fe80::1"),
+	struct delegated_route wanted[] = { route("2001:db8:3::/56", "fe80::3"),
+					    route("2001:db8:1::/56", "fe80::1") };
+	struct delegated_route installed[] = { route("2001:db8:9::/56", "fe80::9"),
+					       route("2001:db8:1::/56", "fe80::1"),
 					       route("2001:db8:0::/56", "fe80::8") };
 	struct calls c = { 0 };
 	struct reconcile_counts n;
@@ -96,7 +99,8 @@ static void nothing_on_either_side_is_nothing_to_do(void **state)
 static void a_failing_callback_stops_it(void **state)
 {
 	(void)state;
-	struct delegated_route wanted[] = { route("2001:db8:1::/56", "fe80::1"), route("2001:db8:2::/56", "fe80::2") };
+	struct delegated_route wanted[] = { route("2001:db8:1::/56", "fe80::1"),
+					    route("2001:db8:2::/56", "fe80::2") };
 	struct calls c = { .result = -ENOBUFS };
 	struct reconcile_counts n;
 	assert_int_equal(reconcile_routes(wanted, 2, NULL, 0, on_add, on_remove, &c, &n), -ENOBUFS);

@@ -61,7 +61,9 @@ static void goes_on_after_a_failure_and_counts_it(void **state)
 static void already_gone_is_done(void **state)
 {
 	(void)state;
-	struct step gone[] = { { 1, -ENODEV }, { 2, -ENOENT }, { 3, -ESRCH }, { 4, -EADDRNOTAVAIL }, { 5, -ENXIO } };
+	struct step gone[] = {
+		{ 1, -ENODEV }, { 2, -ENOENT }, { 3, -ESRCH }, { 4, -EADDRNOTAVAIL }, { 5, -ENXIO }
+	};
 	struct undo u = { 0 };
 	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
 		undo_push(&u, "gone", record, &gone[i]);

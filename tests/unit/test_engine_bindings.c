@@ -23,8 +23,12 @@ static int teardown(void **state)
 
 static struct binding_record record(uint32_t client, uint32_t iaid, uint32_t slot)
 {
-	struct binding_record r = { .kind = BINDING_PD, .state = BINDING_BOUND, .iaid = iaid, .valid_until_ms = 1000 };
-	r.duid = (struct duid){ .len = 6, .bytes = { 0, 2, (uint8_t)(client >> 24), (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client } };
+	struct binding_record r = {
+		.kind = BINDING_PD, .state = BINDING_BOUND, .iaid = iaid, .valid_until_ms = 1000
+	};
+	r.duid = (struct duid){ .len = 6,
+				.bytes = { 0, 2, (uint8_t)(client >> 24), (uint8_t)(client >> 16),
+					   (uint8_t)(client >> 8), (uint8_t)client } };
 	r.prefix = (struct prefix6){ unit_in6("2001:db8::"), 56 };
 	for (int i = 0; i < 4; i++)
 		r.prefix.addr.s6_addr[3 + i] = (uint8_t)(slot >> (24 - 8 * i));
@@ -53,7 +57,8 @@ static void finds_by_client_and_by_prefix(void **state)
 	assert_ptr_equal(find(t, &c), bc);
 	assert_ptr_equal(bindings_by_prefix(t, &b.prefix.addr, 56), bb);
 	assert_null(bindings_by_prefix(t, &b.prefix.addr, 60));
-	assert_null(bindings_by_client(t, BINDING_NA, a.duid.bytes, a.duid.len, 1)); /* an IA_NA's IAIDs are its own (RFC 9915 §12) */
+	assert_null(bindings_by_client(t, BINDING_NA, a.duid.bytes, a.duid.len,
+				       1)); /* an IA_NA's IAIDs are its own (RFC 9915 §12) */
 	assert_null(bindings_by_client(t, BINDING_PD, a.duid.bytes, 5, 1));
 	assert_true(bindings_consistent(t));
 }
@@ -260,12 +265,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(finds_by_client_and_by_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(gives_back_what_it_was_given, setup, teardown),
 		cmocka_unit_test_setup_teardown(holds_the_longest_duids, setup, teardown),
-		cmocka_unit_test_setup_teardown(grows_and_shrinks_without_losing_any, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_expires_comes_in_the_order_of_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_prolonged_one_does_not_expire_at_its_former_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(freed_ones_queue_by_the_time_of_their_freeing, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_declined_one_is_not_its_clients_any_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(each_visits_the_living_and_can_be_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(grows_and_shrinks_without_losing_any, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_expires_comes_in_the_order_of_time, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_prolonged_one_does_not_expire_at_its_former_time,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(freed_ones_queue_by_the_time_of_their_freeing,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_declined_one_is_not_its_clients_any_more, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(each_visits_the_living_and_can_be_stopped, setup,
+						teardown),
 	};
 	return cmocka_run_group_tests_name("engine_bindings", tests, NULL, NULL);
 }

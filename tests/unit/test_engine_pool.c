@@ -22,12 +22,14 @@ static struct prefix6 prefix(const char *text)
 	return p;
 }
 
-static void begin(struct world *w, enum binding_kind kind, const char *range, uint8_t min, uint8_t usual, uint8_t max)
+static void begin(struct world *w, enum binding_kind kind, const char *range, uint8_t min,
+		  uint8_t usual, uint8_t max)
 {
 	const struct prefix6 p = prefix(range);
 	memset(w, 0, sizeof *w);
 	assert_int_equal(bindings_init(&w->table, key), 0);
-	assert_int_equal(pool_init(&w->pool, kind, &p, (const uint8_t[]){ min, usual, max }, key), 0);
+	assert_int_equal(pool_init(&w->pool, kind, &p, (const uint8_t[]){ min, usual, max }, key),
+			 0);
 }
 
 static void end(struct world *w)
@@ -36,17 +38,31 @@ static void end(struct world *w)
 	pool_done(&w->pool);
 }
 
-static int pick(struct world *w, uint32_t client, uint8_t plen, struct prefix6 *ret_prefix, struct binding **ret_freed)
+static int pick(struct world *w, uint32_t client, uint8_t plen, struct prefix6 *ret_prefix,
+		struct binding **ret_freed)
 {
-	const uint8_t duid[6] = { 0, 2, (uint8_t)(client >> 24), (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client };
-	const struct pool_wish wish = { .duid = duid, .duid_len = sizeof duid, .iaid = 1, .plen = plen };
+	const uint8_t duid[6] = { 0,
+				  2,
+				  (uint8_t)(client >> 24),
+				  (uint8_t)(client >> 16),
+				  (uint8_t)(client >> 8),
+				  (uint8_t)client };
+	const struct pool_wish wish = {
+		.duid = duid, .duid_len = sizeof duid, .iaid = 1, .plen = plen
+	};
 	return pool_pick(&w->pool, &w->table, &wish, ret_prefix, ret_freed);
 }
 
 static struct binding *take(struct world *w, uint32_t client, const struct prefix6 *p)
 {
-	struct binding_record r = { .kind = w->pool.kind, .state = BINDING_BOUND, .iaid = 1, .prefix = *p, .valid_until_ms = UINT64_MAX };
-	r.duid = (struct duid){ .len = 6, .bytes = { 0, 2, (uint8_t)(client >> 24), (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client } };
+	struct binding_record r = { .kind = w->pool.kind,
+				    .state = BINDING_BOUND,
+				    .iaid = 1,
+				    .prefix = *p,
+				    .valid_until_ms = UINT64_MAX };
+	r.duid = (struct duid){ .len = 6,
+				.bytes = { 0, 2, (uint8_t)(client >> 24), (uint8_t)(client >> 16),
+					   (uint8_t)(client >> 8), (uint8_t)client } };
 	struct binding *b;
 	assert_int_equal(bindings_add(&w->table, &r, &b), 0);
 	pool_note(&w->pool, p, true);
@@ -93,7 +109,9 @@ static void refuses_lengths_that_contradict_each_other(void **state)
 	(void)state;
 	struct pool p;
 	const struct prefix6 range = prefix("2001:db8::/48");
-	static const uint8_t bad[][3] = { { 47, 56, 56 }, { 57, 56, 60 }, { 56, 60, 59 }, { 56, 56, 129 }, { 56, 56, 73 } };
+	static const uint8_t bad[][3] = {
+		{ 47, 56, 56 }, { 57, 56, 60 }, { 56, 60, 59 }, { 56, 56, 129 }, { 56, 56, 73 }
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_int_equal(pool_init(&p, BINDING_PD, &range, bad[i], key), -EINVAL);
 		pool_done(&p);
@@ -161,8 +179,10 @@ static void excluded_prefixes_are_never_given(void **state)
 {
 	(void)state;
 	struct world w;
-	const struct prefix6 transfer = prefix("2001:db8:0:1300::/64"), outside = prefix("2001:db9::/64");
-	const struct prefix6 slot = prefix("2001:db8:0:1300::/56"), misfit = prefix("2001:db8:0:1400::/60");
+	const struct prefix6 transfer = prefix("2001:db8:0:1300::/64"),
+			     outside = prefix("2001:db9::/64");
+	const struct prefix6 slot = prefix("2001:db8:0:1300::/56"),
+			     misfit = prefix("2001:db8:0:1400::/60");
 	begin(&w, BINDING_PD, "2001:db8::/48", 56, 56, 56);
 	assert_int_equal(pool_exclude(&w.pool, &transfer), 0);
 	assert_int_equal(pool_exclude(&w.pool, &outside), 0);
@@ -240,8 +260,12 @@ static void addresses_have_no_reserved_identifier(void **state)
 	(void)state;
 	struct world w;
 	begin(&w, BINDING_NA, "2001:db8::/64", 128, 128, 128);
-	static const char *const reserved[] = { "2001:db8::", "2001:db8::1", "2001:db8::ffff", "2001:db8::200:5eff:fe00:0",
-						"2001:db8::200:5eff:feff:ffff", "2001:db8::fdff:ffff:ffff:ff80",
+	static const char *const reserved[] = { "2001:db8::",
+						"2001:db8::1",
+						"2001:db8::ffff",
+						"2001:db8::200:5eff:fe00:0",
+						"2001:db8::200:5eff:feff:ffff",
+						"2001:db8::fdff:ffff:ffff:ff80",
 						"2001:db8::fdff:ffff:ffff:ffff" };
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
 		const struct prefix6 p = { unit_in6(reserved[i]), 128 };
@@ -302,16 +326,20 @@ static void another_length_where_the_one_wished_for_is_used_up(void **state)
 	(void)state;
 	struct world w;
 	begin(&w, BINDING_PD, "2001:db8::/48", 50, 52, 54);
-	const struct prefix6 three_quarters[] = { prefix("2001:db8::/50"), prefix("2001:db8:0:4000::/50"), prefix("2001:db8:0:8000::/50") };
+	const struct prefix6 three_quarters[] = { prefix("2001:db8::/50"),
+						  prefix("2001:db8:0:4000::/50"),
+						  prefix("2001:db8:0:8000::/50") };
 	for (uint32_t i = 0; i < 3; i++)
 		take(&w, 100 + i, &three_quarters[i]);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(serve(&w, i, 52), 52);
-	assert_int_equal(serve(&w, 3, 50), 52); /* none of that length: longer, as near as there is */
+	assert_int_equal(serve(&w, 3, 50),
+			 52); /* none of that length: longer, as near as there is */
 	assert_int_equal(serve(&w, 4, 54), 0);
 	end(&w);
 	begin(&w, BINDING_PD, "2001:db8::/48", 50, 52, 54);
-	const struct prefix6 parts[] = { prefix("2001:db8::/54"), prefix("2001:db8:0:4000::/54"), prefix("2001:db8:0:8000::/54"),
+	const struct prefix6 parts[] = { prefix("2001:db8::/54"), prefix("2001:db8:0:4000::/54"),
+					 prefix("2001:db8:0:8000::/54"),
 					 prefix("2001:db8:0:c000::/54") };
 	for (uint32_t i = 0; i < 4; i++)
 		take(&w, i, &parts[i]);

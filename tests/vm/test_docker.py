@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The contract's `docker run`, as on a user's host: kernel WireGuard, --privileged, NICs that the kernel takes home.
+
+The guest's own namespace is the docker host. eth0 is wired to eth1, eth2 to eth3; the odd ones are the CPEs'.
+"""
+import ipaddress
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine")
+
+POOL = ipaddress.ip_network("2001:db8:ffff:8000::/49")
+BEYOND = "2001:db8:beef::1"
+
+
+def run(*cmd, check=True, timeout=60, **kw):
+    r = subprocess.run(cmd, capture_output=True, text=True, timeout=timeout, **kw)
+    if check and r.returncode:
+        raise AssertionError(f"{' '.join(cmd)}: exit {r.returncode}\n{r.stdout}{r.stderr}")
+    return r
+
+
+def ip(*args, ns=None):
+    return run("ip", *(["-n", ns] if ns else []), *args).stdout
+
+
+def wait_for(what, fn, timeout=30):
+    end = time.monotonic() + timeout
+    while True:
+        got = fn()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise AssertionError(f"timed out after {timeout} s waiting for {what}")
+        time.sleep(0.1)
+
+
+def key_pair():
+    private = run("docker", "run", "--rm", "--network", "none", "vbng", "genkey").stdout.strip()
+    return private, run("docker", "run", "--rm", "-i", "--network", "none", "vbng", "pubkey", input=private + "\n").stdout.strip()
+
+
+def host_state():
+    """Links, addresses, routes, rules and kernel settings of the docker host."""
+    links = json.loads(ip("-d", "-j", "link"))
+    for link in links:
+        for volatile in ("ifindex", "operstate", "stats", "link_index", "link_netnsid"):
+            link.pop(volatile, None)
+        link["flags"] = sorted(set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"})
+    addrs = sorted((a["ifname"], i["local"], i["prefixlen"]) for a in json.loads(ip("-j", "addr")) for i in a.get("addr_info", []))
+    return (sorted(links, key=lambda l: l["ifname"]), addrs, ip("rule"), ip("-6", "rule"),
+            sorted(run("sysctl", "-a", "-r", r"^net\.ipv[46]\.conf", check=False).stdout.splitlines()))
+
+
+class Provider:
+    """A WireGuard concentrator on the stock kernel, in a namespace that the docker host reaches over a veth pair."""
+
+    def __init__(self):
+        self.keys = key_pair()
+        self.subscriber_keys = [key_pair(), key_pair()]
+        ip("netns", "add", "internet")
+        ip("link", "add", "wan0", "type", "veth", "peer", "name", "up0", "netns", "internet")
+        for n, dev, ns in ((1, "up0", "internet"), (2, "wan0", None)):
+            ip("addr", "add", f"192.0.2.{n}/24", "dev", dev, ns=ns)
+            ip("addr", "add", f"2001:db8:a::{n}/64", "dev", dev, "nodad", ns=ns)
+            ip("link", "set", dev, "up", ns=ns)
+        ip("link", "set", "lo", "up", ns="internet")
+        ip("addr", "add", f"{BEYOND}/128", "dev", "lo", ns="internet")
+        run("ip", "netns", "exec", "internet", "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        ip("link", "add", "wg0", "type", "wireguard", ns="internet")
+        with open("/tmp/provider.key", "w", encoding="ascii") as f:
+            f.write(self.keys[0] + "\n")
+        peers = []
+        for i, (_, public) in enumerate(self.subscriber_keys):
+            peers += ["peer", public, "allowed-ips", f"2001:db8:0:1::{i + 2}/128,{['2001:db8:ffff::/48', '2001:db8:eeee::/48'][i]}"]
+        run("ip", "netns", "exec", "internet", "wg", "set", "wg0", "listen-port", "51820", "private-key", "/tmp/provider.key", *peers)
+        ip("addr", "add", "2001:db8:0:1::1/64", "dev", "wg0", ns="internet")
+        ip("link", "set", "wg0", "mtu", "1420", "up", ns="internet")
+        for prefix in ("2001:db8:ffff::/48", "2001:db8:eeee::/48"):
+            ip("-6", "route", "add", prefix, "dev", "wg0", ns="internet")
+
+    def env(self, number=0, **more):
+        env = {
+            "WIREGUARD_INTERFACE_SUFFIX": f"provider{number + 1}",
+            "WIREGUARD_PRIVATE_KEY": self.subscriber_keys[number][0],
+            "WIREGUARD_PEER": self.keys[1],
+            "WIREGUARD_ADDRESS": f"2001:db8:0:1::{number + 2}/64",
+            "WIREGUARD_ENDPOINT": "192.0.2.1:51820",
+            "ASSIGNED_PREFIX": ["2001:db8:ffff::/48", "2001:db8:eeee::/48"][number],
+            "SUBSCRIBER_INTERFACE": f"eth{2 * number}",
+        }
+        return {k: v for k, v in (env | more).items() if v is not None}
+
+
+@pytest.fixture(scope="module")
+def provider():
+    made = Provider()
+    for i, dev in enumerate(("eth1", "eth3")):
+        ip("netns", "add", f"cpe{i}")
+        ip("link", "set", dev, "netns", f"cpe{i}")
+        ip("link", "set", dev, "up", ns=f"cpe{i}")
+        ip("link", "set", "lo", "up", ns=f"cpe{i}")
+    return made
+
+
+class Container:
+    def __init__(self, name, env, *options, privileged=True, mount=True, network="none"):
+        self.name = name
+        args = ["docker", "run", "-d", "--name", name, "--network", network]
+        args += ["--privileged"] if privileged else []
+        args += ["-v", "/proc/1/ns/net:/var/run/netns/host"] if mount else []
+        for k, v in env.items():
+            args += ["-e", f"{k}={v}"]
+        run(*args, "-v", f"{name}:/var/lib/vbng", *options, "vbng")
+
+    def log(self):
+        r = run("docker", "logs", self.name)
+        return r.stdout + r.stderr
+
+    def exec(self, *cmd, check=True):
+        return run("docker", "exec", self.name, *cmd, check=check).stdout
+
+    def running(self):
+        return run("docker", "inspect", "-f", "{{.State.Running}}", self.name).stdout.strip() == "true"
+
+    def wait_serving(self, count=1):
+        def serving():
+            log = self.log()
+            assert log.count("init serving") >= count or self.running(), log
+            return log.count("init serving") >= count
+        wait_for("the appliance serving", serving)
+        return self
+
+    def wait_exit(self):
+        return int(run("docker", "wait", self.name, timeout=30).stdout)
+
+    def pid(self):
+        return run("docker", "inspect", "-f", "{{.State.Pid}}", self.name).stdout.strip()
+
+    def remove(self):
+        run("docker", "rm", "-f", self.name, check=False)
+        run("docker", "volume", "rm", "-f", self.name, check=False)
+
+
+@pytest.fixture
+def container(request):
+    made = []
+
+    def make(*args, **kw):
+        made.append(Container(*args, **kw))
+        return made[-1]
+    yield make
+    for c in made:
+        c.remove()
+    wait_for("the NICs home", lambda: {"eth0", "eth2"} <= {l["ifname"] for l in json.loads(ip("-j", "link"))})
+
+
+class Cpe:
+    """wide-dhcpv6's client and the kernel's own autoconfiguration on one of the wired NICs."""
+
+    def __init__(self, number=0):
+        self.ns, self.dev = f"cpe{number}", f"eth{2 * number + 1}"
+        ip("link", "set", self.dev, "down", ns=self.ns)
+        ip("link", "set", self.dev, "up", ns=self.ns)
+        subprocess.run(["ip", "-n", self.ns, "link", "add", "lan0", "type", "veth", "peer", "name", "lan1"], capture_output=True, check=False)
+        for dev in ("lan0", "lan1"):
+            ip("link", "set", dev, "up", ns=self.ns)
+        os.makedirs(f"/tmp/{self.ns}", exist_ok=True)
+        with open(f"/tmp/{self.ns}/conf", "w", encoding="ascii") as f:
+            f.write(f"interface {self.dev} {{ send ia-pd 0; request domain-name-servers; }};\n"
+                    "id-assoc pd 0 { prefix-interface lan0 { sla-id 1; sla-len 8; ifid 1; }; };\n")
+        script = (f"mount --bind /tmp/{self.ns} /var/lib/dhcpv6;"
+                  f"exec dhcp6c -f -p /tmp/{self.ns}/pid -c /tmp/{self.ns}/conf {self.dev}")
+        wait_for("the CPE's link-local address", lambda: "fe80" in ip("-6", "addr", "show", "dev", self.dev, "-tentative", ns=self.ns))
+        self.process = subprocess.Popen(["ip", "netns", "exec", self.ns, "unshare", "--mount", "bash", "-c",
+                                         "mkdir -p /var/lib/dhcpv6;" + script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def address(self):
+        for link in json.loads(ip("-j", "-6", "addr", "show", "dev", "lan0", ns=self.ns)):
+            for a in link["addr_info"]:
+                if a["scope"] == "global" and not a.get("tentative"):
+                    return a["local"]
+        return None
+
+    def wait(self):
+        return wait_for("an address from the delegated prefix", self.address)
+
+    def ping(self, source):
+        return any(run("ip", "netns", "exec", self.ns, "ping", "-6", "-c", "1", "-W", "1", "-I", source, BEYOND, check=False).returncode == 0
+                   for _ in range(8))
+
+    def has_default_route(self):
+        return "default" in ip("-6", "route", ns=self.ns)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        ip("addr", "flush", "dev", "lan0", "scope", "global", ns=self.ns)
+
+
+@pytest.fixture
+def cpe():
+    made = []
+
+    def make(*args):
+        made.append(Cpe(*args))
+        return made[-1]
+    yield make
+    for c in made:
+        c.close()
+
+
+def test_the_main_job_and_a_clean_stop(provider, container, cpe):
+    ip("addr", "add", "198.51.100.9/24", "dev", "eth0")
+    ip("link", "set", "eth0", "up")
+    ip("addr", "add", "2001:db8:77::9/64", "dev", "eth0", "nodad")
+    wait_for("eth0's link-local address", lambda: "fe80" in ip("-6", "addr", "show", "dev", "eth0", "-tentative"))
+    before = host_state()
+    mac = json.loads(ip("-j", "link", "show", "dev", "eth0"))[0]["address"]
+    with subprocess.Popen(["ip", "monitor", "link"], stdout=subprocess.PIPE, text=True) as monitor:
+        vbng = container("provider1", provider.env()).wait_serving()
+        monitor.terminate()
+        assert "wg-provider1" not in monitor.stdout.read(), "the tunnel must never appear among the host's links"
+    assert "backend=kernel" in vbng.log()
+    assert "eth0" not in {l["ifname"] for l in json.loads(ip("-j", "link"))}
+    assert mac in vbng.exec("ip", "link", "show", "dev", "eth0")
+    client = cpe()
+    source = client.wait()
+    assert ipaddress.ip_address(source) in POOL
+    wait_for("the default route", client.has_default_route)
+    assert client.ping(source), vbng.log()
+    assert json.loads(vbng.exec("vbng", "status", "--json"))["tunnel"]["state"] == "up"
+    port = json.loads(run("nsenter", f"--net=/proc/{vbng.pid()}/ns/net", "ip", "-j", "link").stdout)
+    assert any(l["ifname"] == "wg-provider1" for l in port)
+    assert "proto 118" in run("nsenter", f"--net=/proc/{vbng.pid()}/ns/net", "ip", "-6", "route").stdout
+    begun = time.monotonic()
+    run("docker", "stop", "provider1")
+    assert time.monotonic() - begun < 4, "2 s of ours, and Docker's own on an emulated machine"
+    assert vbng.wait_exit() == 0
+    wait_for("the default route gone by the farewell", lambda: not client.has_default_route())
+    wait_for("eth0's link-local address again", lambda: "fe80" in ip("-6", "addr", "show", "dev", "eth0", "-tentative"))
+    assert host_state() == before
+    run("docker", "start", "provider1")
+    vbng.wait_serving(2)
+    assert client.ping(source), "the same binding and route at once after a restart"
+    run("docker", "stop", "provider1")
+    ip("addr", "flush", "dev", "eth0", "scope", "global")
+
+
+def test_killed_the_nic_comes_home_and_the_next_start_serves_the_same(provider, container, cpe):
+    ip("addr", "add", "198.51.100.9/24", "dev", "eth0")
+    ip("link", "set", "eth0", "up")
+    vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT="[2001:db8:a::1]:51820")).wait_serving()
+    client = cpe()
+    source = client.wait()
+    run("docker", "kill", "-s", "KILL", "provider1")
+    wait_for("eth0 home", lambda: "eth0" in {l["ifname"] for l in json.loads(ip("-j", "link"))})
+    assert "wg-" not in ip("link")
+    run("docker", "start", "provider1")
+    vbng.wait_serving(2)
+    assert client.ping(source), vbng.log()
+    run("docker", "stop", "provider1")
+    assert "198.51.100.9/24" in ip("addr", "show", "dev", "eth0"), "the addresses noted before the kill are back"
+    ip("addr", "flush", "dev", "eth0", "scope", "global")
+
+
+def test_started_again_at_once_after_a_kill(provider, container):
+    vbng = container("provider1", provider.env(), "--restart", "unless-stopped").wait_serving()
+    os.kill(int(vbng.pid()), 9)
+    vbng.wait_serving(2)
+    assert vbng.exec("vbng", "healthcheck") == "serving\n"
+
+
+def test_two_providers_on_one_host(provider, container, cpe):
+    one = container("provider1", provider.env()).wait_serving()
+    two = container("provider2", provider.env(1)).wait_serving()
+    first, second = cpe(0), cpe(1)
+    a, b = first.wait(), second.wait()
+    assert ipaddress.ip_address(a) in POOL and ipaddress.ip_address(b) in ipaddress.ip_network("2001:db8:eeee:8000::/49")
+    assert first.ping(a) and second.ping(b)
+    run("docker", "stop", "provider2")
+    assert first.ping(a)
+    assert json.loads(one.exec("vbng", "status", "--json"))["server_restarts"] == 0
+    assert two.wait_exit() == 0
+
+
+def test_the_userspace_backend_on_a_stock_host(provider, container, cpe):
+    vbng = container("provider1", provider.env(WIREGUARD_BACKEND="userspace")).wait_serving()
+    assert "backend=userspace" in vbng.log()
+    client = cpe()
+    assert client.ping(client.wait()), vbng.log()
+    run("docker", "stop", "provider1")
+    assert "vbng" not in ip("link")
+
+
+LEAST = ["--cap-drop", "ALL", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_RAW", "--cap-add", "NET_BIND_SERVICE",
+         "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--sysctl", "net.ipv6.conf.default.disable_ipv6=0",
+         "--sysctl", "net.ipv6.conf.all.forwarding=1", "--sysctl", "net.ipv6.conf.default.forwarding=1"]
+
+
+def test_without_privileged_as_the_readme_says(provider, container, cpe):
+    container("provider1", provider.env(), *LEAST, privileged=False).wait_serving()
+    client = cpe()
+    assert client.ping(client.wait())
+
+
+@pytest.mark.parametrize("what, change, options, code, says", [
+    ("no such NIC", {"SUBSCRIBER_INTERFACE": "eth9"}, {}, 69, "SUBSCRIBER_INTERFACE=eth9: the host has no interface of that name. It has: "),
+    ("faulty configuration", {"WIREGUARD_PEER": "nonsense", "ASSIGNED_PREFIX": None}, {}, 78, "ASSIGNED_PREFIX: is missing"),
+    ("no bind mount", {}, {"mount": False}, 69, "the host's network namespace is not mounted"),
+    ("loopback", {"SUBSCRIBER_INTERFACE": "lo"}, {}, 69, "that is the loopback interface"),
+    ("its own namespace", {"HOST_NETNS": "/proc/self/ns/net"}, {}, 69, "this is our own network namespace"),
+    ("no privileges", {}, {"privileged": False}, 77, "the capability NET_ADMIN is missing"),
+])
+def test_a_boot_that_fails_says_why_and_leaves_the_host_alone(provider, container, what, change, options, code, says):
+    before = host_state()
+    vbng = container("provider1", provider.env(**change), **options)
+    assert vbng.wait_exit() == code, vbng.log()
+    assert says in vbng.log()
+    assert host_state() == before
+
+
+def test_a_boot_that_fails_half_way_undoes_what_it_did(provider, container):
+    """Tunnel made and NIC taken, then DHCPv6's port turns out to be somebody else's in the container's namespace."""
+    ip("addr", "add", "198.51.100.9/24", "dev", "eth0")
+    ip("link", "set", "eth0", "up")
+    wait_for("eth0's link-local address", lambda: "fe80" in ip("-6", "addr", "show", "dev", "eth0", "-tentative"))
+    before = host_state()
+    run("docker", "run", "-d", "--name", "holder", "--network", "none", "--entrypoint", "/bin/sleep", "vbng", "1000")
+    try:
+        pid = run("docker", "inspect", "-f", "{{.State.Pid}}", "holder").stdout.strip()
+        squat = "import socket,time; s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.bind(('::',547)); print('bound',flush=True); time.sleep(300)"
+        with subprocess.Popen(["nsenter", f"--net=/proc/{pid}/ns/net", "/usr/bin/python3", "-c", squat], stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout.readline() == "bound\n"
+            vbng = container("provider1", provider.env(), network="container:holder")
+            assert vbng.wait_exit() == 69, vbng.log()
+            assert "tunnel created" in vbng.log() and "another DHCPv6 server is running" in vbng.log()
+            other.kill()
+        left = run("nsenter", f"--net=/proc/{pid}/ns/net", "ip", "link").stdout
+        assert "wg-" not in left and "eth0" not in left
+    finally:
+        run("docker", "rm", "-f", "holder", check=False)
+    wait_for("eth0's link-local address again", lambda: "fe80" in ip("-6", "addr", "show", "dev", "eth0", "-tentative"))
+    assert host_state() == before
+    ip("addr", "flush", "dev", "eth0", "scope", "global")
+
+
+def test_secrets_are_nowhere_to_be_seen(provider, container):
+    vbng = container("provider1", provider.env(LOG_LEVEL="debug")).wait_serving()
+    key = provider.subscriber_keys[0][0]
+    assert key not in vbng.log()
+    for p in run("pgrep", "-x", "vbng").stdout.split():
+        for f in ("environ", "cmdline"):
+            with open(f"/proc/{p}/{f}", "rb") as content:
+                assert key.encode() not in content.read()
+    assert key not in run("docker", "run", "--rm", "--network", "none", "-e", f"WIREGUARD_PRIVATE_KEY={key}", "vbng", "check", check=False).stderr
