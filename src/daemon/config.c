@@ -115,7 +115,8 @@ static int read_file(const char *path, char **ret_text)
 	text[n] = '\0';
 	if (strlen(text) != n)
 		return -EILSEQ; /* zero bytes: no text */
-	*ret_text = take_ptr(&text);
+	*ret_text = text;
+	text = NULL;
 	return 0;
 }
 

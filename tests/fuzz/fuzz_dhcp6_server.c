@@ -259,7 +259,7 @@ static void put_ia(struct life *l, uint8_t client)
 			break;
 		case 2: /* somewhere in the pool, or next to it */
 			p.addr = l->config.pd_pool.addr;
-			p.addr.s6_addr[7] = hint << 4 & 0xff;
+			p.addr.s6_addr[7] = (uint8_t)(hint << 4);
 			break;
 		default: /* an address of the transfer network, or a strange one */
 			p.addr = l->config.transfer.addr;
