@@ -189,7 +189,7 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 		return;
 	char *text = NULL;
 	int r = read_file(path, &text);
-	if (r < 0) {
+	if (r < 0 || !text) {
 		rd->faulty[i] = true;
 		fault(rd, "%s=%s: cannot be read: %s", file_name, path,
 		      r == -EILSEQ ? "it is no text" : strerror(-r));
@@ -303,7 +303,7 @@ static void read_conf(struct reading *rd)
 		return;
 	char *text = NULL;
 	int r = read_file(rd->raws[i].value, &text);
-	if (r < 0) {
+	if (r < 0 || !text) {
 		fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value,
 		      r == -EILSEQ ? "it is no text" : strerror(-r));
 		return;

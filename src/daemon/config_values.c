@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -190,19 +191,20 @@ int value_path(const char *text, char ret_path[static CONFIG_PATH_MAX], struct w
 int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct why *why), void *ctx,
 	       struct why *why)
 {
-	AUTO_FREE char *copy = strdup(text);
+	char *copy = strdup(text);
 	if (!copy)
 		return value_fault(why, "out of memory");
-	char *rest = copy;
 	size_t n = 0;
-	for (char *item; (item = strsep(&rest, ", \t"));) {
-		if (!*item)
-			continue;
+	int r = 0;
+	char *rest = NULL;
+	for (char *item = strtok_r(copy, ", \t", &rest); item && r >= 0;
+	     item = strtok_r(NULL, ", \t", &rest)) {
 		n++;
-		int r = fn(ctx, item, why);
-		if (r < 0)
-			return r;
+		r = fn(ctx, item, why);
 	}
+	free(copy);
+	if (r < 0)
+		return r;
 	return n ? 0 : value_fault(why, "is empty");
 }
 
@@ -311,7 +313,7 @@ int value_routes(const char *text, struct config *c, struct why *why)
 
 int value_pref64(const char *text, struct config *c, struct why *why)
 {
-	struct prefix6 p;
+	struct prefix6 p = { .plen = 0 };
 	if (value_prefix(text, 96, true, &p, why) < 0)
 		return -EINVAL;
 	static const uint8_t lengths[] = { 32, 40, 48, 56, 64, 96 }; /* RFC 8781 §4 */

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #define PRIVATE "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I="
-#define PEER	"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+#define PEER    "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 
 enum { MAX_ENV = 64 };
 
@@ -82,7 +82,8 @@ static void assert_fault(const char *change, const char *says)
 	set(&e, change);
 	assert_int_equal(config_read(e.entries, &c, &report), -EINVAL);
 	if (!in_list(report.faults, report.n_faults, says))
-		fail_msg("%s: no fault says \"%s\", the first is: %s", change, says, report.faults[0]);
+		fail_msg("%s: no fault says \"%s\", the first is: %s", change, says,
+			 report.faults[0]);
 	config_report_done(&report);
 	done(&e);
 }
@@ -131,7 +132,8 @@ static void the_rest_is_derived_from_what_is_required(void **state)
 static void the_assigned_prefix_can_be_written_in_three_ways(void **state)
 {
 	(void)state;
-	static const char *const ways[] = { "ASSIGNED_PREFIX=2001:db8:ffff::/48", "ASSIGNED_PREFIX=2001:db8:ffff:0::",
+	static const char *const ways[] = { "ASSIGNED_PREFIX=2001:db8:ffff::/48",
+					    "ASSIGNED_PREFIX=2001:db8:ffff:0::",
 					    "ASSIGNED_PREFIX=2001:db8:ffff:" };
 	for (size_t i = 0; i < 3; i++) {
 		struct env e = complete();
@@ -149,7 +151,8 @@ static void a_small_pool_is_cut_into_smaller_parts(void **state)
 	static const struct {
 		const char *assigned;
 		unsigned length;
-	} cases[] = { { "ASSIGNED_PREFIX=2001:db8:ffff::/56", 60 }, { "ASSIGNED_PREFIX=2001:db8:ffff::/60", 64 } };
+	} cases[] = { { "ASSIGNED_PREFIX=2001:db8:ffff::/56", 60 },
+		      { "ASSIGNED_PREFIX=2001:db8:ffff::/60", 64 } };
 	for (size_t i = 0; i < 2; i++) {
 		struct env e = complete();
 		struct config c;
@@ -183,7 +186,9 @@ static void every_fault_is_found_not_only_the_first(void **state)
 static void faults_say_what_was_wrong_and_give_an_example(void **state)
 {
 	(void)state;
-	assert_fault("WIREGUARD_ENDPOINT=192.0.2.1", "WIREGUARD_ENDPOINT: '192.0.2.1' lacks its port. Example: WIREGUARD_ENDPOINT=192.0.2.42:51820");
+	assert_fault("WIREGUARD_ENDPOINT=192.0.2.1",
+		     "WIREGUARD_ENDPOINT: '192.0.2.1' lacks its port. Example: "
+		     "WIREGUARD_ENDPOINT=192.0.2.42:51820");
 	assert_fault("WIREGUARD_ENDPOINT=2001:db8::1", "written [ADDRESS]:PORT");
 	assert_fault("WIREGUARD_ENDPOINT=vpn.example.net:51820", "is a domain name");
 	assert_fault("WIREGUARD_ENDPOINT=192.0.2.1:0", "is no port");
@@ -196,9 +201,11 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 	assert_fault("DHCPV6_PD_DELEGATION_LENGTH=48", "does not fit into the pool");
 	assert_fault("SUBSCRIBER_INTERFACE=a/b", "cannot be an interface's name");
 	assert_fault("SUBSCRIBER_MODE=vlan:7", "is not served by this version");
-	assert_fault("DHCPV6_PREFERRED_LIFETIME=20000", "is more than DHCPV6_VALID_LIFETIME's 14400 s");
+	assert_fault("DHCPV6_PREFERRED_LIFETIME=20000",
+		     "is more than DHCPV6_VALID_LIFETIME's 14400 s");
 	assert_fault("ROUTER_ADVERTISEMENT_MIN_INTERVAL=500", "three quarters");
-	assert_fault("ROUTER_ADVERTISEMENT_LIFETIME=30", "is less than ROUTER_ADVERTISEMENT_MAX_INTERVAL's");
+	assert_fault("ROUTER_ADVERTISEMENT_LIFETIME=30",
+		     "is less than ROUTER_ADVERTISEMENT_MAX_INTERVAL's");
 	assert_fault("WIREGUARD_KEEPALIVE=-1", "is no number");
 	assert_fault("WIREGUARD_PEER", "WIREGUARD_PEER: is missing. Example: WIREGUARD_PEER=");
 	assert_fault("ROUTER_ADVERTISEMENT_PREF64=64:ff9b::/95", "not 95");
@@ -207,8 +214,10 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 static void secrets_are_never_repeated(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "WIREGUARD_PRIVATE_KEY=hunter2hunter2", "WIREGUARD_PRESHARED_KEY=hunter2",
-					   "WIREGUARD_PRIVATE_KEY=hunter2hunter2hunter2hunter2hunter2hunter2XX" };
+	static const char *const bad[] = {
+		"WIREGUARD_PRIVATE_KEY=hunter2hunter2", "WIREGUARD_PRESHARED_KEY=hunter2",
+		"WIREGUARD_PRIVATE_KEY=hunter2hunter2hunter2hunter2hunter2hunter2XX"
+	};
 	for (size_t i = 0; i < 3; i++) {
 		struct env e = complete();
 		struct config c;
@@ -249,7 +258,9 @@ static void quotes_and_carriage_returns_are_taken_off_with_a_warning(void **stat
 static void an_unknown_name_is_answered_with_the_nearest(void **state)
 {
 	(void)state;
-	assert_warns("WIREGUARD_ENDPIONT=192.0.2.1:1", "WIREGUARD_ENDPIONT: there is no such variable. Did you mean WIREGUARD_ENDPOINT?");
+	assert_warns(
+		"WIREGUARD_ENDPIONT=192.0.2.1:1",
+		"WIREGUARD_ENDPIONT: there is no such variable. Did you mean WIREGUARD_ENDPOINT?");
 	assert_warns("UPLINK_LOSS=hold", "this version does not serve it");
 }
 
@@ -259,7 +270,8 @@ static void values_come_from_files(void **state)
 	char path[] = "/tmp/vbng-test-XXXXXX", entry[128];
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, PRIVATE "\n", strlen(PRIVATE) + 1), (ssize_t)strlen(PRIVATE) + 1);
+	assert_int_equal(write(fd, PRIVATE "\n", strlen(PRIVATE) + 1),
+			 (ssize_t)strlen(PRIVATE) + 1);
 	close(fd);
 	struct env e = complete();
 	struct config c;
@@ -282,9 +294,12 @@ static void values_come_from_files(void **state)
 static void a_wg_quick_file_gives_what_the_variables_do_not(void **state)
 {
 	(void)state;
-	static const char conf[] = "[Interface]\nPrivateKey = " PRIVATE "\nAddress = 10.0.0.2/32, 2001:db8:7::2/64\nDNS = 1.1.1.1\nMTU = 1380\n"
-				   "PostUp = echo no\n\n[Peer] # the provider\nPublicKey = " PEER "\nEndpoint = [2001:db8::1]:443\n"
-				   "AllowedIPs = ::/0\nPersistentKeepalive = off\n";
+	static const char conf[] =
+		"[Interface]\nPrivateKey = " PRIVATE
+		"\nAddress = 10.0.0.2/32, 2001:db8:7::2/64\nDNS = 1.1.1.1\nMTU = 1380\n"
+		"PostUp = echo no\n\n[Peer] # the provider\nPublicKey = " PEER
+		"\nEndpoint = [2001:db8::1]:443\n"
+		"AllowedIPs = ::/0\nPersistentKeepalive = off\n";
 	char path[] = "/tmp/vbng-test-XXXXXX", entry[128];
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
@@ -299,7 +314,8 @@ static void a_wg_quick_file_gives_what_the_variables_do_not(void **state)
 	snprintf(entry, sizeof entry, "WIREGUARD_CONFIG_FILE=%s", path);
 	set(&e, entry);
 	assert_int_equal(config_read(e.entries, &c, &report), 0);
-	assert_true(in_list(report.warnings, report.n_warnings, "line 3: the IPv4 address 10.0.0.2/32 is passed over"));
+	assert_true(in_list(report.warnings, report.n_warnings,
+			    "line 3: the IPv4 address 10.0.0.2/32 is passed over"));
 	assert_true(in_list(report.warnings, report.n_warnings, "line 6: PostUp is passed over"));
 	config_report_done(&report);
 	assert_int_equal(c.wg_mtu, 1380);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The delegating router by RFC 9915, whose sections are named where nothing else is. Messages are written and answers read by
- * dhcp6_peer.h, which shares no code with the server's codec.
+ * The delegating router by RFC 9915, whose sections are named where nothing else is. Messages are
+ * written and answers read by dhcp6_peer.h, which shares no code with the server's codec.
  */
 #include "unit.h"
 
@@ -11,7 +11,19 @@
 
 #include <stdlib.h>
 
-enum { SOLICIT = 1, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE, RECONFIGURE, INFORMATION_REQUEST };
+enum {
+	SOLICIT = 1,
+	ADVERTISE,
+	REQUEST,
+	CONFIRM,
+	RENEW,
+	REBIND,
+	REPLY,
+	RELEASE,
+	DECLINE,
+	RECONFIGURE,
+	INFORMATION_REQUEST
+};
 enum { IA_NA = 3, IA_TA = 4, IA_PD = 25, XID = 0xabcdef };
 enum { SUCCESS = 0, NO_ADDRS_AVAIL = 2, NO_BINDING = 3, NOT_ON_LINK = 4, NO_PREFIX_AVAIL = 6 };
 
@@ -83,7 +95,9 @@ static const struct dhcp6_stats *stats(void)
 	return dhcp6_server_stats(server);
 }
 
-/* --- a client ----------------------------------------------------------------------------------------------- */
+/* --- a client
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void begin_as(uint8_t type, const char *client)
 {
@@ -157,7 +171,8 @@ static int status_of(uint16_t code, uint32_t iaid)
 	return ia->status;
 }
 
-static struct prefix6 request_as(const char *client, uint16_t code, uint32_t iaid, const struct prefix6 *hint)
+static struct prefix6 request_as(const char *client, uint16_t code, uint32_t iaid,
+				 const struct prefix6 *hint)
 {
 	begin_as(REQUEST, client);
 	put_ia(code, iaid, hint);
@@ -197,7 +212,8 @@ static void pass(uint64_t seconds)
 	} while (dhcp6_server_deadline(server) <= now_ms);
 }
 
-/* --- SOLICIT (§18.3.1, §18.3.9) ----------------------------------------------------------------------------- */
+/* --- SOLICIT (§18.3.1, §18.3.9)
+ * ----------------------------------------------------------------------------- */
 
 static void solicit_is_answered_by_an_offer_that_holds_nothing(void **state)
 {
@@ -321,7 +337,8 @@ static void every_ia_is_answered_in_its_own_right(void **state)
 	assert_false(prefix6_overlaps(&a, &b));
 	assert_true(prefix6_has_addr(&config.transfer, &c.addr));
 	assert_int_equal(status_of(IA_TA, 1), NO_ADDRS_AVAIL); /* obsolete */
-	const struct peer_ia *pd = peer_find_ia(&answer, IA_PD, 1), *na = peer_find_ia(&answer, IA_NA, 1);
+	const struct peer_ia *pd = peer_find_ia(&answer, IA_PD, 1),
+			     *na = peer_find_ia(&answer, IA_NA, 1);
 	assert_int_equal(pd->t1_s, na->t1_s);
 	assert_int_equal(pd->t2_s, na->t2_s);
 }
@@ -362,7 +379,8 @@ static void infinite_lifetimes_have_infinite_t1_and_t2(void **state)
 	assert_int_equal(dhcp6_server_deadline(server), UINT64_MAX);
 }
 
-/* --- hints (§18.3.1, RFC 8168) ------------------------------------------------------------------------------ */
+/* --- hints (§18.3.1, RFC 8168)
+ * ------------------------------------------------------------------------------ */
 
 static void a_free_prefix_that_is_asked_for_is_given(void **state)
 {
@@ -377,7 +395,8 @@ static void a_free_prefix_that_is_asked_for_is_given(void **state)
 static void a_free_address_that_is_asked_for_is_given(void **state)
 {
 	(void)state;
-	const struct prefix6 wish = prefix("2001:db8:ffff::1:2:3:4"), ours = prefix("2001:db8:ffff::1");
+	const struct prefix6 wish = prefix("2001:db8:ffff::1:2:3:4"),
+			     ours = prefix("2001:db8:ffff::1");
 	const struct prefix6 p = request_as("client", IA_NA, 1, &wish);
 	assert_true(prefix6_equal(&p, &wish));
 	const struct prefix6 q = request_as("other", IA_NA, 1, &ours);
@@ -387,7 +406,9 @@ static void a_free_address_that_is_asked_for_is_given(void **state)
 static void a_hint_outside_the_pool_is_passed_over(void **state)
 {
 	(void)state;
-	const struct prefix6 wishes[] = { prefix("2001:db8:1::/56"), prefix("2001:db8:ffff:8000::/60"), prefix("2001:db8:ffff:8001::/56"),
+	const struct prefix6 wishes[] = { prefix("2001:db8:1::/56"),
+					  prefix("2001:db8:ffff:8000::/60"),
+					  prefix("2001:db8:ffff:8001::/56"),
 					  prefix("2001:db8:ffff::/56") };
 	for (size_t i = 0; i < 4; i++) {
 		const struct prefix6 p = request_as("client", IA_PD, (uint32_t)i, &wishes[i]);
@@ -402,7 +423,9 @@ static void a_length_hint_gets_the_nearest_that_the_pool_has(void **state)
 	static const struct {
 		const char *hint;
 		uint8_t len;
-	} cases[] = { { "::/40", 52 }, { "::/52", 52 }, { "::/54", 54 }, { "::/60", 60 }, { "::/64", 60 } };
+	} cases[] = {
+		{ "::/40", 52 }, { "::/52", 52 }, { "::/54", 54 }, { "::/60", 60 }, { "::/64", 60 }
+	};
 	config.pd_min_len = 52;
 	config.pd_max_len = 60;
 	start();
@@ -423,7 +446,8 @@ static void a_length_hint_is_no_matter_where_there_is_one_length(void **state)
 	assert_int_equal(p.plen, 56);
 }
 
-/* --- REQUEST (§18.3.2) -------------------------------------------------------------------------------------- */
+/* --- REQUEST (§18.3.2)
+ * -------------------------------------------------------------------------------------- */
 
 static void request_binds_what_was_offered(void **state)
 {
@@ -487,7 +511,8 @@ static void an_exhausted_pool_says_so(void **state)
 	(void)state;
 	config.pd_pool = prefix("2001:db8:ffff:8000::/55");
 	start();
-	const struct prefix6 a = request_as("a", IA_PD, 1, &none), b = request_as("b", IA_PD, 1, &none);
+	const struct prefix6 a = request_as("a", IA_PD, 1, &none),
+			     b = request_as("b", IA_PD, 1, &none);
 	assert_false(prefix6_equal(&a, &b));
 	for (int i = 0; i < 2; i++) {
 		begin_as(i == 0 ? SOLICIT : REQUEST, "c");
@@ -552,7 +577,8 @@ static void the_longest_duids_are_served_and_longer_ones_counted(void **state)
 	(void)request_as("x", IA_PD, 1, &none); /* one byte */
 }
 
-/* --- RENEW, REBIND (§18.3.4, §18.3.5) ------------------------------------------------------------------------ */
+/* --- RENEW, REBIND (§18.3.4, §18.3.5)
+ * ------------------------------------------------------------------------ */
 
 static void renew_and_rebind_prolong(void **state)
 {
@@ -614,18 +640,21 @@ static void a_binding_that_is_not_known_is_granted_as_claimed(void **state)
 	put_ia(IA_PD, 1, &claim);
 	ask(REPLY);
 	const struct peer_ia *ia = peer_find_ia(&answer, IA_PD, 1);
-	assert_int_equal(ia->n, 2); /* another one, and word that the one claimed is somebody else's */
+	assert_int_equal(ia->n,
+			 2); /* another one, and word that the one claimed is somebody else's */
 	assert_false(prefix6_overlaps(&ia->resources[0].prefix, &claim));
 	assert_true(prefix6_equal(&ia->resources[1].prefix, &claim));
 	assert_int_equal(ia->resources[1].valid_s, 0);
 	assert_int_equal(ia->resources[1].preferred_s, 0);
 }
 
-/* RFC 9096 §3.1, RFC 8978: the old prefix is taken back in the same message that brings the new one. */
+/* RFC 9096 §3.1, RFC 8978: the old prefix is taken back in the same message that brings the new
+ * one. */
 static void a_prefix_that_is_not_ours_any_more_is_withdrawn_beside_the_new_one(void **state)
 {
 	(void)state;
-	const struct prefix6 old = prefix("2001:db8:eeee:8000::/56"), old_address = prefix("2001:db8:eeee::77");
+	const struct prefix6 old = prefix("2001:db8:eeee:8000::/56"),
+			     old_address = prefix("2001:db8:eeee::77");
 	begin(RENEW);
 	put_ia(IA_PD, 1, &old);
 	put_ia(IA_NA, 1, &old_address);
@@ -696,12 +725,14 @@ static void whoever_claims_hundreds_is_still_answered(void **state)
 	assert_true(batch->answers[0].len <= BATCH_ANSWER_FIT);
 }
 
-/* --- CONFIRM (§18.3.3) -------------------------------------------------------------------------------------- */
+/* --- CONFIRM (§18.3.3)
+ * -------------------------------------------------------------------------------------- */
 
 static void confirm_looks_at_the_link_of_addresses(void **state)
 {
 	(void)state;
-	const struct prefix6 here = prefix("2001:db8:ffff::abcd:1"), elsewhere = prefix("2001:db8:1::1");
+	const struct prefix6 here = prefix("2001:db8:ffff::abcd:1"),
+			     elsewhere = prefix("2001:db8:1::1");
 	begin(CONFIRM);
 	put_ia(IA_NA, 1, &here);
 	ask(REPLY);
@@ -729,7 +760,8 @@ static void confirm_without_addresses_is_not_answered(void **state)
 	ask_in_vain(D6_DROP_NOTHING_TO_CONFIRM);
 }
 
-/* --- RELEASE, DECLINE (§18.3.7, §18.3.8) -------------------------------------------------------------------- */
+/* --- RELEASE, DECLINE (§18.3.7, §18.3.8)
+ * -------------------------------------------------------------------- */
 
 static void release_ends_the_binding_and_its_route(void **state)
 {
@@ -849,7 +881,8 @@ static void decline_is_about_addresses(void **state)
 	assert_int_equal(status_of(IA_NA, 4), NO_BINDING);
 }
 
-/* --- INFORMATION-REQUEST and options (§18.3.6, §21.7) ------------------------------------------------------- */
+/* --- INFORMATION-REQUEST and options (§18.3.6, §21.7)
+ * ------------------------------------------------------- */
 
 static void information_is_given_with_and_without_a_client_id(void **state)
 {
@@ -877,7 +910,9 @@ static void options_are_given_to_those_who_ask(void **state)
 	static const uint16_t oro[] = { 82, 32, 24 };
 	config.n_extra = 2;
 	config.extra[0] = (struct dhcp6_extra_option){ .code = 82, .len = 4, .bytes = sol_max_rt };
-	config.extra[1] = (struct dhcp6_extra_option){ .code = 32, .len = 4, .bytes = refresh, .information_only = true };
+	config.extra[1] = (struct dhcp6_extra_option){
+		.code = 32, .len = 4, .bytes = refresh, .information_only = true
+	};
 	start();
 	begin(SOLICIT);
 	ask(ADVERTISE);
@@ -898,7 +933,8 @@ static void options_are_given_to_those_who_ask(void **state)
 	assert_memory_equal(answer.options[32].at, refresh, 4);
 }
 
-/* --- what is not answered (§16) ----------------------------------------------------------------------------- */
+/* --- what is not answered (§16)
+ * ----------------------------------------------------------------------------- */
 
 static void identifiers_are_demanded_as_each_message_type_has_them(void **state)
 {
@@ -908,8 +944,10 @@ static void identifiers_are_demanded_as_each_message_type_has_them(void **state)
 		uint8_t type;
 		enum need client, own;
 	} cases[] = {
-		{ SOLICIT, MUST, MUST_NOT }, { REQUEST, MUST, MUST }, { CONFIRM, MUST, MUST_NOT }, { RENEW, MUST, MUST },
-		{ REBIND, MUST, MUST_NOT },  { RELEASE, MUST, MUST }, { DECLINE, MUST, MUST },	   { INFORMATION_REQUEST, MAY, MAY },
+		{ SOLICIT, MUST, MUST_NOT }, { REQUEST, MUST, MUST },
+		{ CONFIRM, MUST, MUST_NOT }, { RENEW, MUST, MUST },
+		{ REBIND, MUST, MUST_NOT },  { RELEASE, MUST, MUST },
+		{ DECLINE, MUST, MUST },     { INFORMATION_REQUEST, MAY, MAY },
 	};
 	const struct prefix6 here = prefix("2001:db8:ffff::abcd:1");
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -1023,12 +1061,14 @@ static void everything_is_counted_by_type(void **state)
 		assert_string_not_equal(dhcp6_drop_name((enum d6_drop)i), "unknown");
 }
 
-/* --- relays (§19, RFC 6221, RFC 8357, RFC 6939) ------------------------------------------------------------- */
+/* --- relays (§19, RFC 6221, RFC 8357, RFC 6939)
+ * ------------------------------------------------------------- */
 
 static void relays_are_answered_as_they_are_nested(void **state)
 {
 	(void)state;
-	const struct in6_addr client = unit_in6("fe80::c"), near_link = unit_in6("2001:db8:5::1"), far_link = unit_in6("2001:db8:6::1");
+	const struct in6_addr client = unit_in6("fe80::c"), near_link = unit_in6("2001:db8:5::1"),
+			      far_link = unit_in6("2001:db8:6::1");
 	const struct in6_addr near = unit_in6("2001:db8:5::9");
 	meta.src = unit_in6("fe80::9");
 	meta.dst = config.own_addr; /* relays may use unicast (§19.1.1) */
@@ -1107,7 +1147,8 @@ static void clients_on_other_links_get_prefixes_only(void **state)
 {
 	(void)state;
 	const struct in6_addr client = unit_in6("fe80::c"), elsewhere = unit_in6("2001:db8:5::1");
-	const struct prefix6 here = prefix("2001:db8:ffff::abcd:1"), there = prefix("2001:db8:5::77");
+	const struct prefix6 here = prefix("2001:db8:ffff::abcd:1"),
+			     there = prefix("2001:db8:5::77");
 	begin(SOLICIT);
 	put_ia(IA_NA, 1, &none);
 	put_ia(IA_PD, 1, &none);
@@ -1152,7 +1193,8 @@ static void an_answer_that_cannot_fit_changes_nothing(void **state)
 	name[sizeof name - 1] = '\0';
 	begin(REQUEST);
 	put_ia(IA_PD, 1, &none);
-	/* Three relays whose Interface-Ids alone are longer than an answer may be; longer than dhcp6_peer.h writes. */
+	/* Three relays whose Interface-Ids alone are longer than an answer may be; longer than
+	 * dhcp6_peer.h writes. */
 	static uint8_t bytes[12000];
 	struct wr w = wr_of(bytes, sizeof bytes);
 	for (int i = 2; i >= 0; i--) {
@@ -1174,7 +1216,9 @@ static void an_answer_that_cannot_fit_changes_nothing(void **state)
 	assert_int_equal(stats()->pd.bound, 0);
 }
 
-/* --- time --------------------------------------------------------------------------------------------------- */
+/* --- time
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void an_expired_binding_loses_its_route_and_is_remembered(void **state)
 {
@@ -1240,7 +1284,9 @@ static void freed_prefixes_go_to_others_last_and_the_oldest_first(void **state)
 	assert_true(prefix6_equal(&back, &p[0]));
 }
 
-/* --- loading ------------------------------------------------------------------------------------------------ */
+/* --- loading
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int load(const struct binding_record *r)
 {
@@ -1280,7 +1326,8 @@ static void records_that_cannot_be_are_kept_out(void **state)
 	if (prefix6_equal(&other.prefix, &r.prefix))
 		other.prefix = prefix("2001:db8:ffff:8100::/56");
 	assert_int_equal(load(&other), -EEXIST);
-	static const char *const foreign[] = { "2001:db8:1:8000::/56", "2001:db8:ffff:8000::/60", "2001:db8:ffff:8000::/48" };
+	static const char *const foreign[] = { "2001:db8:1:8000::/56", "2001:db8:ffff:8000::/60",
+					       "2001:db8:ffff:8000::/48" };
 	for (size_t i = 0; i < 3; i++) {
 		other = r;
 		other.iaid = 99;
@@ -1356,7 +1403,8 @@ static void a_look_ahead_changes_nothing(void **state)
 	begin(SOLICIT);
 	put_ia(IA_PD, 1, &none);
 	const uint8_t cut[] = { 1, 2, 3, 4, 0, 1, 0, 9, 1 };
-	const struct rd packets[] = { rd_of(msg.bytes, msg.len), rd_of(cut, sizeof cut), rd_of(cut, 2), rd_of(cut, 0) };
+	const struct rd packets[] = { rd_of(msg.bytes, msg.len), rd_of(cut, sizeof cut),
+				      rd_of(cut, 2), rd_of(cut, 0) };
 	dhcp6_server_expect(server, packets, 4);
 	assert_int_equal(stats()->received, 1);
 	assert_int_equal(batch->n_answers, 0);

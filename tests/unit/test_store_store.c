@@ -67,18 +67,20 @@ static void load_at(struct fixture *f, struct store_now at)
 
 static struct binding_change change(uint8_t number, bool erase)
 {
-	struct binding_change c = { .erase = erase,
-				    .record = { .kind = BINDING_PD,
-						.state = BINDING_BOUND,
-						.duid = { .len = 10, .bytes = { 0, 3, 0, 1, 2, 0, 0, 0, 0, number } },
-						.iaid = 0xfffffff0U + number,
-						.prefix = { .plen = 56 },
-						.lladdr_len = 6,
-						.lladdr = { 2, 0, 0, 0, 0, number },
-						.preferred_lft_s = 1800,
-						.valid_lft_s = 14400,
-						.granted_at_ms = now.mono_ms,
-						.valid_until_ms = now.mono_ms + 14400000 } };
+	struct binding_change c = {
+		.erase = erase,
+		.record = { .kind = BINDING_PD,
+			    .state = BINDING_BOUND,
+			    .duid = { .len = 10, .bytes = { 0, 3, 0, 1, 2, 0, 0, 0, 0, number } },
+			    .iaid = 0xfffffff0U + number,
+			    .prefix = { .plen = 56 },
+			    .lladdr_len = 6,
+			    .lladdr = { 2, 0, 0, 0, 0, number },
+			    .preferred_lft_s = 1800,
+			    .valid_lft_s = 14400,
+			    .granted_at_ms = now.mono_ms,
+			    .valid_until_ms = now.mono_ms + 14400000 }
+	};
 	assert_int_equal(inet_pton(AF_INET6, "2001:db8:ffff::", &c.record.prefix.addr), 1);
 	c.record.prefix.addr.s6_addr[6] = number;
 	assert_int_equal(inet_pton(AF_INET6, "fe80::7", &c.record.next_hop), 1);
@@ -172,7 +174,9 @@ static void a_later_versions_file_is_left_alone(void **state)
 	struct fixture *f = *state;
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(f->db, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "CREATE TABLE future(x); PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE future(x); PRAGMA user_version=99", NULL,
+				      NULL, NULL),
+			 SQLITE_OK);
 	sqlite3_close(db);
 	assert_int_equal(store_open(f->dir, now.unix_ms, &f->store, f->moved), -ENOTSUP);
 	assert_string_equal(f->moved, "");
@@ -182,7 +186,8 @@ static void a_later_versions_file_is_left_alone(void **state)
 static void the_duid_is_made_once(void **state)
 {
 	struct fixture *f = *state;
-	const struct duid fresh = { .len = 3, .bytes = { 1, 2, 3 } }, other = { .len = 2, .bytes = { 9, 9 } };
+	const struct duid fresh = { .len = 3, .bytes = { 1, 2, 3 } },
+			  other = { .len = 2, .bytes = { 9, 9 } };
 	struct duid got;
 	open_it(f);
 	assert_int_equal(store_duid(f->store, &fresh, &got), 0);
@@ -233,7 +238,11 @@ static void records_that_cannot_be_are_passed_over(void **state)
 	f->store = NULL;
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(f->db, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "INSERT INTO binding VALUES(2,x'00',56,1,x'01',1,x'00',x'',1,1,0,0)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db,
+			     "INSERT INTO binding VALUES(2,x'00',56,1,x'01',1,x'00',x'',1,1,0,0)",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 	open_it(f);
 	load_at(f, now);
