@@ -74,6 +74,7 @@ struct appliance {
 	struct loop_timer *server_timer;
 	struct loop_timer *tunnel_timer;
 	struct loop_watch *server_watch;
+	struct loop_watch *events_watch;
 
 	pid_t server_pid; /* 0: none is running */
 	int server_fd;    /* our end of the socket pair, -1 */
@@ -706,10 +707,9 @@ static int boot(struct appliance *a)
 
 static int boot_loop(struct appliance *a)
 {
-	struct loop_watch *events = NULL;
 	int r = link_events_open(&a->events_fd);
 	if (r == 0)
-		r = loop_watch_fd(a->loop, a->events_fd, on_link_event, a, &events);
+		r = loop_watch_fd(a->loop, a->events_fd, on_link_event, a, &a->events_watch);
 	if (r == 0)
 		r = server_start(a);
 	if (r < 0)
@@ -854,6 +854,17 @@ static void ignore_broken_pipes(void)
 	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
 }
 
+static void done_loop(struct appliance *a)
+{
+	struct loop_timer *const timers[] = { a->pause_timer, a->stop_timer, a->server_timer,
+					      a->tunnel_timer };
+	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
+		loop_timer_free(timers[i]);
+	loop_unwatch(a->server_watch);
+	loop_unwatch(a->events_watch);
+	loop_free(a->loop);
+}
+
 int init_run(const char *version)
 {
 	struct appliance a = { .version = version,
@@ -882,6 +893,7 @@ int init_run(const char *version)
 		code = EX_SOFTWARE;
 	explicit_bzero(&a.tunnel.settings, sizeof a.tunnel.settings);
 	route_batch_free(a.routes);
+	done_loop(&a);
 	preflight_done(&a.at);
 	if (a.events_fd >= 0)
 		(void)close(a.events_fd); /* events nobody reads any more */
