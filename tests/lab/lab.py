@@ -208,7 +208,7 @@ class Vbng:
         return found
 
     def verb(self, *args, check=True):
-        return run("nsenter", f"--mount=/proc/{self.pids()[0]}/ns/mnt", VBNG, *args, check=check)
+        return run("nsenter", "-t", self.pids()[0], "--mount", "--pid", VBNG, *args, check=check)
 
     def status(self):
         return json.loads(self.verb("status", "--json").stdout)
