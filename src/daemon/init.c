@@ -47,6 +47,7 @@ enum {
 		10000, /* a server or tunnel that lasted so long is made again at once */
 	NO_HANDSHAKE_HINT_MS = 15000,
 	CONTROL_BACKLOG = 16,
+	UNDO_ROUNDS = 1024,
 };
 
 extern char **environ;
@@ -479,7 +480,9 @@ static int undo_delegated(void *arg)
 	int r = route_batch_new(&removals);
 	if (r == 0)
 		r = route_dump(a->routes, remove_route, removals);
-	while (r == -ENOBUFS) { /* more of them than a batch takes */
+	/* More of them than a batch takes; bounded, should the kernel keep one that it says it
+	 * removed. */
+	for (int round = 0; r == -ENOBUFS && round < UNDO_ROUNDS; round++) {
 		r = route_commit(removals, NULL, NULL);
 		if (r >= 0)
 			r = route_dump(a->routes, remove_route, removals);
