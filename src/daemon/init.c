@@ -585,6 +585,12 @@ static int boot_nic(struct appliance *a)
 	int r = nic_take(&a->nic, c, a->at.own_ns, boot_pause, a);
 	if (r == -EINTR)
 		return 0;
+	if (r == -EEXIST)
+		return boot_failed(
+			r,
+			"SUBSCRIBER_INTERFACE=%s: the container has an interface of that name "
+			"already. Start with --network none",
+			c->subscriber);
 	if (r < 0)
 		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the interface cannot be taken",
 				   c->subscriber);
