@@ -262,13 +262,20 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 /* --- for tests
  * ---------------------------------------------------------------------------------------------- */
 
+struct check {
+	const struct leases *l;
+	uint64_t n_taken[3]; /* by kind: slots of the longest length */
+};
+
 static int check_one(void *ctx, const struct binding *b)
 {
-	const struct leases *l = (const struct leases *)ctx;
+	struct check *check = (struct check *)ctx;
+	const struct leases *l = check->l;
 	const struct prefix6 p = prefix_of(b);
 	const struct pool *pool = &l->pools[b->kind];
 	if (!pool_owns(pool, &p) || pool_is_free(pool, &l->table, &p))
 		return -EINVAL;
+	check->n_taken[b->kind] += UINT64_C(1) << (pool->max_plen - b->plen);
 	/* Nothing shorter that holds this one: with that, no two of them overlap. */
 	for (unsigned len = pool->min_plen; len < p.plen; len++) {
 		struct prefix6 around = { p.addr, (uint8_t)len };
@@ -281,6 +288,8 @@ static int check_one(void *ctx, const struct binding *b)
 
 bool leases_consistent(const struct leases *l)
 {
-	struct leases *ctx = (struct leases *)l; /* check_one only reads */
-	return bindings_consistent(&l->table) && bindings_each(&l->table, check_one, ctx) == 0;
+	struct check check = { .l = l };
+	return bindings_consistent(&l->table) && bindings_each(&l->table, check_one, &check) == 0 &&
+	       pool_agrees(&l->pools[BINDING_NA], check.n_taken[BINDING_NA]) &&
+	       pool_agrees(&l->pools[BINDING_PD], check.n_taken[BINDING_PD]);
 }

@@ -341,3 +341,20 @@ int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_w
 			return 0;
 	return -ENOSPC;
 }
+
+bool pool_agrees(const struct pool *p, uint64_t n_taken)
+{
+	if (!p->has_bitmaps)
+		return true;
+	const struct pool_bitmap *m = &p->bitmaps[p->max_plen - p->min_plen];
+	uint64_t n_set = 0;
+	for (uint64_t w = 0; w < words_for(m->bits); w++)
+		n_set += (uint64_t)__builtin_popcountll(m->level[0][w]);
+	if (m->bits < 6)
+		n_set -= 64 - (UINT64_C(1) << m->bits); /* what lies beyond the range */
+	for (size_t i = 0; i < p->n_excluded; i++) {
+		uint8_t plen = p->excluded[i].plen;
+		n_taken += plen < p->max_plen ? UINT64_C(1) << (p->max_plen - plen) : 1;
+	}
+	return n_set == n_taken;
+}

@@ -85,3 +85,7 @@ int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_w
 
 /* To be told of every slot of its own that enters or leaves the table. */
 void pool_note(struct pool *p, const struct prefix6 *slot, bool taken);
+
+/* For tests: whether the bitmaps hold as much as n_taken slots of the longest length and what is
+ * excluded. True where there are none. */
+bool pool_agrees(const struct pool *p, uint64_t n_taken);

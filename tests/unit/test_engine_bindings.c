@@ -229,6 +229,42 @@ static void a_declined_one_is_not_its_clients_any_more(void **state)
 	assert_true(bindings_consistent(t));
 }
 
+static int by_hash(const void *a, const void *b)
+{
+	const struct binding *const *x = (const struct binding *const *)a,
+				    *const *y = (const struct binding *const *)b;
+	return ((*x)->client_hash > (*y)->client_hash) - ((*x)->client_hash < (*y)->client_hash);
+}
+
+static void two_clients_of_one_hash_are_two(void **state)
+{
+	struct binding_table *t = (struct binding_table *)*state;
+	enum { N = 300000 }; /* of so many some ten pairs have the same 32 bits */
+	struct binding **all = calloc(N, sizeof(struct binding *));
+	unsigned pairs = 0;
+	assert_non_null(all);
+	for (uint32_t i = 0; i < N; i++) {
+		struct binding_record r = record(i, 1, i);
+		all[i] = add(t, &r);
+	}
+	qsort(all, N, sizeof all[0], by_hash);
+	for (uint32_t i = 1; i < N; i++) {
+		if (all[i]->client_hash != all[i - 1]->client_hash)
+			continue;
+		pairs++;
+		for (uint32_t k = i - 1; k <= i; k++) {
+			assert_ptr_equal(bindings_by_client(t, BINDING_PD, binding_duid(all[k]),
+							    all[k]->duid_len, 1),
+					 all[k]);
+			assert_int_equal(
+				bindings_of_client(t, binding_duid(all[k]), all[k]->duid_len).bound,
+				1);
+		}
+	}
+	free(all);
+	assert_true(pairs > 0);
+}
+
 static int stop_at_two(void *ctx, const struct binding *b)
 {
 	(void)b;
@@ -275,6 +311,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_declined_one_is_not_its_clients_any_more, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(two_clients_of_one_hash_are_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_visits_the_living_and_can_be_stopped, setup,
 						teardown),
 	};

@@ -413,8 +413,22 @@ static void a_hint_outside_the_pool_is_passed_over(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		const struct prefix6 p = request_as("client", IA_PD, (uint32_t)i, &wishes[i]);
 		assert_true(prefix6_contains(&config.pd_pool, &p));
+		assert_true(prefix6_is_masked(&p));
 		assert_int_equal(p.plen, 56);
 	}
+}
+
+static void one_hint_in_two_ias_is_honoured_once(void **state)
+{
+	(void)state;
+	const struct prefix6 wish = prefix("2001:db8:ffff:9900::/56");
+	begin(SOLICIT);
+	put_ia(IA_PD, 1, &wish);
+	put_ia(IA_PD, 2, &wish);
+	ask(ADVERTISE);
+	const struct prefix6 a = got(IA_PD, 1), b = got(IA_PD, 2);
+	assert_true(prefix6_equal(&a, &wish));
+	assert_false(prefix6_overlaps(&a, &b));
 }
 
 static void a_length_hint_gets_the_nearest_that_the_pool_has(void **state)
@@ -1125,6 +1139,22 @@ static void behind_a_lightweight_relay_the_route_goes_to_the_client(void **state
 	ask_in_vain(D6_DROP_SOURCE);
 }
 
+static void a_lightweight_relay_behind_another_leaves_the_route_to_that(void **state)
+{
+	(void)state;
+	const struct in6_addr client = unit_in6("fe80::c"), link = unit_in6("2001:db8:ffff::9");
+	for (int outer_has_link = 0; outer_has_link < 2; outer_has_link++) {
+		meta.src = unit_in6("fe80::9");
+		begin(REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, outer_has_link ? &in6addr_any : &link, &client, "eth7", NULL);
+		peer_relay(&msg, 1, outer_has_link ? &link : &in6addr_any, &client, NULL, NULL);
+		ask(REPLY);
+		const struct prefix6 p = got(IA_PD, 1);
+		assert_route(0, true, &p, "fe80::9");
+	}
+}
+
 static void a_relay_port_is_answered(void **state)
 {
 	(void)state;
@@ -1165,6 +1195,22 @@ static void clients_on_other_links_get_prefixes_only(void **state)
 	put_ia(IA_NA, 1, &there); /* of which we know nothing */
 	peer_relay(&msg, 0, &elsewhere, &client, NULL, NULL);
 	ask_in_vain(D6_DROP_NOTHING_TO_CONFIRM);
+}
+
+static void the_relay_nearest_to_the_client_names_its_link(void **state)
+{
+	(void)state;
+	const struct in6_addr client = unit_in6("fe80::c"), ours = unit_in6("2001:db8:ffff::9"),
+			      elsewhere = unit_in6("2001:db8:5::1");
+	for (int near_is_ours = 0; near_is_ours < 2; near_is_ours++) {
+		begin(SOLICIT);
+		put_ia(IA_NA, 1, &none);
+		peer_relay(&msg, 0, near_is_ours ? &ours : &elsewhere, &client, NULL, NULL);
+		peer_relay(&msg, 1, near_is_ours ? &elsewhere : &ours, &client, NULL, NULL);
+		ask(ADVERTISE);
+		assert_int_equal(peer_find_ia(&answer, IA_NA, 1)->status,
+				 near_is_ours ? PEER_NO_STATUS : NO_ADDRS_AVAIL);
+	}
 }
 
 static void relays_nest_to_the_limit_and_no_further(void **state)
@@ -1284,6 +1330,42 @@ static void freed_prefixes_go_to_others_last_and_the_oldest_first(void **state)
 	assert_true(prefix6_equal(&back, &p[0]));
 }
 
+static void what_one_ia_is_offered_is_not_offered_to_the_next(void **state)
+{
+	(void)state;
+	config.pd_pool = prefix("2001:db8:ffff:8000::/55");
+	start();
+	const struct prefix6 p = request_as("client", IA_PD, 2, &none);
+	(void)request_as("other", IA_PD, 1, &none);
+	release_as("client", 2, &p);
+	begin(SOLICIT);
+	put_ia(IA_PD, 1, &none); /* of an exhausted pool it is offered what the client held for the
+				    other IA */
+	put_ia(IA_PD, 2, &none);
+	ask(ADVERTISE);
+	const struct prefix6 q = got(IA_PD, 1);
+	assert_true(prefix6_equal(&p, &q));
+	assert_int_equal(status_of(IA_PD, 2), NO_PREFIX_AVAIL);
+}
+
+static void answers_of_one_batch_stand_beside_each_other(void **state)
+{
+	(void)state;
+	begin(SOLICIT);
+	put_ia(IA_PD, 1, &none);
+	ask(ADVERTISE);
+	const struct prefix6 p = got(IA_PD, 1);
+	peer_begin(&msg, SOLICIT, XID);
+	peer_option(&msg, 1, "another", 7);
+	put_ia(IA_PD, 1, &none);
+	ask(ADVERTISE);
+	assert_true(peer_read(batch->answers[0].bytes, batch->answers[0].len, &answer));
+	const struct prefix6 q = got(IA_PD, 1);
+	assert_true(prefix6_equal(&p, &q));
+	assert_memory_equal(answer.options[1].at, "client", 6);
+	assert_ptr_equal(batch->answers[1].bytes, batch->answers[0].bytes + batch->answers[0].len);
+}
+
 /* --- loading
  * ------------------------------------------------------------------------------------------------
  */
@@ -1342,6 +1424,27 @@ static void records_that_cannot_be_are_kept_out(void **state)
 	other.prefix = prefix("2001:db8:ffff::1:1:1:1");
 	other.duid.len = 0;
 	assert_int_equal(load(&other), -ERANGE);
+	assert_int_equal(dhcp6_server_table(server)->n, 1);
+}
+
+static void a_declined_record_stands_beside_the_one_that_followed_it(void **state)
+{
+	(void)state;
+	const struct prefix6 a = request_as("client", IA_NA, 1, &none);
+	begin(DECLINE);
+	put_ia(IA_NA, 1, &a);
+	ask(REPLY);
+	struct binding_record declined = batch->changes[0].record;
+	const struct prefix6 b = request_as("client", IA_NA, 1, &none);
+	struct binding_record bound = batch->changes[0].record;
+	start();
+	assert_int_equal(load(&bound), 0);
+	assert_int_equal(load(&declined), 0);
+	assert_true(dhcp6_server_consistent(server));
+	const struct prefix6 again = request_as("client", IA_NA, 1, &none);
+	assert_true(prefix6_equal(&again, &b));
+	pass(LEASES_DECLINE_S);
+	assert_int_equal(stats()->na.declined, 0);
 	assert_int_equal(dhcp6_server_table(server)->n, 1);
 }
 
@@ -1429,6 +1532,7 @@ int main(void)
 		T(a_free_prefix_that_is_asked_for_is_given),
 		T(a_free_address_that_is_asked_for_is_given),
 		T(a_hint_outside_the_pool_is_passed_over),
+		T(one_hint_in_two_ias_is_honoured_once),
 		T(a_length_hint_gets_the_nearest_that_the_pool_has),
 		T(a_length_hint_is_no_matter_where_there_is_one_length),
 		T(request_binds_what_was_offered),
@@ -1466,15 +1570,20 @@ int main(void)
 		T(everything_is_counted_by_type),
 		T(relays_are_answered_as_they_are_nested),
 		T(behind_a_lightweight_relay_the_route_goes_to_the_client),
+		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
+		T(the_relay_nearest_to_the_client_names_its_link),
 		T(relays_nest_to_the_limit_and_no_further),
 		T(an_answer_that_cannot_fit_changes_nothing),
 		T(an_expired_binding_loses_its_route_and_is_remembered),
 		T(many_expire_in_as_many_batches_as_it_takes),
 		T(freed_prefixes_go_to_others_last_and_the_oldest_first),
+		T(what_one_ia_is_offered_is_not_offered_to_the_next),
+		T(answers_of_one_batch_stand_beside_each_other),
 		T(a_restart_goes_on_where_it_was),
 		T(records_that_cannot_be_are_kept_out),
+		T(a_declined_record_stands_beside_the_one_that_followed_it),
 		T(a_record_whose_time_is_over_is_only_remembered),
 		T(a_transfer_network_inside_the_pool_is_left_out),
 		T(a_configuration_that_contradicts_itself_is_refused),

@@ -308,6 +308,12 @@ static void prefixes_of_several_lengths_never_overlap(void **state)
 	}
 	assert_true(served > 100);
 	assert_int_equal(bindings_each(&w.table, no_overlap, &w), 0);
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < w.table.n_begun; i++)
+		if (bindings_get(&w.table, i)->state)
+			n += UINT64_C(1) << (64 - bindings_get(&w.table, i)->plen);
+	assert_true(pool_agrees(&w.pool, n));
+	assert_false(pool_agrees(&w.pool, n + 1));
 	/* And when all has gone, all is free again. */
 	for (uint32_t i = 0; i < w.table.n_begun; i++)
 		if (bindings_get(&w.table, i)->state)
@@ -316,6 +322,23 @@ static void prefixes_of_several_lengths_never_overlap(void **state)
 		for (uint64_t i = 0; i < UINT64_C(1) << (len - 48); i++) {
 			const struct prefix6 p = prefix6_nth(&w.pool.range, len, i);
 			assert_true(pool_is_free(&w.pool, &w.table, &p));
+		}
+	end(&w);
+}
+
+static void shorter_prefixes_keep_to_the_upper_half(void **state)
+{
+	(void)state;
+	struct world w;
+	struct prefix6 p;
+	struct binding *freed;
+	const struct prefix6 upper = prefix("2001:db8:0:8000::/49");
+	begin(&w, BINDING_PD, "2001:db8::/48", 52, 56, 60);
+	for (uint32_t client = 0; client < 50; client++)
+		for (uint8_t len = 52; len <= 60; len++) {
+			assert_int_equal(pick(&w, client, len, &p, &freed), 0);
+			assert_int_equal(p.plen, len);
+			assert_true(prefix6_contains(&upper, &p) == (len < 56));
 		}
 	end(&w);
 }
@@ -378,6 +401,7 @@ int main(void)
 		cmocka_unit_test(addresses_have_no_reserved_identifier),
 		cmocka_unit_test(a_range_too_large_for_a_bitmap_works_by_hash),
 		cmocka_unit_test(prefixes_of_several_lengths_never_overlap),
+		cmocka_unit_test(shorter_prefixes_keep_to_the_upper_half),
 		cmocka_unit_test(another_length_where_the_one_wished_for_is_used_up),
 		cmocka_unit_test(a_freed_shorter_prefix_is_cut_where_nothing_else_is_left),
 	};
