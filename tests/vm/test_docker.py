@@ -28,7 +28,7 @@ def ip(*args, ns=None):
     return run("ip", *(["-n", ns] if ns else []), *args).stdout
 
 
-def wait_for(what, fn, timeout=30):
+def wait_for(what, fn, timeout=90):
     end = time.monotonic() + timeout
     while True:
         got = fn()
@@ -136,7 +136,7 @@ class Container:
         return self
 
     def wait_exit(self):
-        return int(run("docker", "wait", self.name, timeout=30).stdout)
+        return int(run("docker", "wait", self.name, timeout=90).stdout)
 
     def pid(self):
         return run("docker", "inspect", "-f", "{{.State.Pid}}", self.name).stdout.strip()
