@@ -50,6 +50,7 @@ struct server {
 	struct route_batch *routes;
 	bool route_failed[BATCH_CHANGES];
 	struct dhcp6_packet packets[DHCP6_SOCK_BATCH];
+	struct rd expected[DHCP6_SOCK_BATCH];
 	struct dhcp6_out out[BATCH_MESSAGES];
 
 	struct store *store;
@@ -390,6 +391,9 @@ static void on_dhcp6(void *ctx, int fd)
 			log_warn("dhcp6", "cannot receive", kv_errno(n));
 		if (n <= 0)
 			break;
+		for (int i = 0; i < n; i++)
+			s->expected[i] = rd_of(s->packets[i].bytes, s->packets[i].len);
+		dhcp6_server_expect(s->dhcp6, s->expected, (size_t)n);
 		for (int i = 0; i < n; i++) {
 			const struct dhcp6_packet *p = &s->packets[i];
 			const struct pkt_meta meta = { .ifindex = p->ifindex,
