@@ -15,8 +15,23 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
 
 
+def pytest_sessionstart():
+    if not os.access(lab_module.VBNG, os.X_OK):
+        pytest.exit(f"{lab_module.VBNG} is not there: build it, or name another in VBNG", 2)
+    if os.geteuid() == 0:
+        lab_module.sweep()
+
+
 @pytest.fixture
 def lab():
+    made = lab_module.Lab()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def module_lab():
+    """One for all tests of a module, where they do not disturb one another."""
     made = lab_module.Lab()
     yield made
     made.close()

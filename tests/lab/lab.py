@@ -1,29 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A provider's edge on namespaces of the test's own: a docker host, vbng's namespace, a CPE, and an internet with a WireGuard peer.
+"""A provider's edge on namespaces of the test's own: a docker host, vbng's namespace, CPEs, and an internet with a WireGuard peer.
 
 Nothing outside these namespaces is touched; everything is removed at the end, and every wait is bounded.
 """
 import contextlib
+import ctypes
+import difflib
 import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-VBNG = os.environ.get("VBNG", os.path.join(ROOT, "build", "src", "vbng"))
+VBNG = os.path.abspath(os.environ.get("VBNG", os.path.join(ROOT, "build", "src", "vbng")))
 _serial = itertools.count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
 
 ASSIGNED = "2001:db8:ffff::/48"
 POOL = "2001:db8:ffff:8000::/49"
+TRANSFER = "2001:db8:ffff::/64"
 SERVER_WG = "2001:db8:0:1::1"
 OUR_WG = "2001:db8:0:1::2/64"
 BEYOND = "2001:db8:beef::1"  # an address on the internet, behind the provider
+OUR_PROTOCOL = "118"
+
+EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM, EX_CONFIG = 0, 64, 69, 70, 77, 78
+
+# What a sanitized build says when it has found something.
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:")
 
 
 def run(*cmd, check=True, timeout=30, **kw):
@@ -45,52 +58,13 @@ def wait_for(what, fn, timeout=10.0, every=0.05):
         time.sleep(every)
 
 
-class Netns:
-    def __init__(self, role):
-        self.name = f"vl{os.getpid() % 100000}-{next(_serial)}-{role}"
-        run("ip", "netns", "add", self.name)
-        self.path = f"/run/netns/{self.name}"
-        self.ip("link", "set", "lo", "up")
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)
 
-    def ip(self, *args, check=True):
-        return run("ip", "-n", self.name, *args, check=check).stdout
 
-    def json(self, *args):
-        return json.loads(self.ip("-j", *args) or "[]")
-
-    def exec(self, *cmd, check=True, timeout=30, **kw):
-        return run("ip", "netns", "exec", self.name, *cmd, check=check, timeout=timeout, **kw)
-
-    def popen(self, *cmd, **kw):
-        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, cmd)], **kw)
-
-    def snapshot(self):
-        """Everything about the namespace that vbng could have changed, comparable."""
-        links = []
-        for link in self.json("-d", "link", "show"):
-            link.pop("operstate", None)  # follows the other end
-            link.pop("ifindex", None)    # a link that leaves and returns gets another
-            link.pop("link_index", None)
-            link.pop("link_netnsid", None)
-            flags = [f for f in link.get("flags", []) if f not in ("LOWER_UP", "NO-CARRIER", "M-DOWN")]
-            link["flags"] = sorted(flags)
-            links.append(link)
-        addrs = [
-            (a["ifname"], i["family"], i["local"], i["prefixlen"], i.get("scope"))
-            for a in self.json("addr", "show")
-            for i in a.get("addr_info", [])
-        ]
-        sysctls = self.exec("sysctl", "-a", "-r", r"^net\.ipv[46]\.(conf|route)", check=False).stdout
-        rules = self.ip("rule") + self.ip("-6", "rule")
-        return {
-            "links": sorted(links, key=lambda x: x["ifname"]),
-            "addrs": sorted(addrs),
-            "rules": rules,
-            "sysctls": sorted(sysctls.splitlines()),
-        }
-
-    def delete(self):
-        run("ip", "netns", "del", self.name, check=False)
+def popen(*cmd, **kw):
+    """A process that cannot outlive the tests, however they end."""
+    return subprocess.Popen([str(c) for c in cmd], preexec_fn=_die_with_parent, **kw)
 
 
 def stop_process(p, timeout=5):
@@ -101,6 +75,159 @@ def stop_process(p, timeout=5):
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait(timeout)
+
+
+class Namespace:
+    """A network namespace, given by its path."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def cmd(self, *cmd):
+        return ["nsenter", f"--net={self.path}", *map(str, cmd)]
+
+    def ip(self, *args, check=True):
+        return run(*self.cmd("ip", *args), check=check).stdout
+
+    def json(self, *args):
+        return json.loads(self.ip("-j", *args) or "[]")
+
+    def exec(self, *cmd, check=True, timeout=30, **kw):
+        return run(*self.cmd(*cmd), check=check, timeout=timeout, **kw)
+
+    def popen(self, *cmd, **kw):
+        return popen(*self.cmd(*cmd), **kw)
+
+    def links(self):
+        return [link["ifname"] for link in self.json("link", "show")]
+
+    def mac(self, dev):
+        return self.json("link", "show", "dev", dev)[0]["address"]
+
+    def addresses(self, dev, scope="global"):
+        """Usable IPv6 addresses, with all that is known of each."""
+        return [a for link in self.json("-6", "addr", "show", "dev", dev) for a in link.get("addr_info", [])
+                if a.get("scope") == scope and not a.get("tentative")]
+
+    def routes(self, *args):
+        return self.json("-6", "route", "show", *args)
+
+    def sysctl(self, **values):
+        for key, value in values.items():
+            self.exec("sysctl", "-qw", f"{key.replace('__', '.')}={value}")
+
+    @contextlib.contextmanager
+    def inside(self):
+        """This thread in the namespace: for sockets, which stay where they were made."""
+        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
+            _setns(there)
+            try:
+                yield
+            finally:
+                _setns(home)
+
+    def settled(self):
+        """No address is still being looked for on its link."""
+        return not any(a.get("tentative") for link in self.json("-6", "addr", "show") for a in link.get("addr_info", [])
+                       if "LOWER_UP" in link["flags"])
+
+    def snapshot(self):
+        """All that a program could have changed here, line by line, less what changes by itself."""
+        wait_for("duplicate address detection", self.settled)
+        lines = []
+        for link in self.json("-d", "link", "show"):
+            for key in ("operstate", "ifindex", "link_index", "link_netnsid", "link"):
+                link.pop(key, None)  # they follow the other end, or the order in which links came
+            link["flags"] = sorted(f for f in link.get("flags", []) if f not in ("LOWER_UP", "NO-CARRIER", "M-DOWN"))
+            lines.append("link " + json.dumps(link, sort_keys=True))
+        for link in self.json("addr", "show"):
+            for a in link.get("addr_info", []):
+                lines.append(f"addr {link['ifname']} " + json.dumps(a, sort_keys=True))
+        for family in "-4", "-6":
+            for what in ("route", "show", "table", "all"), ("rule", "show"):
+                lines += (f"{what[0]} {family} {line.strip()}" for line in self.ip(family, *what).splitlines())
+        sysctls = self.exec("sysctl", "-a", "-r", r"^net\.", check=False).stdout
+        lines += (f"sysctl {s}" for s in sysctls.splitlines() if not re.search(r"conntrack_(count|buckets)|\.random|lowest_cpu|\.sockstat|tcp_mem|udp_mem", s))
+        return sorted(lines)
+
+
+def _setns(f):
+    if _libc.setns(f.fileno(), 0x40000000):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def assert_same(before, now, what="the host's namespace", timeout=3):
+    """now: a later snapshot, or what takes one, asked until it is the same: the kernel forms link-local addresses anew, in its own time."""
+    end = time.monotonic() + timeout
+    after = now() if callable(now) else now
+    while callable(now) and after != before and time.monotonic() < end:
+        time.sleep(0.1)
+        after = now()
+    changed = [line for line in difflib.unified_diff(before, after, "before", "after", lineterm="", n=0) if not line.startswith("@@")]
+    assert not changed, f"{what} is not what it was:\n" + "\n".join(changed)
+
+
+class Netns(Namespace):
+    """One made here, by a name that nobody else has."""
+
+    def __init__(self, role):
+        self.name = f"vl{os.getpid()}-{next(_serial)}-{role}"
+        run("ip", "netns", "add", self.name)
+        super().__init__(f"/run/netns/{self.name}")
+        self.ip("link", "set", "lo", "up")
+
+    def cmd(self, *cmd):
+        # With a /sys that shows its interfaces: some clients look there.
+        return ["ip", "netns", "exec", self.name, *map(str, cmd)]
+
+    def ip(self, *args, check=True):
+        return run("ip", "-n", self.name, *args, check=check).stdout
+
+    def delete(self):
+        run("ip", "netns", "del", self.name, check=False)
+
+
+def sweep():
+    """Namespaces of runs that were killed, with what still runs in them."""
+    for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else []:
+        owner = re.match(r"vl(\d+)-", name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            for pid in run("ip", "netns", "pids", name, check=False).stdout.split():
+                with contextlib.suppress(OSError):
+                    os.kill(int(pid), signal.SIGKILL)
+            run("ip", "netns", "del", name, check=False)
+
+
+class Wire:
+    """What really goes over a link: a packet socket, which knows nothing of what the kernel would make of the bytes."""
+
+    def __init__(self, ns, dev):
+        self.dev = dev
+        self.mac = ns.mac(dev)
+        with ns.inside():
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.sock.bind((dev, 0x0003))
+            # All multicast frames, whichever groups somebody has joined.
+            mreq = struct.pack("iHH8s", socket.if_nametoindex(dev), 2, 0, b"")
+            self.sock.setsockopt(263, 1, mreq)
+        self.sock.setblocking(False)
+
+    def send(self, frame):
+        self.sock.send(bytes(frame))
+
+    def read(self):
+        """What has arrived by now: (seconds on the monotonic clock, whether it left here, bytes)."""
+        got = []
+        while True:
+            try:
+                data, address = self.sock.recvfrom(65535)
+            except BlockingIOError:
+                return got
+            got.append((time.monotonic(), address[2] == 4, data))
+
+    def close(self):
+        self.sock.close()
 
 
 class Internet:
@@ -116,26 +243,26 @@ class Internet:
             ns.ip("addr", "add", f"192.0.2.{n}/24", "dev", dev)
             ns.ip("addr", "add", f"2001:db8:a::{n}/64", "dev", dev, "nodad")
             ns.ip("link", "set", dev, "up")
-        self.private = run(VBNG, "genkey").stdout.strip()
-        self.public = run(VBNG, "pubkey", input=self.private + "\n").stdout.strip()
+        self.private = run("wg", "genkey").stdout.strip()
+        self.public = run("wg", "pubkey", input=self.private + "\n").stdout.strip()
         self.process = None
         self.ns.exec("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
         self.kernel = not self.ns.exec("ip", "link", "add", "wgp", "type", "wireguard", check=False).returncode
+        self.dev = "wgp"
         if not self.kernel:
             # The socket is found by name in /var/run/wireguard, which namespaces of this kind share: the name must be ours alone.
             self.dev = f"wgp{os.getpid() % 10000}x{next(_serial)}"
             env = dict(os.environ, LOG_LEVEL="error", WG_PROCESS_FOREGROUND="1")
             self.process = self.ns.popen("wireguard-go", "-f", self.dev, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             wait_for("wireguard-go of the concentrator", lambda: os.path.exists(f"/var/run/wireguard/{self.dev}.sock"))
-        else:
-            self.dev = "wgp"
 
-    def accept(self, public_key, prefix=ASSIGNED):
-        key_file = os.path.join(self.dir, "key")
-        with open(key_file, "w", encoding="ascii") as f:
-            f.write(self.private + "\n")
+    def accept(self, public_key, prefix=ASSIGNED, psk=None):
+        key_file, psk_file = os.path.join(self.dir, "key"), os.path.join(self.dir, "psk")
+        for path, secret in ((key_file, self.private), (psk_file, psk or "")):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(secret + "\n")
         self.ns.exec("wg", "set", self.dev, "listen-port", "51820", "private-key", key_file, "peer", public_key,
-                     "allowed-ips", f"{OUR_WG.split('/')[0]}/128,{prefix}")
+                     *(("preshared-key", psk_file) if psk else ()), "allowed-ips", f"{OUR_WG.split('/')[0]}/128,{prefix}")
         self.ns.ip("addr", "replace", f"{SERVER_WG}/64", "dev", self.dev, "nodad")
         self.ns.ip("addr", "replace", f"{BEYOND}/128", "dev", "lo")
         self.ns.ip("link", "set", self.dev, "mtu", "1420", "up")
@@ -149,30 +276,40 @@ class Internet:
 
 
 class Vbng:
-    """One instance in a namespace, mount namespace and (pid1=True) PID namespace of its own, as a container has them."""
+    """One instance with a mount namespace and (pid1=True) a PID namespace of its own, as a container has them.
 
-    def __init__(self, env, state, own=None, pid1=True, setup=""):
-        self.own = own or Netns("own")
+    Its network namespace is `own`; with own=False it is one that lives no longer than its processes, as Docker's.
+    setup: shell lines that prepare the mount namespace; wrap: what the program is started by (setpriv, say).
+    """
+
+    def __init__(self, env, state, own=None, pid1=True, setup="", wrap="", verb="run"):
         self.owns_ns = own is None
+        self.own = Netns("own") if own is None else own or None
         self.dir = tempfile.mkdtemp(prefix="vbng-run-")
         self.state = state
         self.env = {"STATE_DIR": state, "LOG_LEVEL": "debug", **env}
+        self.env = {k: v for k, v in self.env.items() if v is not None}
         self.pid1 = pid1
-        self.setup = setup
+        self.setup, self.wrap, self.verb_name = setup, wrap, verb
         self.process = None
         self.log_path = os.path.join(self.dir, "log")
 
     def start(self):
-        script = (
-            "mount -t tmpfs tmpfs /var/run/wireguard 2>/dev/null || { mkdir -p /var/run/wireguard && mount -t tmpfs tmpfs /var/run/wireguard; };"
-            f"mkdir -p /run/vbng && mount --bind {self.dir} /run/vbng; {self.setup} exec env -i PATH=$PATH "
-            + " ".join(f"'{k}={v}'" for k, v in self.env.items()) + f" {VBNG} run"
-        )
-        cmd = ["nsenter", f"--net={self.own.path}", "unshare", "--mount"]
+        script = os.path.join(self.dir, "start")
+        with open(script, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            f.write("set -e\nmkdir -p /var/run/wireguard /run/vbng\nmount -t tmpfs tmpfs /var/run/wireguard\n"
+                    f"mount --bind {self.dir} /run/vbng\n{self.setup}\n"
+                    f"exec {self.wrap} env -i \"PATH=$PATH\" "
+                    + " ".join(shlex.quote(f"{k}={v}") for k, v in {**sanitizer_env(), **self.env}.items()) + f" {VBNG} {self.verb_name}\n")
+        cmd = ["unshare", "--mount"]
+        if not self.own:
+            cmd += ["--net"]
         if self.pid1:
             cmd += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+        if self.own:
+            cmd = ["nsenter", f"--net={self.own.path}", *cmd]
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([*cmd, "bash", "-c", script], stdout=self.log, stderr=self.log)
+        self.process = popen(*cmd, "bash", script, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         return self
 
     def text(self):
@@ -181,33 +318,59 @@ class Vbng:
 
     def wait_log(self, pattern, timeout=15, count=1):
         def found():
-            if self.process.poll() is not None and len(re.findall(pattern, self.text())) < count:
+            ended = self.process.poll() is not None
+            if len(re.findall(pattern, self.text())) >= count:
+                return True
+            if ended:
                 raise AssertionError(f"vbng ended ({self.process.returncode}) before /{pattern}/:\n{self.text()}")
-            return len(re.findall(pattern, self.text())) >= count
+            return False
         try:
             return wait_for(f"/{pattern}/ in the log", found, timeout)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.text()}") from None
 
     def wait_serving(self):
-        self.wait_log(r"init serving", 20)
+        self.wait_log(r"init serving|\"event\": ?\"serving\"", 20)
         return self
 
+    def wait_end(self, timeout=15):
+        """The exit code of an instance that ends by itself, and all that it said."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"vbng did not end within {timeout} s\n{self.text()}") from None
+        return code, self.text()
+
     def pids(self):
-        """(init, server) as seen from outside."""
-        top = self.process.pid
+        """[init, server] as seen from outside."""
         found = []
-        todo = [top]
+        todo = [self.process.pid]
         while todo:
             p = todo.pop(0)
             with contextlib.suppress(OSError):
-                comm = open(f"/proc/{p}/comm", encoding="ascii").read().strip()
-                if comm == "vbng":
-                    found.append(p)
-                todo += map(int, open(f"/proc/{p}/task/{p}/children", encoding="ascii").read().split())
+                with open(f"/proc/{p}/comm", encoding="ascii") as f:
+                    if f.read().strip() == "vbng":
+                        found.append(p)
+                with open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
+                    todo += map(int, f.read().split())
         return found
 
+    def family(self):
+        """Everything that runs for this instance: init and all its descendants."""
+        found, todo = [], self.pids()[:1]
+        while todo:
+            p = todo.pop(0)
+            found.append(p)
+            with contextlib.suppress(OSError), open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
+                todo += map(int, f.read().split())
+        return found
+
+    def ns(self):
+        """The network namespace that it is in now."""
+        return self.own or Namespace(f"/proc/{self.pids()[0]}/ns/net")
+
     def verb(self, *args, check=True):
+        # In its PID namespace, too: the leak sanitizer looks itself up in /proc, which is the instance's own there.
         return run("nsenter", "-t", self.pids()[0], "--mount", "--pid", VBNG, *args, check=check)
 
     def status(self):
@@ -215,6 +378,14 @@ class Vbng:
 
     def leases(self):
         return json.loads(self.verb("leases", "--json").stdout)
+
+    def prefixes(self):
+        """Of the clients that hold one: (DUID, IAID) and what it is."""
+        return {(x["duid"], x["iaid"]): x["prefix"] for x in self.leases() if x["kind"] == "prefix" and x["state"] == "bound"}
+
+    def delegated(self):
+        """Routes of delegated prefixes, as the kernel has them: prefix and next hop."""
+        return {r["dst"]: r["gateway"] for r in self.ns().routes("proto", OUR_PROTOCOL) if r.get("gateway")}
 
     def send(self, signo):
         os.kill(self.pids()[0], signo)
@@ -227,6 +398,10 @@ class Vbng:
         code = self.process.wait(timeout)
         return code, time.monotonic() - begun
 
+    def kill(self):
+        os.kill(self.pids()[0], signal.SIGKILL)
+        self.process.wait(10)
+
     def close(self):
         if self.process and self.process.poll() is None:
             for p in self.pids()[:1]:
@@ -235,9 +410,17 @@ class Vbng:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(4)
             stop_process(self.process)
+        said = self.text() if self.process else ""
+        if self.process:
+            self.log.close()
         if self.owns_ns:
             self.own.delete()
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert not SANITIZER.search(said), f"a sanitizer has found something:\n{said}"
+
+
+def sanitizer_env():
+    return {k: v for k, v in os.environ.items() if k in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
 
 
 class Lab:
@@ -245,31 +428,41 @@ class Lab:
 
     def __init__(self):
         self.things = []
-        self.host = self.add(Netns("host"), Netns.delete)
-        self.cpe = self.add(Netns("cpe"), Netns.delete)
-        self.host.ip("link", "add", "sub0", "type", "veth", "peer", "name", "cpe0", "netns", self.cpe.name)
-        self.cpe.ip("link", "set", "cpe0", "up")
-        self.state = tempfile.mkdtemp(prefix="vbng-state-")
+        self.net = None
+        try:
+            self.state = tempfile.mkdtemp(prefix="vbng-state-")
+            self.host = self.add(Netns("host"), Netns.delete)
+            self.host.sysctl(net__ipv6__conf__default__dad_transmits=0)  # the host's own addresses are not what is waited for
+            self.cpe = self.add(Netns("cpe"), Netns.delete)
+            self.wire_nic()
+        except BaseException:
+            self.close()
+            raise
+
+    def wire_nic(self, name="sub0", other="cpe0"):
+        self.host.ip("link", "add", name, "type", "veth", "peer", "name", other, "netns", self.cpe.name)
+        self.cpe.ip("link", "set", other, "up")
 
     def add(self, thing, close):
         self.things.append((thing, close))
         return thing
 
-    def internet(self, v6=False):
+    def internet(self, v6=False, **kw):
         self.net = self.add(Internet(self.host, v6), Internet.close)
-        self.private = run(VBNG, "genkey").stdout.strip()
-        self.public = run(VBNG, "pubkey", input=self.private + "\n").stdout.strip()
-        self.net.accept(self.public)
+        self.private = run("wg", "genkey").stdout.strip()
+        self.public = run("wg", "pubkey", input=self.private + "\n").stdout.strip()
+        self.net.accept(self.public, **kw)
         return self.net
 
     def env(self, **more):
+        """The required variables, and what the test wants otherwise; None takes one away."""
         env = {
             "WIREGUARD_INTERFACE_SUFFIX": "provider1",
             "ASSIGNED_PREFIX": ASSIGNED,
             "SUBSCRIBER_INTERFACE": "sub0",
             "HOST_NETNS": self.host.path,
         }
-        if hasattr(self, "net"):
+        if self.net:
             env |= {
                 "WIREGUARD_PRIVATE_KEY": self.private,
                 "WIREGUARD_PEER": self.net.public,
@@ -278,72 +471,32 @@ class Lab:
             }
         else:
             env["WIREGUARD_BACKEND"] = "none"
-        return {k: v for k, v in (env | more).items() if v is not None}
+        return {**env, **more}
 
-    def vbng(self, pid1=True, own=None, setup="", state=None, **env):
-        return self.add(Vbng(self.env(**env), state or self.state, own, pid1, setup), Vbng.close).start()
+    def vbng(self, pid1=True, own=None, setup="", wrap="", verb="run", state=None, **env):
+        return self.add(Vbng(self.env(**env), state or self.state, own, pid1, setup, wrap, verb), Vbng.close).start()
 
-    def popen_cpe(self, *cmd, **kw):
-        kw.setdefault("stdout", subprocess.DEVNULL)
-        kw.setdefault("stderr", subprocess.DEVNULL)
-        return self.add(self.cpe.popen(*cmd, **kw), stop_process)
+    def wire(self, ns=None, dev="cpe0"):
+        return self.add(Wire(ns or self.cpe, dev), Wire.close)
+
+    def client(self, kind, ns=None):
+        """A CPE's client, started."""
+        return self.add(kind(ns or self.cpe), kind.close).start()
 
     def close(self):
-        for thing, close in reversed(self.things):
-            close(thing)
+        """Everything goes, whatever fails on the way; the first failure is told."""
+        first = None
+        while self.things:
+            thing, close = self.things.pop()
+            try:
+                close(thing)
+            except Exception as e:  # pylint: disable=broad-except
+                first = first or e
         shutil.rmtree(self.state, ignore_errors=True)
+        if first:
+            raise first
 
 
-class Dhcp6c:
-    """wide-dhcpv6's client, with a /64 of the delegated prefix on a LAN interface of its own."""
-
-    def __init__(self, lab, dev="cpe0", lan="lan0"):
-        self.lab, self.dev = lab, dev
-        self.dir = tempfile.mkdtemp(prefix="vbng-dhcp6c-")
-        lab.cpe.ip("link", "add", lan, "type", "veth", "peer", "name", lan + "p", check=False)
-        lab.cpe.ip("link", "set", lan, "up")
-        lab.cpe.ip("link", "set", lan + "p", "up")
-        self.conf = os.path.join(self.dir, "conf")
-        with open(self.conf, "w", encoding="ascii") as f:
-            f.write(f"interface {dev} {{ send ia-pd 0; send ia-na 0; request domain-name-servers; }};\n"
-                    f"id-assoc pd 0 {{ prefix-interface {lan} {{ sla-id 1; sla-len 8; ifid 1; }}; }};\nid-assoc na 0 {{}};\n")
-        self.lan = lan
-        self.process = None
-        lab.add(self, Dhcp6c.close)
-
-    def start(self):
-        # Its DUID is a file of the machine's: a mount namespace gives each of ours its own.
-        script = (f"mkdir -p /var/lib/dhcpv6 && mount --bind {self.dir} /var/lib/dhcpv6;"
-                  f"exec dhcp6c -f -D -p {self.dir}/pid -c {self.conf} {self.dev}")
-        self.log = open(os.path.join(self.dir, "log"), "ab")
-        self.process = self.lab.cpe.popen("unshare", "--mount", "bash", "-c", script, stdout=self.log, stderr=self.log)
-        return self
-
-    def lan_address(self):
-        for link in self.lab.cpe.json("-6", "addr", "show", "dev", self.lan):
-            for a in link.get("addr_info", []):
-                if a.get("scope") == "global" and not a.get("tentative"):
-                    return a["local"]
-        return None
-
-    def wait(self, timeout=15):
-        def ready():
-            return self.lan_address()
-        try:
-            return wait_for("an address from the delegated prefix on the CPE", ready, timeout)
-        except AssertionError as e:
-            with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as f:
-                raise AssertionError(f"{e}\n{f.read()[-3000:]}") from None
-
-    def release(self):
-        """SIGTERM makes it release what it has."""
-        stop_process(self.process)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(5)
-
-    def close(self):
-        if self.process and self.process.poll() is None:
-            self.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
+def ping(ns, source, target=BEYOND, tries=8):
+    """The first is often lost to a neighbour that is only being resolved."""
+    return any(ns.exec("ping", "-6", "-c", "1", "-W", "1", "-I", source, target, check=False).returncode == 0 for _ in range(tries))

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a stop gives back, and what a kill leaves: nothing on the host, and everything for the next start."""
+import os
+import signal
+import time
+
+from clients import WideDhcp6c
+from lab import assert_same, ping, run, wait_for
+
+
+def test_stop_gives_the_nic_back_and_says_farewell(lab):
+    lab.internet()
+    lab.host.ip("addr", "add", "198.51.100.7/24", "dev", "sub0")
+    lab.host.ip("link", "set", "sub0", "up")
+    lab.host.ip("addr", "add", "2001:db8:77::7/64", "dev", "sub0", "nodad")
+    wait_for("the host's link-local address", lambda: "fe80" in lab.host.ip("-6", "addr", "show", "dev", "sub0", "-tentative"))
+    before = lab.host.snapshot()
+    vbng = lab.vbng().wait_serving()
+    assert "sub0" not in lab.host.ip("link")
+    wait_for("the default route by RA", lambda: "default" in lab.cpe.ip("-6", "route"))
+    code, seconds = vbng.stop()
+    assert code == 0, vbng.text()
+    assert seconds < 2
+    wait_for("the default route gone by the farewell", lambda: "default" not in lab.cpe.ip("-6", "route"))
+    assert_same(before, lab.host.snapshot)
+    assert "wg-" not in vbng.own.ip("link")
+    assert not os.path.exists(os.path.join(lab.state, "nic"))
+
+
+def test_the_farewell_also_deprecates_the_prefix(lab):
+    vbng = lab.vbng().wait_serving()
+
+    def preferred():
+        return [a["preferred_life_time"] for link in lab.cpe.json("-6", "addr", "show", "dev", "cpe0")
+                for a in link["addr_info"] if a["scope"] == "global"]
+    wait_for("an autoconfigured address", preferred)
+    assert preferred()[0] > 0
+    vbng.stop(signal.SIGINT)
+    wait_for("its deprecation", lambda: preferred() == [0])
+
+
+def test_the_same_prefix_after_release_restart_and_without_the_volume(lab, tmp_path):
+    vbng = lab.vbng().wait_serving()
+    client = lab.client(WideDhcp6c)
+    first = client.wait()
+    client.release()
+    wait_for("the release", lambda: all(x["state"] == "freed" for x in vbng.leases()))
+    assert "via" not in vbng.own.ip("-6", "route", "show", "proto", "118")
+    client.start()
+    assert client.wait() == first
+    client.kill()
+    assert vbng.stop()[0] == 0
+    lab.cpe.ip("addr", "flush", "dev", "lan0", "scope", "global")
+    again = lab.vbng().wait_serving()
+    client.start()
+    assert client.wait() == first
+    client.kill()
+    again.stop()
+    lab.cpe.ip("addr", "flush", "dev", "lan0", "scope", "global")
+    lab.vbng(state=str(tmp_path)).wait_serving()
+    client.start()
+    assert client.wait() == first
+
+
+def test_a_killed_server_is_back_at_once_with_its_bindings(lab):
+    vbng = lab.vbng().wait_serving()
+    client = lab.client(WideDhcp6c)
+    client.wait()
+    leases = vbng.leases()
+    routes = vbng.own.ip("-6", "route", "show", "proto", "118")
+    pids = vbng.pids()
+    os.kill(pids[1], signal.SIGKILL)
+    begun = time.monotonic()
+    wait_for("another server", lambda: len(vbng.pids()) == 2 and vbng.pids()[1] != pids[1], 5, 0.005)
+    assert vbng.pids()[0] == pids[0]
+    vbng.wait_log("the server was killed")
+    wait_for("its status", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n", 5)
+    assert time.monotonic() - begun < 3
+    key = lambda x: (x["prefix"], x["duid"], x["iaid"], x["state"])
+    assert sorted(map(key, vbng.leases())) == sorted(map(key, leases))
+    assert vbng.own.ip("-6", "route", "show", "proto", "118") == routes
+    assert vbng.status()["server_restarts"] == 1
+
+
+def test_killed_outright_nothing_stays_on_the_host_and_the_next_start_serves_the_same(lab):
+    lab.internet()
+    vbng = lab.vbng().wait_serving()
+    client = lab.client(WideDhcp6c)
+    first = client.wait()
+    os.kill(vbng.pids()[0], signal.SIGKILL)
+    vbng.process.wait(5)
+    # A veth dies with its namespace or stays in it; the tunnel's wireguard-go and its TUN must be gone from the host.
+    wait_for("the host without our links", lambda: "vbng" not in lab.host.ip("link") and "wg-" not in lab.host.ip("link"), 5)
+    client.kill()
+    lab.cpe.ip("addr", "flush", "dev", "lan0", "scope", "global")
+    again = lab.vbng(own=vbng.own).wait_serving()
+    routes = [r for r in again.own.json("-6", "route", "show", "proto", "118") if r.get("gateway")]
+    assert len(routes) == 1, "the routes are back before the first packet"
+    client.start()
+    assert client.wait() == first
+    assert again.stop()[0] == 0
+    assert "sub0" in lab.host.ip("link"), "the NIC of the killed run goes home, too"
+
+
+def test_wireguard_go_dies_and_the_tunnel_comes_back(lab):
+    lab.internet()
+    vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
+    source = lab.client(WideDhcp6c).wait()
+    assert ping(lab.cpe, source)
+    children = run("pgrep", "-P", vbng.pids()[0], "wireguard-go").stdout.split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    vbng.wait_log("tunnel made again")
+    assert ping(lab.cpe, source)
