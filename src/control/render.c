@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "wire/dhcp6.h"
+#include "wire/dnsname.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -96,6 +97,54 @@ static const char *state_name(enum binding_state s)
 	return "unknown";
 }
 
+/* Text where it is printable, hex pairs else: what relays call their ports is either. */
+static json_t *opaque_json(struct rd body)
+{
+	char hex[3 * BINDING_DETAILS_MAX + 1] = "";
+	size_t n = rd_left(&body);
+	const uint8_t *bytes = rd_take(&body, n);
+	bool printable = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		printable &= bytes[i] >= ' ' && bytes[i] <= '~';
+		snprintf(hex + 3 * i, 4, "%s%02x", i ? ":" : "", bytes[i]);
+	}
+	return printable ? json_stringn((const char *)bytes, n) : json_string(hex);
+}
+
+/* RFC 4704 §4: flags, then a name that may lack its end. */
+static json_t *fqdn_json(struct rd body)
+{
+	char name[DNSNAME_STRLEN];
+	(void)rd_u8(&body);
+	return !body.bad && dnsname_get(&body, true, name) == 0 ? json_string(name) : json_null();
+}
+
+/* What else is known of the client; keys stand where there is something to tell. */
+static void add_details(json_t *lease, const struct binding_record *r)
+{
+	struct rd details = rd_of(r->details, r->details_len);
+	struct d6_opt opt;
+	char mac[3 * BINDING_LLADDR_MAX] = "";
+	for (size_t i = 0; i < r->lladdr_len; i++)
+		snprintf(mac + strlen(mac), 4, "%s%02x", i ? ":" : "", r->lladdr[i]);
+	if (r->lladdr_len)
+		json_object_set_new(lease, "lladdr", json_string(mac));
+	while (d6_opt_next(&details, &opt)) {
+		if (opt.code == D6_OPT_CLIENT_FQDN)
+			json_object_set_new(lease, "fqdn", fqdn_json(opt.body));
+		else if (opt.code == D6_OPT_INTERFACE_ID)
+			json_object_set_new(lease, "interface_id", opaque_json(opt.body));
+		else if (opt.code == D6_OPT_SUBSCRIBER_ID)
+			json_object_set_new(lease, "subscriber_id", opaque_json(opt.body));
+		else if (opt.code == D6_OPT_REMOTE_ID) {
+			json_object_set_new(lease, "remote_id_enterprise",
+					    json_integer(rd_be32(&opt.body)));
+			json_object_set_new(lease, "remote_id", opaque_json(opt.body));
+		} else if (opt.code == D6_OPT_RECONF_ACCEPT)
+			json_object_set_new(lease, "accepts_reconfigure", json_true());
+	}
+}
+
 json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t now_unix_ms)
 {
 	char duid[DUID_STRLEN], prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
@@ -110,6 +159,7 @@ json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t 
 			      "valid_lifetime_s", (json_int_t)r->valid_lft_s);
 	if (!o)
 		return NULL;
+	add_details(o, r);
 	if (r->valid_until_ms == UINT64_MAX) {
 		json_object_set_new(o, "valid_left_s", json_null());
 		json_object_set_new(o, "valid_until", json_null());
@@ -238,8 +288,13 @@ void render_lease(const json_t *lease, FILE *out)
 {
 	char left[48];
 	const json_t *s = json_object_get(lease, "valid_left_s");
-	fprintf(out, "%-43s %-8s %-10s %-10" JSON_INTEGER_FORMAT " %-27s %s\n",
-		str(lease, "prefix"), str(lease, "state"),
+	fprintf(out, "%-43s %-8s %-10s %-10" JSON_INTEGER_FORMAT " %-27s %s", str(lease, "prefix"),
+		str(lease, "state"),
 		json_is_integer(s) ? duration((uint64_t)json_integer_value(s), left) : "ever",
 		num(lease, "iaid"), str(lease, "next_hop"), str(lease, "duid"));
+	static const char *const told[] = { "fqdn", "interface_id", "subscriber_id", "remote_id" };
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		if (json_is_string(json_object_get(lease, told[i])))
+			fprintf(out, " %s=%s", told[i], str(lease, told[i]));
+	fputc('\n', out);
 }

@@ -21,7 +21,7 @@ void batch_free(struct batch *b)
 
 void batch_reset(struct batch *b)
 {
-	b->n_changes = b->n_routes = b->n_answers = b->arena_used = 0;
+	b->n_changes = b->n_routes = b->n_answers = b->arena_used = b->details_used = 0;
 }
 
 bool batch_full(const struct batch *b)

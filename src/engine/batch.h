@@ -15,30 +15,34 @@
 
 enum {
 	BATCH_MESSAGES = 128,   /* messages taken at a time */
-	BATCH_PER_MESSAGE = 64, /* changes or routes of one message at most: each of 16 IAs replaces
-				   one, and reuses another's */
+	BATCH_PER_MESSAGE = 80, /* changes or routes of one message at most: each of 16 IAs gives
+				   one up, replaces another, and reuses somebody else's */
 	BATCH_CHANGES = BATCH_MESSAGES * 4 + BATCH_PER_MESSAGE,
 	BATCH_ANSWER_FIT =
 		1452, /* bytes of an answer that fits into one Ethernet frame: 1500 less headers */
 	BATCH_ANSWER_MAX = 8192, /* longer ones are none of ours */
 	BATCH_ARENA = BATCH_MESSAGES * 1024 + BATCH_ANSWER_MAX,
+	BATCH_DETAILS = BATCH_CHANGES * BINDING_DETAILS_MAX,
 };
 
-/* The record is the new state of (kind, duid, iaid, prefix) or, with erase, the row to remove. */
+/* The record is the new state of (kind, duid, iaid, prefix) or, with erase, the row to remove; its
+ * details are in the batch. */
 struct binding_change {
 	bool erase;
 	struct binding_record record;
 };
 
-/* A route of a delegated prefix: `add` installs it or moves it to another next hop, else it is
- * removed. */
+/*
+ * A route of a delegated prefix: `add` installs it or moves it to another next hop, else it is
+ * removed. An address has no route, but its client's link-layer address is told all the same.
+ */
 struct route_change {
 	bool add;
-	struct prefix6 prefix;
+	bool held;             /* it was there before, through old_next_hop */
+	struct prefix6 prefix; /* /128: an address */
 	struct in6_addr next_hop;
-	struct in6_addr old_next_hop; /* which this one replaces; next_hop itself where there was no
-					 other */
-	uint8_t lladdr_len;           /* of the next hop, for its neighbour entry; 0: unknown */
+	struct in6_addr old_next_hop;
+	uint8_t lladdr_len; /* of the next hop, for its neighbour entry; 0: unknown */
 	uint8_t lladdr[BINDING_LLADDR_MAX];
 };
 
@@ -56,6 +60,8 @@ struct batch {
 	struct binding_change changes[BATCH_CHANGES];
 	struct route_change routes[BATCH_CHANGES];
 	struct answer answers[BATCH_MESSAGES];
+	size_t details_used;
+	uint8_t details[BATCH_DETAILS]; /* the changes' */
 	size_t arena_used;
 	uint8_t arena[BATCH_ARENA]; /* pages that nobody wrote to cost nothing */
 };

@@ -223,12 +223,20 @@ int bindings_init(struct binding_table *t, const uint8_t key[static 16])
 	return 0;
 }
 
+static void free_parts(struct binding *b)
+{
+	if (b->duid_len > BINDING_INLINE_DUID)
+		free(b->duid.elsewhere);
+	free(b->details);
+	b->details = NULL;
+}
+
 void bindings_done(struct binding_table *t)
 {
 	for (uint32_t i = 0; t->by_prefix.slots && i <= t->by_prefix.mask; i++) {
 		uint32_t id = t->by_prefix.slots[i].id;
-		if (id != BINDING_NONE && at(t, id)->duid_len > BINDING_INLINE_DUID)
-			free(at(t, id)->duid.elsewhere);
+		if (id != BINDING_NONE)
+			free_parts(at(t, id));
 	}
 	for (uint32_t i = 0; i < t->n_chunks; i++)
 		free(t->chunks[i]);
@@ -268,16 +276,49 @@ static int reserve(struct binding_table *t)
 	return index_reserve(&t->by_client) < 0 || index_reserve(&t->by_prefix) < 0 ? -ENOMEM : 0;
 }
 
+/* NULL for none of them. */
+static int copy_details(const uint8_t *bytes, size_t len, struct binding_details **ret_details)
+{
+	struct binding_details *d = NULL;
+	if (len > 0) {
+		d = malloc(sizeof *d + len);
+		if (!d)
+			return -ENOMEM;
+		d->len = (uint16_t)len;
+		memcpy(d->bytes, bytes, len);
+	}
+	*ret_details = d;
+	return 0;
+}
+
+int binding_set_details(struct binding *b, const uint8_t *details, size_t len)
+{
+	size_t had = b->details ? b->details->len : 0;
+	if (had == len && (len == 0 || memcmp(b->details->bytes, details, len) == 0))
+		return 0;
+	struct binding_details *copy;
+	if (copy_details(details, len, &copy) < 0)
+		return -ENOMEM;
+	free(b->details);
+	b->details = copy;
+	return 0;
+}
+
 int bindings_add(struct binding_table *t, const struct binding_record *r,
 		 struct binding **ret_binding)
 {
 	if (reserve(t) < 0)
 		return -ENOMEM;
+	struct binding_details *details = NULL;
+	if (copy_details(r->details, r->details_len, &details) < 0)
+		return -ENOMEM;
 	uint8_t *elsewhere = NULL;
 	if (r->duid.len > BINDING_INLINE_DUID) {
 		elsewhere = malloc(r->duid.len);
-		if (!elsewhere)
+		if (!elsewhere) {
+			free(details);
 			return -ENOMEM;
+		}
 	}
 	uint32_t id = t->free_head;
 	if (id == BINDING_NONE)
@@ -290,6 +331,7 @@ int bindings_add(struct binding_table *t, const struct binding_record *r,
 		.addr = r->prefix.addr,
 		.plen = r->prefix.plen,
 		.next_hop = r->next_hop,
+		.details = details,
 		.granted_at_ms = r->granted_at_ms,
 		.iaid = r->iaid,
 		.preferred_lft_s = r->preferred_lft_s,
@@ -324,8 +366,7 @@ void bindings_remove(struct binding_table *t, struct binding *b)
 	t->n_by_state[b->kind][b->state]--;
 	index_take(&t->by_client, b->client_hash, id);
 	index_take(&t->by_prefix, b->prefix_hash, id);
-	if (b->duid_len > BINDING_INLINE_DUID)
-		free(b->duid.elsewhere);
+	free_parts(b);
 	t->n--;
 	b->state = 0;
 	b->older = t->free_head;
@@ -453,6 +494,8 @@ void binding_to_record(const struct binding *b, struct binding_record *ret_recor
 	r->valid_lft_s = b->valid_lft_s;
 	r->granted_at_ms = b->granted_at_ms;
 	r->valid_until_ms = b->valid_until_ms;
+	r->details_len = b->details ? b->details->len : 0;
+	r->details = b->details ? b->details->bytes : NULL;
 }
 
 int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b),

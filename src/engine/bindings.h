@@ -25,7 +25,10 @@ enum binding_state {
 	BINDING_DECLINED = 3, /* set aside until valid_until_ms (RFC 9915 §18.3.8) */
 };
 
-enum { BINDING_LLADDR_MAX = 8 };
+enum {
+	BINDING_LLADDR_MAX = 6,
+	BINDING_DETAILS_MAX = 512,
+};
 
 /* A binding as a value: what the store keeps and what the command line shows. */
 struct binding_record {
@@ -41,6 +44,14 @@ struct binding_record {
 	uint32_t valid_lft_s;
 	uint64_t granted_at_ms;  /* when it was last granted, or freed */
 	uint64_t valid_until_ms; /* UINT64_MAX: for ever */
+	uint16_t details_len;    /* at most BINDING_DETAILS_MAX */
+	const uint8_t *details;  /* what else is known of the client, as DHCPv6 options; borrowed */
+};
+
+/* Bytes of a variable length that a binding owns. */
+struct binding_details {
+	uint16_t len;
+	uint8_t bytes[];
 };
 
 enum { BINDING_INLINE_DUID = 24 };
@@ -67,6 +78,7 @@ struct binding {
 
 	uint64_t granted_at_ms;
 	struct in6_addr next_hop;
+	struct binding_details *details; /* NULL: none */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
 	uint32_t heap_at;      /* position in the expiry heap; BINDING_NONE: not in it */
@@ -170,7 +182,12 @@ struct binding *bindings_expired(struct binding_table *t, uint64_t now_ms);
 /* The one of this kind that was freed first; NULL: none. */
 struct binding *bindings_oldest_freed(const struct binding_table *t, enum binding_kind kind);
 
+/* *ret_record points into the binding: valid while that is not changed. */
 void binding_to_record(const struct binding *b, struct binding_record *ret_record);
+
+/* Keeps a copy; allocates nothing where they are what they were. -ENOMEM: they are what they were.
+ */
+int binding_set_details(struct binding *b, const uint8_t *details, size_t len);
 
 /* Calls fn for each until it returns < 0, which is returned. fn must not change the table. */
 int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b),

@@ -35,6 +35,7 @@ struct exchange {
 	struct d6_relay relays[D6_HOP_COUNT_LIMIT + 1]; /* outermost first */
 	bool our_link; /* false: behind a relay whose link has another prefix than ours */
 	struct lease_client client;
+	uint8_t details[BINDING_DETAILS_MAX];
 	struct lease_spoken spoken;
 	struct wr w;
 	uint8_t answer_type;
@@ -276,6 +277,19 @@ static void drop(struct dhcp6_server *s, enum d6_drop why)
 	s->stats.drops[why]++;
 }
 
+/*
+ * RFC 4704 §6: the client's name comes back, to those who ask. Nobody writes it into a DNS on its
+ * behalf (N), whatever it wished for (O says that S is not as it was).
+ */
+static void put_fqdn(struct exchange *x)
+{
+	enum { FLAG_S = 1, FLAG_O = 2, FLAG_N = 4 };
+	size_t at = d6_open(&x->w, D6_OPT_CLIENT_FQDN);
+	wr_u8(&x->w, FLAG_N | (x->msg.fqdn.bytes[0] & FLAG_S ? FLAG_O : 0));
+	wr_bytes(&x->w, x->msg.fqdn.bytes + 1, x->msg.fqdn.len - 1U);
+	d6_close(&x->w, at);
+}
+
 static void put_options(struct exchange *x)
 {
 	const struct dhcp6_config *c = &x->s->config;
@@ -289,6 +303,9 @@ static void put_options(struct exchange *x)
 			dnsname_put(&x->w, c->search[i]);
 		d6_close(&x->w, at);
 	}
+	if (x->msg.fqdn.bytes && x->msg.type != D6_INFORMATION_REQUEST &&
+	    d6_oro_has(&x->msg, D6_OPT_CLIENT_FQDN))
+		put_fqdn(x);
 	for (size_t i = 0; i < c->n_extra; i++) {
 		const struct dhcp6_extra_option *o = &c->extra[i];
 		if (o->information_only && x->msg.type != D6_INFORMATION_REQUEST)
@@ -316,6 +333,8 @@ static bool begin_answer(struct exchange *x, uint8_t type)
 	if (x->msg.client_id.bytes)
 		d6_put_span(&x->w, D6_OPT_CLIENTID, x->msg.client_id.bytes, x->msg.client_id.len);
 	size_t to_come = x->s->options_room + STATUS_ROOM + x->msg.n_ias * (size_t)IA_ROOM;
+	if (x->msg.fqdn.bytes)
+		to_come += x->msg.fqdn.len + 4U;
 	if (!x->w.full && wr_len(&x->w) + to_come <= BATCH_ANSWER_MAX)
 		return true;
 	drop(x->s, D6_DROP_NO_ROOM);
@@ -618,6 +637,37 @@ static enum d6_drop find_client(struct exchange *x)
 		       : D6_DROP_COUNT;
 }
 
+static void keep(struct wr *w, uint16_t code, struct d6_span span)
+{
+	if (span.bytes && span.len + 4U <= (size_t)(w->end - w->p))
+		d6_put_span(w, code, span.bytes, span.len);
+}
+
+/*
+ * What is kept with a binding besides: who the nearest relay that knows says that the client is
+ * (RFC 4649, RFC 4580, RFC 9915 §21.18), what it calls itself (RFC 4704), and whether it can be
+ * told to come back (§21.20). What does not fit is left out, the least important last.
+ */
+static void note_details(struct exchange *x)
+{
+	struct wr w = wr_of(x->details, sizeof x->details);
+	if (x->msg.reconf_accept)
+		d6_put_empty(&w, D6_OPT_RECONF_ACCEPT);
+	struct d6_span interface_id = { 0 }, subscriber_id = { 0 }, remote_id = { 0 };
+	for (size_t i = 0; i < x->n_relays; i++) {
+		const struct d6_relay *r = &x->relays[i];
+		interface_id = r->interface_id.bytes ? r->interface_id : interface_id;
+		subscriber_id = r->subscriber_id.bytes ? r->subscriber_id : subscriber_id;
+		remote_id = r->remote_id.bytes ? r->remote_id : remote_id;
+	}
+	keep(&w, D6_OPT_INTERFACE_ID, interface_id);
+	keep(&w, D6_OPT_SUBSCRIBER_ID, subscriber_id);
+	keep(&w, D6_OPT_REMOTE_ID, remote_id);
+	keep(&w, D6_OPT_CLIENT_FQDN, x->msg.fqdn);
+	x->client.details = x->details;
+	x->client.details_len = wr_len(&w);
+}
+
 static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 {
 	enum d6_drop why = unwrap(x, &packet);
@@ -633,7 +683,11 @@ static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 	if (!x->n_relays && !IN6_IS_ADDR_MULTICAST(&x->meta->dst))
 		return D6_DROP_UNICAST;
 	why = validate(x);
-	return why == D6_DROP_COUNT ? find_client(x) : why;
+	if (why == D6_DROP_COUNT)
+		why = find_client(x);
+	if (why == D6_DROP_COUNT)
+		note_details(x);
+	return why;
 }
 
 /* The client id of a message as it comes from a client itself: an early look, without judging the

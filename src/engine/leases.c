@@ -21,19 +21,28 @@ static void note_change(struct batch *batch, const struct binding *b, bool erase
 	struct binding_change *c = &batch->changes[batch->n_changes++];
 	c->erase = erase;
 	binding_to_record(b, &c->record);
+	if (c->record.details_len == 0)
+		return;
+	/* The binding may be another one by the time the batch is carried out. */
+	uint8_t *copy = batch->details + batch->details_used;
+	memcpy(copy, c->record.details, c->record.details_len);
+	c->record.details = copy;
+	batch->details_used += c->record.details_len;
 }
 
+/* old_next_hop NULL: there was none. */
 static void note_route(struct batch *batch, const struct binding *b, bool add,
 		       const struct in6_addr *old_next_hop)
 {
-	if (b->kind != BINDING_PD)
+	if (b->kind == BINDING_NA && b->lladdr_len == 0)
 		return;
 	struct route_change *r = &batch->routes[batch->n_routes++];
 	*r = (struct route_change){
 		.add = add,
+		.held = old_next_hop != NULL,
 		.prefix = prefix_of(b),
 		.next_hop = b->next_hop,
-		.old_next_hop = *old_next_hop,
+		.old_next_hop = old_next_hop ? *old_next_hop : b->next_hop,
 		.lladdr_len = b->lladdr_len,
 	};
 	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
@@ -173,14 +182,20 @@ static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
 	return lifetime_s == D6_LFT_INFINITY ? UINT64_MAX : now_ms + lifetime_s * UINT64_C(1000);
 }
 
-/* Lifetimes start anew, and the route goes where the client is now. */
-static void refresh(struct leases *l, const struct lease_client *c, struct binding *b,
+/* Lifetimes start anew, and the route goes where the client is now. held: it was bound before. */
+static void refresh(struct leases *l, const struct lease_client *c, struct binding *b, bool held,
 		    uint64_t now_ms, struct batch *batch)
 {
-	struct in6_addr old_next_hop = b->state == BINDING_BOUND ? b->next_hop : c->next_hop;
+	struct in6_addr old_next_hop = b->next_hop;
+	bool moved = memcmp(&b->next_hop, &c->next_hop, sizeof c->next_hop) != 0;
 	b->next_hop = c->next_hop;
-	b->lladdr_len = c->lladdr_len;
-	memcpy(b->lladdr, c->lladdr, sizeof b->lladdr);
+	/* Not every frame tells it; what was told of this very next hop stands. */
+	if (c->lladdr_len || moved) {
+		b->lladdr_len = c->lladdr_len;
+		memcpy(b->lladdr, c->lladdr, sizeof b->lladdr);
+	}
+	/* Of little weight: without memory for what is new, what was known stays. */
+	(void)binding_set_details(b, c->details, c->details_len);
 	b->granted_at_ms = now_ms;
 	b->preferred_lft_s = l->preferred_lft_s;
 	b->valid_lft_s = l->valid_lft_s;
@@ -188,7 +203,7 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	note_change(batch, b, false);
 	/* Installed with every grant, known or not: it costs little, and heals a table that
 	 * somebody else has touched. */
-	note_route(batch, b, true, &old_next_hop);
+	note_route(batch, b, true, held ? &old_next_hop : NULL);
 }
 
 /* What must be forgotten so that another one can be remembered: of this client, and of all of them.
@@ -214,7 +229,7 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 		 struct batch *batch)
 {
 	if (choice->mine) {
-		refresh(l, c, choice->mine, now_ms, batch);
+		refresh(l, c, choice->mine, choice->mine->state == BINDING_BOUND, now_ms, batch);
 		return 0;
 	}
 	if (choice->freed)
@@ -233,15 +248,15 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 	if (e < 0)
 		return e;
 	pool_note(&l->pools[kind], &r.prefix, true);
-	refresh(l, c, b, now_ms, batch);
+	refresh(l, c, b, false, now_ms, batch);
 	return 0;
 }
 
 int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms)
 {
-	if (r->duid.len == 0 || r->duid.len > DUID_MAX ||
-	    (r->kind != BINDING_PD && r->kind != BINDING_NA) || r->state < BINDING_BOUND ||
-	    r->state > BINDING_DECLINED || !pool_owns(&l->pools[r->kind], &r->prefix))
+	if (r->duid.len == 0 || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
+	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED ||
+	    !pool_owns(&l->pools[r->kind], &r->prefix))
 		return -ERANGE;
 	if (!pool_is_free(&l->pools[r->kind], &l->table, &r->prefix) ||
 	    (r->state != BINDING_DECLINED &&

@@ -19,7 +19,7 @@ enum {
 	LEASES_DECLINE_S = 3600, /* how long a declined address is set aside */
 	LEASES_MAX_TABLE =
 		4 << 20, /* bindings in any state: what forged clients can make us remember */
-	LEASES_CHANGES_PER_IA = 4, /* of the batch, at most */
+	LEASES_CHANGES_PER_IA = 5, /* of the batch, at most */
 };
 
 struct leases {
@@ -38,6 +38,8 @@ struct lease_client {
 	struct in6_addr next_hop;
 	uint8_t lladdr_len;
 	uint8_t lladdr[BINDING_LLADDR_MAX];
+	const uint8_t *details; /* as a binding's */
+	size_t details_len;
 };
 
 /* What an IA would get. */

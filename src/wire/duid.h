@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-	DUID_MAX = 130, /* type code and 128 octets, as §11.1 bounds them */
+	DUID_MAX = 255, /* §11.1 bounds them to 130 with their type; some clients know no bounds */
 	DUID_STRLEN = 3 * DUID_MAX,
 };
 

@@ -115,9 +115,13 @@ static void store_changes(struct life *l)
 			   duid_equal(&row->record.duid, &c->record.duid));
 		row->used = true;
 		row->record = c->record;
+		row->record.details = NULL; /* the batch's */
+		row->record.details_len = 0;
 	}
 	for (size_t i = 0; i < l->batch->n_routes; i++) {
 		const struct route_change *c = &l->batch->routes[i];
+		if (c->prefix.plen == 128)
+			continue; /* an address: its client's link-layer address alone */
 		const struct binding_record key = { .kind = BINDING_PD, .prefix = c->prefix };
 		struct row *row = row_of(l, &key);
 		if (!row->used) {

@@ -93,16 +93,16 @@ static void gives_back_what_it_was_given(void **state)
 static void holds_the_longest_duids(void **state)
 {
 	struct binding_table *t = (struct binding_table *)*state;
-	for (uint8_t len = 1; len <= DUID_MAX; len++) {
+	for (unsigned len = 1; len <= DUID_MAX; len++) {
 		struct binding_record r = record(0, 1, len), out;
-		r.duid.len = len;
+		r.duid.len = (uint8_t)len;
 		memset(r.duid.bytes, 0xa5, len);
 		binding_to_record(add(t, &r), &out);
 		assert_true(duid_equal(&r.duid, &out.duid));
 	}
-	for (uint8_t len = 1; len <= DUID_MAX; len++) {
+	for (unsigned len = 1; len <= DUID_MAX; len++) {
 		struct binding_record r = record(0, 1, len);
-		r.duid.len = len;
+		r.duid.len = (uint8_t)len;
 		memset(r.duid.bytes, 0xa5, len);
 		struct binding *b = find(t, &r);
 		assert_non_null(b);

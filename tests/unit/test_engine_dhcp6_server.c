@@ -1499,6 +1499,101 @@ static void a_configuration_that_contradicts_itself_is_refused(void **state)
 	assert_null(s);
 }
 
+/* What a binding keeps of the options of this code; NULL: nothing. */
+static const uint8_t *kept(size_t change, uint16_t code, size_t *ret_len)
+{
+	const struct binding_record *r = &batch->changes[change].record;
+	for (size_t at = 0; at + 4 <= r->details_len;) {
+		const uint8_t *o = r->details + at;
+		size_t len = (size_t)o[2] << 8 | o[3];
+		if ((o[0] << 8 | o[1]) == code) {
+			*ret_len = len;
+			return o + 4;
+		}
+		at += 4 + len;
+	}
+	return NULL;
+}
+
+static void assert_kept(size_t change, uint16_t code, const char *bytes, size_t len)
+{
+	size_t n;
+	const uint8_t *at = kept(change, code, &n);
+	assert_non_null(at);
+	assert_int_equal(n, len);
+	assert_memory_equal(at, bytes, len);
+}
+
+static void what_relays_say_of_a_client_is_kept_with_its_bindings(void **state)
+{
+	(void)state;
+	const struct in6_addr client = unit_in6("fe80::c"), far_link = unit_in6("2001:db8:6::1");
+	struct peer_message near = { 0 }, far = { 0 };
+	peer_option(&near, 38, "subscriber 7", 12);
+	peer_option(&far, 37,
+		    "\0\0\0\x9"
+		    "line 9",
+		    10);
+	peer_option(&far, 38, "somebody else", 13);
+	meta.src = unit_in6("fe80::9");
+	begin(REQUEST);
+	put_ia(IA_PD, 1, &none);
+	put_ia(IA_PD, 2, &none);
+	peer_relay(&msg, 0, &in6addr_any, &client, "eth7", &near);
+	peer_relay(&msg, 1, &far_link, &client, "slot 1", &far);
+	ask(REPLY);
+	assert_int_equal(batch->n_changes, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_kept(i, 18, "eth7", 4); /* the nearest to the client that says so */
+		assert_kept(i, 38, "subscriber 7", 12);
+		assert_kept(i, 37,
+			    "\0\0\0\x9"
+			    "line 9",
+			    10);
+	}
+	/* Without relays at the next renewal, it is no more what is known of it. */
+	meta.src = unit_in6("fe80::c");
+	begin(RENEW);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	assert_int_equal(batch->changes[0].record.details_len, 0);
+}
+
+static void details_that_do_not_fit_are_left_out(void **state)
+{
+	(void)state;
+	char big[BINDING_DETAILS_MAX];
+	memset(big, 'x', sizeof big);
+	begin(REQUEST);
+	peer_option(&msg, 39, big, sizeof big);
+	peer_option(&msg, 20, NULL, 0);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	assert_int_equal(batch->changes[0].record.details_len, 4);
+	assert_kept(0, 20, "", 0);
+}
+
+/* RFC 4704 §4, §6 */
+static void a_clients_name_is_kept_and_comes_back_to_those_who_ask(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		begin(i < 2 ? REQUEST : RENEW);
+		peer_option(&msg, 39, i & 1 ? "\1\3cpe" : "\0\3cpe", 5);
+		if (i < 3)
+			peer_option(&msg, 6, "\0\x27", 2);
+		put_ia(IA_PD, 1, &none);
+		ask(REPLY);
+		assert_kept(0, 39, i & 1 ? "\1\3cpe" : "\0\3cpe", 5);
+		if (i == 3) {
+			assert_null(answer.options[39].at);
+			continue;
+		}
+		assert_int_equal(answer.options[39].len, 5);
+		assert_memory_equal(answer.options[39].at, i & 1 ? "\6\3cpe" : "\4\3cpe", 5);
+	}
+}
+
 static void a_look_ahead_changes_nothing(void **state)
 {
 	(void)state;
@@ -1587,6 +1682,9 @@ int main(void)
 		T(a_record_whose_time_is_over_is_only_remembered),
 		T(a_transfer_network_inside_the_pool_is_left_out),
 		T(a_configuration_that_contradicts_itself_is_refused),
+		T(what_relays_say_of_a_client_is_kept_with_its_bindings),
+		T(details_that_do_not_fit_are_left_out),
+		T(a_clients_name_is_kept_and_comes_back_to_those_who_ask),
 		T(a_look_ahead_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("engine_dhcp6_server", tests, NULL, NULL);
