@@ -14,6 +14,7 @@
 #include "daemon/settings.h"
 #include "daemon/tunnel.h"
 #include "daemon/undo.h"
+#include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/loop.h"
 #include "host/nd_sock.h"
@@ -63,6 +64,7 @@ struct appliance {
 	struct tunnel tunnel;
 	struct nic nic;
 	struct dhcp6_sock *dhcp6_sock;
+	struct dhcp6_frames *dhcp6_frames;
 	struct nd_sock *nd_sock;
 	int control_fd;
 	int events_fd;
@@ -219,6 +221,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.init_fd = fd,
 		.control_fd = a->control_fd,
 		.dhcp6_sock = a->dhcp6_sock,
+		.dhcp6_frames = a->dhcp6_frames,
 		.nd_sock = a->nd_sock,
 		.ifindex = a->nic.link.ifindex,
 		.ifname = a->nic.link.name,
@@ -471,26 +474,47 @@ static int remove_route(void *ctx, const struct route *r)
 	return route_del(b, r, 0);
 }
 
-/* The server's routes, whatever became of the server. They die with the NIC's move, but in
- * SUBSCRIBER_MODE=local it stays. */
+struct neighbour_removal {
+	struct route_batch *b;
+	unsigned ifindex;
+};
+
+static int remove_neighbour(void *ctx, const struct neighbour *n)
+{
+	const struct neighbour_removal *removal = (const struct neighbour_removal *)ctx;
+	return neighbour_del(removal->b, removal->ifindex, &n->addr, 0);
+}
+
+/* All that a dump tells of, more than a batch takes; bounded, should the kernel keep one that it
+ * says it removed. */
+static int remove_all(struct appliance *a, bool neighbours)
+{
+	struct route_batch *removals = NULL;
+	int r = route_batch_new(&removals);
+	struct neighbour_removal removal = { removals, a->nic.link.ifindex };
+	if (r < 0)
+		return r;
+	for (int round = 0; round < UNDO_ROUNDS; round++) {
+		r = neighbours
+			    ? neighbour_dump(a->routes, removal.ifindex, remove_neighbour, &removal)
+			    : route_dump(a->routes, remove_route, removals);
+		bool more = r == -ENOBUFS;
+		if (r >= 0 || more)
+			r = route_commit(removals, NULL, NULL);
+		if (r < 0 || !more)
+			break;
+	}
+	route_batch_free(removals);
+	return r;
+}
+
+/* The server's routes and neighbours, whatever became of the server. They die with the NIC's move,
+ * but in SUBSCRIBER_MODE=local it stays. */
 static int undo_delegated(void *arg)
 {
 	struct appliance *a = (struct appliance *)arg;
-	struct route_batch *removals = NULL;
-	int r = route_batch_new(&removals);
-	if (r == 0)
-		r = route_dump(a->routes, remove_route, removals);
-	/* More of them than a batch takes; bounded, should the kernel keep one that it says it
-	 * removed. */
-	for (int round = 0; r == -ENOBUFS && round < UNDO_ROUNDS; round++) {
-		r = route_commit(removals, NULL, NULL);
-		if (r >= 0)
-			r = route_dump(a->routes, remove_route, removals);
-	}
-	if (r >= 0)
-		r = route_commit(removals, NULL, NULL);
-	route_batch_free(removals);
-	return r;
+	int routes = remove_all(a, false), neighbours = remove_all(a, true);
+	return routes < 0 ? routes : neighbours;
 }
 
 static int undo_transfer_addr(void *arg)
@@ -509,8 +533,10 @@ static int undo_link_local(void *arg)
 static int undo_sockets(void *arg)
 {
 	struct appliance *a = (struct appliance *)arg;
+	dhcp6_frames_close(a->dhcp6_frames);
 	dhcp6_sock_close(a->dhcp6_sock);
 	nd_sock_close(a->nd_sock);
+	a->dhcp6_frames = NULL;
 	a->dhcp6_sock = NULL;
 	a->nd_sock = NULL;
 	return 0;
@@ -675,6 +701,14 @@ static int boot_sockets(struct appliance *a)
 			r == -EADDRINUSE
 				? ": another DHCPv6 server is running in this network namespace"
 				: "");
+	r = dhcp6_frames_open(l->name, l->ifindex, &a->dhcp6_frames);
+	if (r == -ENOTSUP)
+		log_info("subscriber",
+			 "no Ethernet: the kernel's neighbour discovery finds subscribers",
+			 kv_str("interface", l->name));
+	else if (r < 0)
+		return boot_failed(r, "the packet socket for DHCPv6 cannot be opened on %s",
+				   l->name);
 	r = nd_sock_open(l->name, l->ifindex, &a->nd_sock);
 	if (r < 0)
 		return boot_failed(r, "the socket for router advertisements cannot be opened on %s",

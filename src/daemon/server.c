@@ -7,13 +7,12 @@
 #include "base/ratelimit.h"
 #include "control/client.h"
 #include "control/render.h"
+#include "daemon/forwarding.h"
 #include "daemon/message.h"
-#include "daemon/reconcile.h"
 #include "engine/dhcp6_server.h"
 #include "engine/ra.h"
 #include "host/loop.h"
 #include "host/priv.h"
-#include "host/route.h"
 #include "store/store.h"
 
 #include <arpa/inet.h>
@@ -47,11 +46,12 @@ struct server {
 	struct dhcp6_server *dhcp6;
 	struct duid duid;
 	struct batch *batch;
-	struct route_batch *routes;
+	struct forwarding *forwarding;
 	bool route_failed[BATCH_CHANGES];
 	struct dhcp6_packet packets[DHCP6_SOCK_BATCH];
 	struct rd expected[DHCP6_SOCK_BATCH];
 	struct dhcp6_out out[BATCH_MESSAGES];
+	struct dhcp6_frame_out frames[BATCH_MESSAGES];
 
 	struct store *store;
 	char store_fault[FAULT_MAX]; /* "" where it works */
@@ -67,7 +67,7 @@ struct server {
 	struct message uplink;
 	bool carrier, missing;
 	bool link_known; /* init has told of it */
-	uint64_t routes_failed, rs_received, rs_dropped, ra_sent, ra_failed, truncated;
+	uint64_t rs_received, rs_dropped, ra_sent, ra_failed, truncated;
 	uint64_t nd_drops[ND_UNKNOWN_TYPE + 1];
 	struct ratelimit log_bound, log_fault, log_foreign;
 	int exit_code;
@@ -172,141 +172,6 @@ static void commit(struct server *s, uint64_t now_ms)
 		store_broke(s, r, "commit");
 }
 
-/* --- routes
- * -------------------------------------------------------------------------------------------------
- */
-
-static struct route delegated(const struct server *s, const struct prefix6 *prefix,
-			      const struct in6_addr *next_hop)
-{
-	return (struct route){ .prefix = *prefix,
-			       .type = ROUTE_VIA,
-			       .has_gateway = true,
-			       .gateway = *next_hop,
-			       .oif = s->p->ifindex,
-			       .metric = ROUTE_METRIC_DELEGATED };
-}
-
-static void on_route_failed(void *ctx, uint32_t tag, int err)
-{
-	struct server *s = (struct server *)ctx;
-	s->route_failed[tag] = true;
-	s->routes_failed++;
-	uint64_t suppressed;
-	if (!ratelimit_allow(&s->log_fault, clock_mono_ms(), &suppressed))
-		return;
-	char prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
-	log_error("route",
-		  "the kernel refuses a delegated prefix's route, its client is not answered",
-		  kv_str("prefix", prefix6_format(&s->batch->routes[tag].prefix, prefix)),
-		  kv_str("next_hop", in6_format(&s->batch->routes[tag].next_hop, hop)),
-		  kv_errno(err), kv_u64("suppressed", suppressed));
-}
-
-static void install(struct server *s)
-{
-	struct batch *b = s->batch;
-	memset(s->route_failed, 0, b->n_routes * sizeof s->route_failed[0]);
-	if (b->n_routes == 0)
-		return;
-	int r = 0;
-	for (size_t i = 0; i < b->n_routes && r == 0; i++) {
-		const struct route route =
-			delegated(s, &b->routes[i].prefix, &b->routes[i].next_hop);
-		r = b->routes[i].add ? route_put(s->routes, &route, (uint32_t)i)
-				     : route_del(s->routes, &route, (uint32_t)i);
-	}
-	if (r == 0)
-		r = route_commit(s->routes, on_route_failed, s);
-	if (r >= 0)
-		return;
-	/* Nothing is known of any of them: nobody is promised anything. */
-	memset(s->route_failed, 1, b->n_routes * sizeof s->route_failed[0]);
-	s->routes_failed += b->n_routes;
-	if (ratelimit_allow(&s->log_fault, clock_mono_ms(), NULL))
-		log_error("route", "routes cannot be set", kv_errno(r));
-}
-
-struct route_list {
-	struct delegated_route *routes;
-	size_t n, room;
-	const struct config *c;
-};
-
-static int list_add(struct route_list *l, const struct prefix6 *prefix,
-		    const struct in6_addr *next_hop)
-{
-	if (l->n == l->room) {
-		size_t room = l->room ? l->room * 2 : 256;
-		struct delegated_route *longer = reallocarray(l->routes, room, sizeof *longer);
-		if (!longer)
-			return -ENOMEM;
-		l->routes = longer;
-		l->room = room;
-	}
-	l->routes[l->n++] = (struct delegated_route){ *prefix, *next_hop };
-	return 0;
-}
-
-static int list_wanted(void *ctx, const struct binding *b)
-{
-	const struct prefix6 p = { b->addr, b->plen };
-	return b->kind == BINDING_PD && b->state == BINDING_BOUND
-		       ? list_add((struct route_list *)ctx, &p, &b->next_hop)
-		       : 0;
-}
-
-static int list_installed(void *ctx, const struct route *r)
-{
-	return r->type == ROUTE_VIA && r->has_gateway && r->metric == ROUTE_METRIC_DELEGATED
-		       ? list_add((struct route_list *)ctx, &r->prefix, &r->gateway)
-		       : 0;
-}
-
-static int flush_if_full(struct server *s, int r)
-{
-	return r == -ENOBUFS ? route_commit(s->routes, NULL, NULL) : r;
-}
-
-static int reconcile_add(void *ctx, const struct delegated_route *d)
-{
-	struct server *s = (struct server *)ctx;
-	const struct route r = delegated(s, &d->prefix, &d->next_hop);
-	int e = flush_if_full(s, route_put(s->routes, &r, 0));
-	return e <= 0 ? e : route_put(s->routes, &r, 0);
-}
-
-static int reconcile_remove(void *ctx, const struct delegated_route *d)
-{
-	struct server *s = (struct server *)ctx;
-	const struct route r = delegated(s, &d->prefix, &d->next_hop);
-	int e = flush_if_full(s, route_del(s->routes, &r, 0));
-	return e <= 0 ? e : route_del(s->routes, &r, 0);
-}
-
-/* The kernel's table holds what the bindings say: one dump, one difference, batches. */
-static int reconcile(struct server *s)
-{
-	struct route_list wanted = { 0 }, installed = { 0 };
-	struct reconcile_counts n = { 0 };
-	int r = dhcp6_server_each(s->dhcp6, list_wanted, &wanted);
-	if (r == 0)
-		r = route_dump(s->routes, list_installed, &installed);
-	if (r == 0)
-		r = reconcile_routes(wanted.routes, wanted.n, installed.routes, installed.n,
-				     reconcile_add, reconcile_remove, s, &n);
-	if (r >= 0)
-		r = route_commit(s->routes, NULL, NULL);
-	free(wanted.routes);
-	free(installed.routes);
-	if (r > 0)
-		log_error("route", "some delegated prefixes have no route", kv_i64("routes", r));
-	if (r >= 0 && (n.added || n.removed))
-		log_info("route", "reconciled", kv_u64("kept", n.kept), kv_u64("added", n.added),
-			 kv_u64("removed", n.removed));
-	return r < 0 ? r : 0;
-}
-
 /* --- commit, route, reply
  * ----------------------------------------------------------------------------------- */
 
@@ -337,26 +202,47 @@ static bool withheld(const struct server *s, const struct answer *a)
 	return false;
 }
 
+/* Straight to where the client's frame came from: no neighbour entry is made for it, and none is
+ * needed.
+ */
+static bool as_frame(const struct server *s, const struct dhcp6_out *out,
+		     struct dhcp6_frame_out *ret_frame)
+{
+	if (!s->p->dhcp6_frames || !IN6_IS_ADDR_LINKLOCAL(&out->dst) ||
+	    out->len > dhcp6_frames_max(s->p->dhcp6_frames) ||
+	    !dhcp6_frames_sender(s->p->dhcp6_frames, &out->dst, ret_frame->lladdr))
+		return false;
+	ret_frame->out = *out;
+	return true;
+}
+
 static void reply(struct server *s)
 {
-	size_t n = 0;
+	size_t n = 0, n_frames = 0;
 	for (size_t i = 0; i < s->batch->n_answers; i++) {
 		const struct answer *a = &s->batch->answers[i];
-		if (!withheld(s, a))
-			s->out[n++] = (struct dhcp6_out){ .bytes = a->bytes,
-							  .len = a->len,
-							  .dst = a->dst,
-							  .dst_port = a->dst_port };
+		const struct dhcp6_out out = {
+			.bytes = a->bytes, .len = a->len, .dst = a->dst, .dst_port = a->dst_port
+		};
+		if (withheld(s, a))
+			continue;
+		if (as_frame(s, &out, &s->frames[n_frames]))
+			n_frames++;
+		else
+			s->out[n++] = out;
 	}
+	/* A client that hears nothing asks again. */
+	if (n_frames)
+		(void)dhcp6_frames_send(s->p->dhcp6_frames, &s->link_local, s->frames, n_frames,
+					NULL);
 	if (n)
-		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n,
-				      NULL); /* a client that hears nothing asks again */
+		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n, NULL);
 }
 
 static void carry_out(struct server *s, uint64_t now_ms)
 {
 	commit(s, now_ms);
-	install(s);
+	forwarding_install(s->forwarding, s->batch, s->route_failed);
 	reply(s);
 	log_changes(s, now_ms);
 	batch_reset(s->batch);
@@ -394,17 +280,23 @@ static void on_dhcp6(void *ctx, int fd)
 		for (int i = 0; i < n; i++)
 			s->expected[i] = rd_of(s->packets[i].bytes, s->packets[i].len);
 		dhcp6_server_expect(s->dhcp6, s->expected, (size_t)n);
+		/* The frames of these packets have been there before them. */
+		if (s->p->dhcp6_frames)
+			dhcp6_frames_learn(s->p->dhcp6_frames);
 		for (int i = 0; i < n; i++) {
 			const struct dhcp6_packet *p = &s->packets[i];
-			const struct pkt_meta meta = { .ifindex = p->ifindex,
-						       .src = p->src,
-						       .dst = p->dst,
-						       .hop_limit = p->hop_limit,
-						       .src_port = p->src_port };
+			struct pkt_meta meta = { .ifindex = p->ifindex,
+						 .src = p->src,
+						 .dst = p->dst,
+						 .hop_limit = p->hop_limit,
+						 .src_port = p->src_port };
 			if (p->truncated) {
 				s->truncated++;
 				continue;
 			}
+			if (s->p->dhcp6_frames && IN6_IS_ADDR_LINKLOCAL(&p->src) &&
+			    dhcp6_frames_sender(s->p->dhcp6_frames, &p->src, meta.lladdr))
+				meta.lladdr_len = DHCP6_FRAMES_LLADDR;
 			if (batch_full(s->batch))
 				carry_out(s, now_ms);
 			dhcp6_server_input(s->dhcp6, now_ms, &meta, rd_of(p->bytes, p->len),
@@ -691,7 +583,7 @@ static json_t *status_json(struct server *s)
 			      .rs_received = s->rs_received,
 			      .rs_dropped = s->rs_dropped,
 			      .ra_sent = s->ra_sent,
-			      .routes_failed = s->routes_failed },
+			      .routes_failed = forwarding_failures(s->forwarding) },
 		.drops = drops,
 		.n_drops = n_drops,
 		.store = { .path = path,
@@ -767,9 +659,13 @@ static void on_link(struct server *s, const struct message *m)
 	s->missing = m->link.missing;
 	if (!s->serving)
 		return;
-	if (s->carrier && !was)
+	if (s->carrier && !was) {
+		/* Whoever took the link down took routes and neighbours with it. */
+		int r = forwarding_reconcile(s->forwarding, s->dhcp6);
+		if (r < 0)
+			log_error("route", "routes cannot be set", kv_errno(r));
 		ra_link_up(&s->ra, clock_mono_ms());
-	else if (!s->carrier && was)
+	} else if (!s->carrier && was)
 		ra_link_down(&s->ra);
 	on_ra_due(s);
 }
@@ -915,6 +811,14 @@ static int init_dhcp6(struct server *s)
 	return dhcp6_server_new(&d, &s->dhcp6);
 }
 
+static int init_forwarding(struct server *s)
+{
+	uint8_t key[16];
+	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
+		return -EAGAIN;
+	return forwarding_new(s->p->ifindex, key, &s->forwarding);
+}
+
 static int init_loop(struct server *s)
 {
 	int r = loop_new(false, &s->loop);
@@ -933,7 +837,7 @@ static int start(struct server *s)
 	if (r == 0)
 		r = batch_new(&s->batch);
 	if (r == 0)
-		r = route_batch_new(&s->routes);
+		r = init_forwarding(s);
 	if (r == 0)
 		r = init_ra(s);
 	if (r < 0)
@@ -945,7 +849,7 @@ static int start(struct server *s)
 	if (r < 0)
 		return r;
 	load(s);
-	r = reconcile(s);
+	r = forwarding_reconcile(s->forwarding, s->dhcp6);
 	if (r < 0)
 		return r;
 	r = priv_drop_to_net_admin();
@@ -978,7 +882,7 @@ int server_run(const struct server_params *p)
 	else
 		log_error("server", "cannot start", kv_errno(r));
 	store_close(s->store);
-	route_batch_free(s->routes);
+	forwarding_free(s->forwarding);
 	batch_free(s->batch);
 	dhcp6_server_free(s->dhcp6);
 	return r < 0 ? EX_SOFTWARE : s->exit_code;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/config.h"
+#include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/nd_sock.h"
 
@@ -19,6 +20,7 @@ struct server_params {
 	int init_fd;    /* our end of the socket pair */
 	int control_fd; /* listening */
 	struct dhcp6_sock *dhcp6_sock;
+	struct dhcp6_frames *dhcp6_frames; /* NULL: the interface is no Ethernet */
 	struct nd_sock *nd_sock;
 	unsigned ifindex; /* the subscriber interface's */
 	const char *ifname;

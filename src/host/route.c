@@ -138,8 +138,10 @@ static int neighbour_request(struct route_batch *b, uint16_t type, uint16_t flag
 	m->ndm_ifindex = (int)ifindex;
 	m->ndm_state = NUD_PERMANENT;
 	mnl_attr_put(h, NDA_DST, sizeof *a, a);
-	if (lladdr)
+	if (lladdr) {
 		mnl_attr_put(h, NDA_LLADDR, len, lladdr);
+		mnl_attr_put_u8(h, NDA_PROTOCOL, ROUTE_PROTOCOL);
+	}
 	return end(b, h, tag);
 }
 
@@ -268,15 +270,51 @@ static int parse_route(const struct nlmsghdr *h, struct route *ret_route)
 	return 1;
 }
 
-int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx)
+static int parse_neighbour_attr(const struct nlattr *attr, void *data)
+{
+	const struct nlattr **attrs = (const struct nlattr **)data;
+	uint16_t type = mnl_attr_get_type(attr);
+	if (type <= NDA_MAX)
+		attrs[type] = attr;
+	return MNL_CB_OK;
+}
+
+/* 1: *ret_neighbour is one of ours; 0: it is not. */
+static int parse_neighbour(const struct nlmsghdr *h, unsigned ifindex,
+			   struct neighbour *ret_neighbour)
+{
+	const struct nlattr *attrs[NDA_MAX + 1] = { 0 };
+	const struct ndmsg *m = (const struct ndmsg *)mnl_nlmsg_get_payload(h);
+	if (h->nlmsg_type != RTM_NEWNEIGH || m->ndm_ifindex != (int)ifindex ||
+	    !(m->ndm_state & NUD_PERMANENT) ||
+	    mnl_attr_parse(h, sizeof *m, parse_neighbour_attr, attrs) < 0 || !attrs[NDA_PROTOCOL] ||
+	    mnl_attr_get_u8(attrs[NDA_PROTOCOL]) != ROUTE_PROTOCOL || !attrs[NDA_DST] ||
+	    mnl_attr_get_payload_len(attrs[NDA_DST]) != sizeof ret_neighbour->addr)
+		return 0;
+	*ret_neighbour = (struct neighbour){ 0 };
+	memcpy(&ret_neighbour->addr, mnl_attr_get_payload(attrs[NDA_DST]),
+	       sizeof ret_neighbour->addr);
+	size_t len = attrs[NDA_LLADDR] ? mnl_attr_get_payload_len(attrs[NDA_LLADDR]) : 0;
+	if (len > 0 && len <= sizeof ret_neighbour->lladdr) {
+		memcpy(ret_neighbour->lladdr, mnl_attr_get_payload(attrs[NDA_LLADDR]), len);
+		ret_neighbour->lladdr_len = len;
+	}
+	return 1;
+}
+
+/* Asks for all of a kind and hands each message to fn(ctx, message). */
+static int dump(struct route_batch *b, uint16_t type,
+		int (*fn)(void *ctx, const struct nlmsghdr *h), void *ctx)
 {
 	uint8_t request[REQUEST_MAX];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
-	h->nlmsg_type = RTM_GETROUTE;
+	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	h->nlmsg_seq = b->seq++;
-	struct rtmsg *m = (struct rtmsg *)mnl_nlmsg_put_extra_header(h, sizeof *m);
-	m->rtm_family = AF_INET6;
+	/* Both kinds begin with the family; the kernel looks at no more of them here. */
+	uint8_t *family = (uint8_t *)mnl_nlmsg_put_extra_header(
+		h, type == RTM_GETROUTE ? sizeof(struct rtmsg) : sizeof(struct ndmsg));
+	*family = AF_INET6;
 	if (send(b->fd, request, h->nlmsg_len, 0) < 0)
 		return -errno;
 	size_t size = 65536;
@@ -292,15 +330,52 @@ int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r
 		int left = (int)got;
 		for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
 		     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
-			struct route route;
 			if (a->nlmsg_type == NLMSG_DONE)
 				return r;
 			if (a->nlmsg_type == NLMSG_ERROR)
 				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
 			/* The rest of the dump is read even where fn has had enough, so that the
 			 * socket is clean for the next. */
-			if (r >= 0 && parse_route(a, &route))
-				r = fn(ctx, &route);
+			if (r >= 0)
+				r = fn(ctx, a);
 		}
 	}
+}
+
+struct route_sink {
+	int (*fn)(void *ctx, const struct route *r);
+	void *ctx;
+};
+
+static int on_route(void *ctx, const struct nlmsghdr *h)
+{
+	const struct route_sink *sink = (const struct route_sink *)ctx;
+	struct route route;
+	return parse_route(h, &route) ? sink->fn(sink->ctx, &route) : 0;
+}
+
+int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx)
+{
+	struct route_sink sink = { fn, ctx };
+	return dump(b, RTM_GETROUTE, on_route, &sink);
+}
+
+struct neighbour_sink {
+	unsigned ifindex;
+	int (*fn)(void *ctx, const struct neighbour *n);
+	void *ctx;
+};
+
+static int on_neighbour(void *ctx, const struct nlmsghdr *h)
+{
+	const struct neighbour_sink *sink = (const struct neighbour_sink *)ctx;
+	struct neighbour n;
+	return parse_neighbour(h, sink->ifindex, &n) ? sink->fn(sink->ctx, &n) : 0;
+}
+
+int neighbour_dump(struct route_batch *b, unsigned ifindex,
+		   int (*fn)(void *ctx, const struct neighbour *n), void *ctx)
+{
+	struct neighbour_sink sink = { ifindex, fn, ctx };
+	return dump(b, RTM_GETNEIGH, on_neighbour, &sink);
 }

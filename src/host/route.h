@@ -39,7 +39,8 @@ void route_batch_free(struct route_batch *b);
 /* Collects a request; `tag` comes back where it fails. -ENOBUFS: commit first. */
 int route_put(struct route_batch *b, const struct route *r, uint32_t tag); /* adds or replaces */
 int route_del(struct route_batch *b, const struct route *r, uint32_t tag);
-/* A permanent neighbour, which the kernel's neighbour limits do not count. */
+/* A permanent neighbour, which the kernel's neighbour limits do not count; it carries
+ * ROUTE_PROTOCOL where the kernel keeps that (5.0 and later). */
 int neighbour_put(struct route_batch *b, unsigned ifindex, const struct in6_addr *a,
 		  const uint8_t *lladdr, size_t len, uint32_t tag);
 int neighbour_del(struct route_batch *b, unsigned ifindex, const struct in6_addr *a, uint32_t tag);
@@ -56,3 +57,12 @@ int route_commit(struct route_batch *b, void (*failed)(void *ctx, uint32_t tag, 
 /* Calls fn for each route of ROUTE_PROTOCOL in the main table. Its result < 0 ends the dump and is
  * returned. */
 int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx);
+
+struct neighbour {
+	struct in6_addr addr;
+	size_t lladdr_len;
+	uint8_t lladdr[8];
+};
+/* As route_dump(), of the permanent neighbours of ROUTE_PROTOCOL on this interface. */
+int neighbour_dump(struct route_batch *b, unsigned ifindex,
+		   int (*fn)(void *ctx, const struct neighbour *n), void *ctx);

@@ -177,6 +177,14 @@ static void each_refusal_is_told_with_its_tag(void **state)
 	run("ip link del sub0");
 }
 
+static int count_neighbour(void *ctx, const struct neighbour *n)
+{
+	assert_int_equal(n->lladdr_len, 6);
+	assert_memory_equal(n->lladdr, "\2\0\0\0\0\1", 6);
+	++*(size_t *)ctx;
+	return 0;
+}
+
 static void neighbours_are_permanent_and_uncounted(void **state)
 {
 	(void)state;
@@ -205,6 +213,13 @@ static void neighbours_are_permanent_and_uncounted(void **state)
 	struct failures f = { 0 };
 	assert_int_equal(route_commit(b, note_failure, &f), 0);
 	run("test $(ip -6 neigh show dev sub0 nud permanent | wc -l) -ge 1500");
+	/* Somebody else's are not in the dump. */
+	run("ip -6 neigh add fe80::bad lladdr 02:00:00:00:00:03 dev sub0 nud permanent");
+	size_t n = 0;
+	assert_int_equal(neighbour_dump(b, oif, count_neighbour, &n), 0);
+	assert_int_equal(n, 1500);
+	assert_int_equal(neighbour_dump(b, oif + 1, count_neighbour, &n), 0);
+	assert_int_equal(n, 1500);
 	route_batch_free(b);
 	run("ip link del sub0");
 }

@@ -4,6 +4,7 @@
 #include "unit/sandbox.h"
 
 #include "base/cleanup.h"
+#include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/link.h"
 #include "host/nd_sock.h"
@@ -72,6 +73,70 @@ static bool readable(int fd, int wait_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	return poll(&p, 1, wait_ms) == 1;
+}
+
+/* The answers' checksums are judged by the subscriber's kernel. */
+static void frames_tell_their_sender_and_answers_go_straight_to_it(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct dhcp6_frames *f = NULL;
+	struct dhcp6_sock *s = NULL;
+	uint8_t lladdr[6];
+	struct in6_addr cpe_addr = unit_in6("fe80::c"), us = unit_in6("fe80::1");
+	assert_int_equal(dhcp6_frames_open("lo", 1, &f), -ENOTSUP);
+	assert_int_equal(dhcp6_frames_open("sub0", our_index, &f), 0);
+	assert_int_equal(dhcp6_sock_open("sub0", our_index, &s), 0);
+	assert_int_equal(dhcp6_frames_max(f), 9000 - 48);
+	dhcp6_frames_learn(f);
+	assert_false(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	assert_false(dhcp6_frames_sender(f, &in6addr_any, lladdr));
+
+	int cpe = subscriber(SOCK_DGRAM, 0, 546), other = subscriber(SOCK_DGRAM, 0, 10546);
+	send_to(other, "ff02::2", 548, "no DHCPv6", 9);
+	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0c");
+	send_to(cpe, "ff02::1:2", 547, "x", 1);
+	assert_true(readable(dhcp6_sock_fd(s), WAIT_MS));
+	dhcp6_frames_learn(f); /* it was there before UDP's */
+	assert_true(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
+
+	/* Lengths of all kinds of tails, and one that no frame of the link holds. */
+	static uint8_t bytes[10000];
+	struct dhcp6_frame_out out[9];
+	for (size_t i = 0; i < 9; i++) {
+		out[i] = (struct dhcp6_frame_out){
+			.out = { .bytes = bytes, .dst = cpe_addr, .dst_port = 546 }
+		};
+		out[i].out.len = i == 3 ? sizeof bytes : i == 8 ? 8952 : 100 + i;
+		memcpy(out[i].lladdr, lladdr, 6);
+	}
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 7 + 1);
+	run("ip -6 neigh flush dev sub0");
+	size_t failed = 0;
+	assert_int_equal(dhcp6_frames_send(f, &us, out, 9, &failed), 8);
+	assert_int_equal(failed, 1);
+	for (size_t i = 0; i < 9; i++) {
+		static uint8_t text[10000];
+		struct sockaddr_in6 from;
+		socklen_t len = sizeof from;
+		if (i == 3)
+			continue;
+		assert_true(readable(cpe, WAIT_MS));
+		assert_int_equal(
+			recvfrom(cpe, text, sizeof text, 0, (struct sockaddr *)&from, &len),
+			out[i].out.len);
+		assert_memory_equal(text, bytes, out[i].out.len);
+		assert_memory_equal(&from.sin6_addr, &us, sizeof us);
+		assert_int_equal(ntohs(from.sin6_port), 547);
+	}
+	run("test -z \"$(ip -6 neigh show dev sub0 | grep fe80::c)\"");
+	(void)close(cpe);   /* read to its end */
+	(void)close(other); /* likewise */
+	dhcp6_frames_close(f);
+	dhcp6_frames_close(NULL);
+	dhcp6_sock_close(s);
 }
 
 static void dhcp6_packets_come_with_their_circumstances(void **state)
@@ -315,6 +380,7 @@ static void nd_sends_from_our_link_local_address(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_tell_their_sender_and_answers_go_straight_to_it),
 		cmocka_unit_test(dhcp6_packets_come_with_their_circumstances),
 		cmocka_unit_test(dhcp6_burst_is_not_lost),
 		cmocka_unit_test(dhcp6_hears_its_own_link_only),

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel forwards for the bindings: a route for each delegated prefix, and a permanent
+ * neighbour entry for each address that such a route or an assigned address leads to. Fed with
+ * batches; at the start, and when the link was down, with all bindings at once.
+ */
+#pragma once
+
+#include "engine/batch.h"
+#include "engine/dhcp6_server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct forwarding;
+
+/* Towards this interface. key: 16 random bytes. -ENOMEM or socket(2)'s. */
+int forwarding_new(unsigned ifindex, const uint8_t key[static 16],
+		   struct forwarding **ret_forwarding);
+void forwarding_free(struct forwarding *f); /* NULL is allowed */
+
+/*
+ * Makes the kernel's tables hold exactly what the bindings say: a dump and a difference for routes,
+ * and the same for neighbours. Logs what it changed. A negative errno where a table could not be
+ * read or written at all.
+ */
+int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s);
+
+/*
+ * Carries a batch's routes out. failed[i] says whether route i is not as it was to be; then its
+ * client must not be answered. Neighbour entries that fail are logged and fail nothing: the
+ * kernel's own discovery finds them.
+ */
+void forwarding_install(struct forwarding *f, const struct batch *b,
+			bool failed[static BATCH_CHANGES]);
+
+/* Routes that the kernel refused so far. */
+uint64_t forwarding_failures(const struct forwarding *f);

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "host/dhcp6_frames.h"
+
+#include "base/cleanup.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	PORT = 547,
+	SOCKET_BUFFER = 16 << 20, /* as UDP's: a street that boots at once */
+	HEADERS = sizeof(struct ip6_hdr) + sizeof(struct udphdr),
+	HOP_LIMIT = 64,
+	SEEN_BYTES = offsetof(struct ip6_hdr, ip6_dst), /* up to and with the source */
+	BATCH = DHCP6_SOCK_BATCH,
+};
+
+struct seen {
+	struct in6_addr src; /* ::, in an empty one */
+	uint8_t lladdr[DHCP6_FRAMES_LLADDR];
+};
+
+struct frame_headers {
+	struct ip6_hdr ip6;
+	struct udphdr udp;
+};
+static_assert(sizeof(struct frame_headers) == HEADERS, "padded");
+
+struct dhcp6_frames {
+	int fd;
+	unsigned ifindex;
+	size_t mtu;
+	struct mmsghdr in[BATCH];
+	struct iovec in_iov[BATCH];
+	struct sockaddr_ll from[BATCH];
+	uint8_t heads[BATCH][SEEN_BYTES];
+	struct mmsghdr out[BATCH];
+	struct iovec out_iov[BATCH][2];
+	struct sockaddr_ll to[BATCH];
+	struct frame_headers headers[BATCH];
+	struct seen seen[DHCP6_FRAMES_SEEN];
+};
+
+/*
+ * IPv6, not of another VLAN, no extension headers, UDP to port 547: of those the first bytes.
+ * Offsets count from the IPv6 header, as SOCK_DGRAM has it.
+ */
+static int attach_filter(int fd)
+{
+	enum {
+		NEXT_HEADER = offsetof(struct ip6_hdr, ip6_nxt),
+		DST_PORT = sizeof(struct ip6_hdr) + offsetof(struct udphdr, dest),
+	};
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 7),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, DST_PORT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 5),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXT_HEADER),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
+			 (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SEEN_BYTES),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = { .len = ARRAY_LEN(code), .filter = code };
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno
+											  : 0;
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static int prepare(int fd, unsigned ifindex)
+{
+	int r = attach_filter(fd);
+	if (r < 0)
+		return r;
+	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
+		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
+			      SOCKET_BUFFER); /* as much as the host allows */
+	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER) < 0)
+		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER); /* likewise */
+	/* A kernel that does not know it shows us our own frames: they go to port 546, past the
+	 * filter. */
+	(void)set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	/* All protocols, for those taps come before IPv6 has its turn: when UDP has a packet, its
+	 * frame has been here. */
+	const struct sockaddr_ll at = { .sll_family = AF_PACKET,
+					.sll_protocol = htons(ETH_P_ALL),
+					.sll_ifindex = (int)ifindex };
+	return bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 ? -errno : 0;
+}
+
+static int read_mtu(int fd, const char *ifname, size_t *ret_mtu)
+{
+	struct ifreq r = { 0 };
+	memcpy(r.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	if (ioctl(fd, SIOCGIFHWADDR, &r) < 0)
+		return -errno;
+	if (r.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return -ENOTSUP;
+	if (ioctl(fd, SIOCGIFMTU, &r) < 0)
+		return -errno;
+	if (r.ifr_mtu < HEADERS)
+		return -ENOTSUP;
+	*ret_mtu = (size_t)r.ifr_mtu;
+	return 0;
+}
+
+static void lay_out(struct dhcp6_frames *f)
+{
+	for (size_t i = 0; i < BATCH; i++) {
+		f->in_iov[i] = (struct iovec){ f->heads[i], sizeof f->heads[i] };
+		f->in[i].msg_hdr = (struct msghdr){ .msg_iov = &f->in_iov[i],
+						    .msg_iovlen = 1,
+						    .msg_name = &f->from[i] };
+		f->out_iov[i][0] = (struct iovec){ &f->headers[i], sizeof f->headers[i] };
+		f->out[i].msg_hdr = (struct msghdr){ .msg_iov = f->out_iov[i],
+						     .msg_iovlen = 2,
+						     .msg_name = &f->to[i],
+						     .msg_namelen = sizeof f->to[i] };
+		f->to[i] = (struct sockaddr_ll){ .sll_family = AF_PACKET,
+						 .sll_protocol = htons(ETH_P_IPV6),
+						 .sll_ifindex = (int)f->ifindex,
+						 .sll_halen = DHCP6_FRAMES_LLADDR };
+	}
+}
+
+int dhcp6_frames_open(const char *ifname, unsigned ifindex, struct dhcp6_frames **ret_frames)
+{
+	/* Protocol 0: nothing arrives before the filter is there. */
+	AUTO_CLOSE int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	size_t mtu = 0;
+	int r = read_mtu(fd, ifname, &mtu);
+	if (r == 0)
+		r = prepare(fd, ifindex);
+	if (r < 0)
+		return r;
+	struct dhcp6_frames *f = calloc(1, sizeof *f);
+	if (!f)
+		return -ENOMEM;
+	f->ifindex = ifindex;
+	f->mtu = mtu;
+	lay_out(f);
+	f->fd = take_fd(&fd);
+	*ret_frames = f;
+	return 0;
+}
+
+void dhcp6_frames_close(struct dhcp6_frames *f)
+{
+	if (!f)
+		return;
+	(void)close(f->fd); /* datagrams: nothing to flush */
+	free(f);
+}
+
+size_t dhcp6_frames_max(const struct dhcp6_frames *f)
+{
+	return f->mtu - HEADERS;
+}
+
+/* Whoever makes two addresses meet here makes one of them be asked for by neighbour discovery, no
+ * more: so any mixing will do. */
+static size_t place_of(const struct in6_addr *a)
+{
+	uint64_t iid;
+	memcpy(&iid, &a->s6_addr[8], sizeof iid);
+	iid *= UINT64_C(0x9e3779b97f4a7c15);
+	return iid >> 52;
+}
+static_assert(DHCP6_FRAMES_SEEN == 1 << (64 - 52), "place_of() gives so many bits");
+
+void dhcp6_frames_learn(struct dhcp6_frames *f)
+{
+	for (;;) {
+		for (size_t i = 0; i < BATCH; i++)
+			f->in[i].msg_hdr.msg_namelen = sizeof f->from[i];
+		int n = recvmmsg(f->fd, f->in, BATCH, MSG_DONTWAIT, NULL);
+		for (int i = 0; i < n; i++) {
+			struct in6_addr src;
+			if (f->in[i].msg_len < SEEN_BYTES ||
+			    f->from[i].sll_halen != DHCP6_FRAMES_LLADDR)
+				continue;
+			memcpy(&src, f->heads[i] + offsetof(struct ip6_hdr, ip6_src), sizeof src);
+			struct seen *s = &f->seen[place_of(&src)];
+			s->src = src;
+			memcpy(s->lladdr, f->from[i].sll_addr, sizeof s->lladdr);
+		}
+		/* An error here (the link is down) is UDP's, too, and told there. */
+		if (n < BATCH)
+			return;
+	}
+}
+
+bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
+			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR])
+{
+	const struct seen *s = &f->seen[place_of(src)];
+	if (memcmp(&s->src, src, sizeof *src) != 0 || IN6_IS_ADDR_UNSPECIFIED(src))
+		return false;
+	memcpy(ret_lladdr, s->lladdr, sizeof s->lladdr);
+	return true;
+}
+
+/* RFC 1071, over whole bytes; a last odd one counts as the upper half of a word. */
+static uint64_t sum(uint64_t s, const void *bytes, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)bytes;
+	for (; len >= 4; p += 4, len -= 4) {
+		uint32_t word;
+		memcpy(&word, p, sizeof word);
+		s += word; /* 2^16 = 1 modulo 2^16 - 1: wider words add up to the same */
+	}
+	uint8_t rest[4] = { 0 };
+	memcpy(rest, p, len);
+	uint32_t word;
+	memcpy(&word, rest, sizeof word);
+	return s + word;
+}
+
+static uint16_t checksum(const struct frame_headers *h, const uint8_t *bytes, size_t len)
+{
+	const struct {
+		uint32_t len;
+		uint8_t zero[3], next;
+	} pseudo = { .len = htonl((uint32_t)(len + sizeof h->udp)), .next = IPPROTO_UDP };
+	uint64_t s = sum(0, &h->ip6.ip6_src, 2 * sizeof h->ip6.ip6_src);
+	s = sum(s, &pseudo, sizeof pseudo);
+	s = sum(s, &h->udp, sizeof h->udp);
+	s = sum(s, bytes, len);
+	s = (s & 0xffffffff) + (s >> 32);
+	s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	uint16_t c = (uint16_t)~s;
+	return c ? c : 0xffff; /* RFC 8200 §8.1: 0 would mean none */
+}
+
+static void compose(struct dhcp6_frames *f, size_t i, const struct in6_addr *src,
+		    const struct dhcp6_frame_out *o)
+{
+	struct frame_headers *h = &f->headers[i];
+	const uint16_t udp_len = htons((uint16_t)(o->out.len + sizeof h->udp));
+	*h = (struct frame_headers){
+		.ip6 = { .ip6_src = *src, .ip6_dst = o->out.dst },
+		.udp = { .source = htons(PORT), .dest = htons(o->out.dst_port), .len = udp_len },
+	};
+	h->ip6.ip6_vfc = 6 << 4;
+	h->ip6.ip6_plen = udp_len;
+	h->ip6.ip6_nxt = IPPROTO_UDP;
+	h->ip6.ip6_hlim = HOP_LIMIT;
+	h->udp.check = checksum(h, o->out.bytes, o->out.len);
+	/* sendmmsg takes what it does not change as non-const */
+	f->out_iov[i][1] = (struct iovec){ (void *)(uintptr_t)o->out.bytes, o->out.len };
+	memcpy(f->to[i].sll_addr, o->lladdr, DHCP6_FRAMES_LLADDR);
+}
+
+size_t dhcp6_frames_send(struct dhcp6_frames *f, const struct in6_addr *src,
+			 const struct dhcp6_frame_out *out, size_t n, size_t *ret_failed)
+{
+	size_t sent = 0, failed = 0;
+	while (sent + failed < n) {
+		size_t at = sent + failed, m = n - at < BATCH ? n - at : BATCH;
+		for (size_t i = 0; i < m; i++)
+			compose(f, i, src, &out[at + i]);
+		int k = sendmmsg(f->fd, f->out, (unsigned)m, 0);
+		if (k > 0)
+			sent += (size_t)k;
+		else if (errno != EINTR)
+			failed++; /* the first of them is the one that was refused */
+	}
+	if (ret_failed)
+		*ret_failed = failed;
+	return sent;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DHCPv6 as frames: who sent what from which Ethernet address, and answers straight to one.
+ *
+ * A UDP socket does not tell link-layer addresses, and to answer it needs a neighbour entry for
+ * each client, of which the kernel keeps about a thousand for all of the host. A packet socket
+ * beside it gets the first bytes of the same frames, before UDP does, and sends to an address that
+ * it is given.
+ */
+#pragma once
+
+#include "host/dhcp6_sock.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DHCP6_FRAMES_SEEN = 4096, /* senders remembered; of two with the same place the later one */
+	DHCP6_FRAMES_LLADDR = 6,
+};
+
+struct dhcp6_frames;
+
+/*
+ * On this Ethernet interface. -EPERM: no CAP_NET_RAW; -ENOTSUP: it is no Ethernet; -ENOMEM and
+ * those of socket(2).
+ */
+int dhcp6_frames_open(const char *ifname, unsigned ifindex, struct dhcp6_frames **ret_frames);
+void dhcp6_frames_close(struct dhcp6_frames *f); /* NULL is allowed */
+
+/* Takes in whatever waits, so that dhcp6_frames_sender() knows it; before packets are read from the
+ * UDP socket. */
+void dhcp6_frames_learn(struct dhcp6_frames *f);
+/* The Ethernet address from which this one last sent. False where it is not known. */
+bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
+			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR]);
+
+/* One answer, to be sent as a frame. */
+struct dhcp6_frame_out {
+	struct dhcp6_out out; /* at most mtu - 48 bytes */
+	uint8_t lladdr[DHCP6_FRAMES_LLADDR];
+};
+/*
+ * Sends from the link-local address src, port 547. What the kernel refuses is passed over (its
+ * client asks again) and counted in *ret_failed (may be NULL). How many left.
+ */
+size_t dhcp6_frames_send(struct dhcp6_frames *f, const struct in6_addr *src,
+			 const struct dhcp6_frame_out *out, size_t n, size_t *ret_failed);
+/* The longest answer that goes into one frame, in bytes. */
+size_t dhcp6_frames_max(const struct dhcp6_frames *f);
