@@ -2,6 +2,7 @@
 #include "engine/dhcp6_server.h"
 
 #include "engine/leases.h"
+#include "engine/recall.h"
 #include "wire/dnsname.h"
 
 #include <assert.h>
@@ -19,6 +20,9 @@ enum {
 struct dhcp6_server {
 	struct dhcp6_config config;
 	struct leases leases;
+	struct reservations *reserved;
+	struct recall recall;
+	uint64_t last_replay;
 	uint32_t t1_s, t2_s;
 	size_t options_room; /* bytes of everything that a client can ask for */
 	struct dhcp6_stats stats;
@@ -90,7 +94,7 @@ static int init_pools(struct dhcp6_server *s)
 
 static size_t room_for_options(const struct dhcp6_config *c)
 {
-	size_t room = 8 + c->n_nameservers * sizeof(struct in6_addr);
+	size_t room = 8 + D6_AUTH_OPTION_LEN + 4 + c->n_nameservers * sizeof(struct in6_addr);
 	for (size_t i = 0; i < c->n_search; i++)
 		room += strlen(c->search[i]) + 2;
 	for (size_t i = 0; i < c->n_extra; i++)
@@ -121,6 +125,8 @@ int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **re
 	s->leases.max_per_client = config->max_bindings_per_client;
 	int r = bindings_init(&s->leases.table, config->table_key);
 	if (r == 0)
+		r = recall_init(&s->recall, config->table_key);
+	if (r == 0)
 		r = init_pools(s);
 	if (r < 0) {
 		dhcp6_server_free(s);
@@ -135,6 +141,8 @@ void dhcp6_server_free(struct dhcp6_server *s)
 	if (!s)
 		return;
 	bindings_done(&s->leases.table);
+	recall_done(&s->recall);
+	reservations_free(s->reserved);
 	pool_done(&s->leases.pools[BINDING_PD]);
 	pool_done(&s->leases.pools[BINDING_NA]);
 	free(s);
@@ -145,14 +153,10 @@ int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, ui
 	return leases_load(&s->leases, r, now_ms);
 }
 
-void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch)
-{
-	leases_expire(&s->leases, now_ms, batch);
-}
-
 uint64_t dhcp6_server_deadline(const struct dhcp6_server *s)
 {
-	return bindings_deadline(&s->leases.table);
+	uint64_t expiry = bindings_deadline(&s->leases.table), recall = recall_deadline(&s->recall);
+	return expiry < recall ? expiry : recall;
 }
 
 int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b),
@@ -185,12 +189,163 @@ const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s)
 		p->freed = s->leases.table.n_by_state[kind][BINDING_FREED];
 		p->declined = s->leases.table.n_by_state[kind][BINDING_DECLINED];
 	}
+	s->stats.recall.waiting = s->recall.n;
+	s->stats.recall.given_up = s->recall.given_up;
 	return &s->stats;
 }
 
 static enum binding_kind kind_of(const struct d6_ia *ia)
 {
 	return ia->code == D6_OPT_IA_PD ? BINDING_PD : BINDING_NA;
+}
+
+/* --- reservations, and clients that are to come back
+ * --------------------------------------------------------
+ */
+
+void dhcp6_server_reserve(struct dhcp6_server *s, struct reservations *reserved)
+{
+	leases_reserve(&s->leases, reserved);
+	reservations_free(s->reserved);
+	s->reserved = reserved;
+}
+
+/* Whoever holds a binding, as far as the binding tells. */
+static struct lease_client client_of(const struct binding *b)
+{
+	struct lease_client c = { .duid = binding_duid(b),
+				  .duid_len = b->duid_len,
+				  .next_hop = b->next_hop,
+				  .lladdr_len = b->lladdr_len };
+	memcpy(c.lladdr, b->lladdr, sizeof c.lladdr);
+	struct rd details =
+		rd_of(b->details ? b->details->bytes : NULL, b->details ? b->details->len : 0);
+	struct d6_opt opt;
+	while (d6_opt_next(&details, &opt))
+		if (opt.code == D6_OPT_INTERFACE_ID)
+			c.interface_id =
+				(struct d6_span){ opt.body.p, (uint16_t)rd_left(&opt.body) };
+	return c;
+}
+
+bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b)
+{
+	const struct lease_client c = client_of(b);
+	return b->state != BINDING_DECLINED && leases_astray(&s->leases, &c, b);
+}
+
+static bool has_detail(const struct binding_record *r, uint16_t code)
+{
+	struct rd details = rd_of(r->details, r->details_len);
+	struct d6_opt opt;
+	while (d6_opt_next(&details, &opt))
+		if (opt.code == code)
+			return true;
+	return false;
+}
+
+void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms)
+{
+	/* Without memory its client learns it when it renews, as if it did not accept this. */
+	if (s->config.reconfigure && r->state == BINDING_BOUND &&
+	    has_detail(r, D6_OPT_RECONF_ACCEPT))
+		(void)recall_add(&s->recall, r, now_ms);
+}
+
+struct removal {
+	bool (*which)(void *ctx, const struct binding *b);
+	void *ctx;
+	size_t n;
+	uint32_t ids[BATCH_PER_MESSAGE / 2];
+};
+
+static int collect(void *ctx, const struct binding *b)
+{
+	struct removal *r = (struct removal *)ctx;
+	if (r->which(r->ctx, b))
+		r->ids[r->n++] = b->id;
+	return r->n == sizeof r->ids / sizeof r->ids[0] ? -ENOBUFS : 0; /* enough for now */
+}
+
+size_t dhcp6_server_remove(struct dhcp6_server *s,
+			   bool (*which)(void *ctx, const struct binding *b), void *ctx,
+			   uint64_t now_ms, struct batch *batch)
+{
+	size_t n = 0;
+	struct removal r = { .which = which, .ctx = ctx };
+	do {
+		r.n = 0;
+		if (batch_full(batch))
+			break;
+		(void)bindings_each(&s->leases.table, collect, &r); /* says only that it stopped */
+		for (size_t i = 0; i < r.n; i++) {
+			struct binding *b = bindings_get(&s->leases.table, r.ids[i]);
+			struct binding_record record;
+			binding_to_record(b, &record);
+			dhcp6_server_recall(s, &record, now_ms);
+			leases_forget(&s->leases, b, batch);
+		}
+		n += r.n;
+	} while (r.n > 0);
+	return n;
+}
+
+static uint64_t next_replay(struct dhcp6_server *s, uint64_t now_ms)
+{
+	uint64_t replay = s->config.replay_base + now_ms;
+	s->last_replay = replay > s->last_replay ? replay : s->last_replay + 1;
+	return s->last_replay;
+}
+
+/* §18.3.11. Behind relays it goes the way that the answers went (§19.3). */
+static void put_reconfigure(struct dhcp6_server *s, const struct recall_client *c, uint64_t now_ms,
+			    struct batch *batch)
+{
+	uint8_t key[D6_RECONFIGURE_KEY_LEN];
+	struct wr w = wr_of(batch->arena + batch->arena_used, BATCH_ANSWER_MAX);
+	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1], n_relays = 0;
+	uint16_t port = DHCP6_CLIENT_PORT;
+	struct rd details = rd_of(c->bytes + c->duid_len, c->details_len);
+	struct d6_opt opt;
+	while (d6_opt_next(&details, &opt)) {
+		if (opt.code != D6_OPT_RELAY_MSG)
+			continue;
+		port = rd_be16(&opt.body);
+		while (rd_left(&opt.body) > 2 && n_relays < D6_HOP_COUNT_LIMIT + 1) {
+			struct rd layer = rd_sub(&opt.body, rd_be16(&opt.body));
+			wr_bytes(&w, layer.p, rd_left(&layer));
+			relay_msgs[n_relays++] = d6_open(&w, D6_OPT_RELAY_MSG);
+		}
+	}
+	const uint8_t *message = w.p;
+	d6_put_header(&w, D6_RECONFIGURE, 0);
+	d6_put_span(&w, D6_OPT_SERVERID, s->config.server_id.bytes, s->config.server_id.len);
+	d6_put_span(&w, D6_OPT_CLIENTID, c->bytes, c->duid_len);
+	size_t at = d6_open(&w, D6_OPT_RECONF_MSG);
+	wr_u8(&w, D6_RENEW);
+	d6_close(&w, at);
+	d6_reconfigure_key(s->config.reconfigure_secret, c->bytes, c->duid_len, key);
+	d6_put_reconfigure_digest(&w, message, next_replay(s, now_ms), key);
+	while (n_relays > 0)
+		d6_close(&w, relay_msgs[--n_relays]);
+	assert(!w.full); /* a DUID and details are far shorter than an answer may be */
+	batch->answers[batch->n_answers++] = (struct answer){
+		.dst = c->next_hop,
+		.dst_port = port,
+		.len = (uint16_t)wr_len(&w),
+		.first_route = (uint32_t)batch->n_routes,
+		.bytes = w.start,
+	};
+	batch->arena_used += wr_len(&w);
+	s->stats.recall.sent++;
+}
+
+void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch)
+{
+	leases_expire(&s->leases, now_ms, batch);
+	const struct recall_client *c;
+	while (!batch_full(batch) && (c = recall_next(&s->recall, now_ms)))
+		put_reconfigure(s, c, now_ms, batch);
 }
 
 /* --- writing IAs
@@ -290,9 +445,24 @@ static void put_fqdn(struct exchange *x)
 	d6_close(&x->w, at);
 }
 
+/* §18.3.9, §20.4.1: we would, too; and how it will know that it is us. */
+static void put_reconfigure_accept(struct exchange *x)
+{
+	uint8_t key[D6_RECONFIGURE_KEY_LEN];
+	if (!x->s->config.reconfigure || !x->msg.reconf_accept || !x->msg.client_id.bytes)
+		return;
+	d6_put_empty(&x->w, D6_OPT_RECONF_ACCEPT);
+	if (x->answer_type != D6_REPLY)
+		return;
+	d6_reconfigure_key(x->s->config.reconfigure_secret, x->msg.client_id.bytes,
+			   x->msg.client_id.len, key);
+	d6_put_reconfigure_key(&x->w, next_replay(x->s, x->now_ms), key);
+}
+
 static void put_options(struct exchange *x)
 {
 	const struct dhcp6_config *c = &x->s->config;
+	put_reconfigure_accept(x);
 	if (!x->msg.has_oro)
 		return;
 	if (c->n_nameservers && d6_oro_has(&x->msg, D6_OPT_DNS_SERVERS))
@@ -542,6 +712,9 @@ static enum d6_drop validate(const struct exchange *x)
 
 static void handle(struct exchange *x)
 {
+	if (x->msg.type != D6_SOLICIT && x->msg.type != D6_CONFIRM &&
+	    recall_heard(&x->s->recall, x->client.duid, x->client.duid_len))
+		x->s->stats.recall.heard++;
 	switch (x->msg.type) {
 	case D6_SOLICIT:
 		on_solicit(x);
@@ -644,6 +817,31 @@ static void keep(struct wr *w, uint16_t code, struct d6_span span)
 }
 
 /*
+ * What a message needs that is to reach the client through its relays: the port of the first, then
+ * each one's layer, outermost first, behind its length. One that is our next hop needs nothing.
+ */
+static void keep_way_back(const struct exchange *x, struct wr *w)
+{
+	if (x->n_relays == 0 ||
+	    memcmp(&x->client.next_hop, &x->meta->src, sizeof x->meta->src) != 0)
+		return;
+	struct wr before = *w;
+	size_t at = d6_open(w, D6_OPT_RELAY_MSG);
+	wr_be16(w, x->relays[0].has_relay_port ? x->meta->src_port : DHCP6_SERVER_PORT);
+	for (size_t i = 0; i < x->n_relays; i++) {
+		size_t start = wr_len(w);
+		wr_be16(w, 0);
+		d6_put_relay_reply(w, &x->relays[i]);
+		if (!w->full)
+			wr_patch_be16(w, start, (uint16_t)(wr_len(w) - start - 2));
+	}
+	d6_close(w, at);
+	/* Too long to be kept: such a client cannot be reached, and learns it when it renews. */
+	if (w->full)
+		*w = before;
+}
+
+/*
  * What is kept with a binding besides: who the nearest relay that knows says that the client is
  * (RFC 4649, RFC 4580, RFC 9915 §21.18), what it calls itself (RFC 4704), and whether it can be
  * told to come back (§21.20). What does not fit is left out, the least important last.
@@ -651,8 +849,11 @@ static void keep(struct wr *w, uint16_t code, struct d6_span span)
 static void note_details(struct exchange *x)
 {
 	struct wr w = wr_of(x->details, sizeof x->details);
-	if (x->msg.reconf_accept)
+	x->client.interface_id = (struct d6_span){ 0 };
+	if (x->msg.reconf_accept && x->s->config.reconfigure) {
 		d6_put_empty(&w, D6_OPT_RECONF_ACCEPT);
+		keep_way_back(x, &w);
+	}
 	struct d6_span interface_id = { 0 }, subscriber_id = { 0 }, remote_id = { 0 };
 	for (size_t i = 0; i < x->n_relays; i++) {
 		const struct d6_relay *r = &x->relays[i];
@@ -661,6 +862,7 @@ static void note_details(struct exchange *x)
 		remote_id = r->remote_id.bytes ? r->remote_id : remote_id;
 	}
 	keep(&w, D6_OPT_INTERFACE_ID, interface_id);
+	x->client.interface_id = interface_id;
 	keep(&w, D6_OPT_SUBSCRIBER_ID, subscriber_id);
 	keep(&w, D6_OPT_REMOTE_ID, remote_id);
 	keep(&w, D6_OPT_CLIENT_FQDN, x->msg.fqdn);

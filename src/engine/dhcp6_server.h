@@ -8,7 +8,9 @@
 #include "base/buf.h"
 #include "engine/batch.h"
 #include "engine/bindings.h"
+#include "engine/reservations.h"
 #include "wire/dhcp6.h"
+#include "wire/dhcp6_auth.h"
 #include "wire/nd.h"
 
 enum {
@@ -47,6 +49,10 @@ struct dhcp6_config {
 	size_t n_extra;
 	struct dhcp6_extra_option extra[D6_MAX_EXTRA_OPTIONS];
 	unsigned max_bindings_per_client; /* 0: no limit */
+	bool reconfigure; /* offer to tell clients to come back when something changes (§18.3.11) */
+	uint8_t reconfigure_secret[D6_RECONFIGURE_SECRET_LEN]; /* the same after a restart, or
+								  clients believe nothing of it */
+	uint64_t replay_base; /* with now_ms added, larger than ever before (§20.3) */
 	struct duid server_id;
 	uint8_t pool_key[16];  /* from the configuration, so that prefixes survive the loss of all
 				  state */
@@ -89,6 +95,12 @@ struct dhcp6_stats {
 				 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
 	uint64_t drops[D6_DROP_COUNT];
 	uint64_t over_limit; /* IAs refused because their client has too many */
+	struct {
+		uint64_t waiting;  /* clients that are to come back and have not yet */
+		uint64_t sent;     /* RECONFIGUREs */
+		uint64_t heard;    /* clients that came */
+		uint64_t given_up; /* and that did not */
+	} recall;
 	struct dhcp6_pool_stats pd, na;
 };
 
@@ -119,13 +131,34 @@ void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pk
 			struct rd packet, struct batch *batch);
 
 /*
- * Frees what has expired. The work of one call is bounded: carry the batch out and call again while
- * dhcp6_server_deadline() is not in the future.
+ * Frees what has expired, and tells clients to come back that are due. The work of one call is
+ * bounded: carry the batch out and call again while dhcp6_server_deadline() is not in the future.
  */
 void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *batch);
 /* Before then dhcp6_server_tick() has nothing to do; UINT64_MAX: never. It may have nothing to do
  * then either. */
 uint64_t dhcp6_server_deadline(const struct dhcp6_server *s);
+
+/*
+ * From now on these are reserved, which become the server's own (NULL: nothing is). Bindings that
+ * only an earlier reservation allowed are for dhcp6_server_remove() with dhcp6_server_astray().
+ */
+void dhcp6_server_reserve(struct dhcp6_server *s, struct reservations *reserved);
+/* Whether a binding could not be given so today: its prefix is of no pool and not reserved for its
+ * client, or another one is reserved for it, or this one for others. */
+bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b);
+
+/*
+ * Forgets bindings, whatever their state, for which which(ctx, b) is true, and tells their clients
+ * to come back. The work of one call is bounded: how many it were; carry the batch out and call
+ * again until it is 0.
+ */
+size_t dhcp6_server_remove(struct dhcp6_server *s,
+			   bool (*which)(void *ctx, const struct binding *b), void *ctx,
+			   uint64_t now_ms, struct batch *batch);
+/* The client of this record is to come back for what is true now, if it accepts a RECONFIGURE: they
+ * leave with dhcp6_server_tick(). The record need not be of our pools any more. */
+void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 
 /* Calls fn for each binding, in any state, until it returns < 0, which is returned. */
 int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b),

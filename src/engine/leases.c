@@ -51,13 +51,26 @@ static void note_route(struct batch *batch, const struct binding *b, bool add,
 /* --- the end of a binding
  * ----------------------------------------------------------------------------------- */
 
-static void forget(struct leases *l, struct binding *b, struct batch *batch)
+/* What is reserved need not be of the pool. */
+static void note_slot(struct leases *l, enum binding_kind kind, const struct prefix6 *p, bool taken)
+{
+	if (pool_owns(&l->pools[kind], p))
+		pool_note(&l->pools[kind], p, taken);
+}
+
+static bool is_free(const struct leases *l, enum binding_kind kind, const struct prefix6 *p)
+{
+	return pool_owns(&l->pools[kind], p) ? pool_is_free(&l->pools[kind], &l->table, p)
+					     : !bindings_by_prefix(&l->table, &p->addr, p->plen);
+}
+
+void leases_forget(struct leases *l, struct binding *b, struct batch *batch)
 {
 	const struct prefix6 p = prefix_of(b);
 	if (b->state == BINDING_BOUND)
 		note_route(batch, b, false, &b->next_hop);
 	note_change(batch, b, true);
-	pool_note(&l->pools[b->kind], &p, false);
+	note_slot(l, (enum binding_kind)b->kind, &p, false);
 	bindings_remove(&l->table, b);
 }
 
@@ -78,8 +91,9 @@ void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch)
 	struct binding *b;
 	while (!batch_full(batch) && (b = bindings_expired(&l->table, now_ms))) {
 		if (b->state == BINDING_DECLINED)
-			forget(l, b,
-			       batch); /* its client may have another one for that IA by now */
+			leases_forget(
+				l, b,
+				batch); /* its client may have another one for that IA by now */
 		else
 			leases_end(l, b, BINDING_FREED, now_ms, batch);
 	}
@@ -103,6 +117,119 @@ static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p
 	return false;
 }
 
+/* --- reservations
+ * -------------------------------------------------------------------------------------------
+ */
+
+void leases_reserve(struct leases *l, const struct reservations *reserved)
+{
+	l->reserved = reserved;
+	l->pools[BINDING_PD].reserved = reserved;
+	l->pools[BINDING_NA].reserved = reserved;
+}
+
+/* Calls fn for each reservation that is for this client. */
+static bool each_reserved(const struct leases *l, const struct lease_client *c,
+			  bool (*fn)(void *ctx, const struct reservation *r), void *ctx)
+{
+	uint8_t lladdr[BINDING_LLADDR_MAX];
+	const struct reservations *r = l->reserved;
+	if (reservations_for(r, RESERVED_FOR_DUID, c->duid, c->duid_len, fn, ctx))
+		return true;
+	if (c->lladdr_len &&
+	    reservations_for(r, RESERVED_FOR_LLADDR, c->lladdr, c->lladdr_len, fn, ctx))
+		return true;
+	/* Behind a relay the frame is not the client's, but most have their address in the DUID. */
+	if (duid_ethernet(c->duid, c->duid_len, lladdr) &&
+	    reservations_for(r, RESERVED_FOR_LLADDR, lladdr, sizeof lladdr, fn, ctx))
+		return true;
+	return c->interface_id.bytes &&
+	       reservations_for(r, RESERVED_FOR_INTERFACE_ID, c->interface_id.bytes,
+				c->interface_id.len, fn, ctx);
+}
+
+struct reserved_search {
+	const struct leases *l;
+	enum binding_kind kind;
+	uint32_t iaid;
+	const struct prefix6 *exactly;     /* NULL: any that is to be had */
+	const struct lease_spoken *spoken; /* with that */
+	const struct binding *mine;        /* with that */
+	const struct reservation *found;
+};
+
+static bool reserved_one(void *ctx, const struct reservation *r)
+{
+	struct reserved_search *s = (struct reserved_search *)ctx;
+	if (r->kind != s->kind || (r->has_iaid && r->iaid != s->iaid))
+		return false;
+	if (s->exactly ? !prefix6_equal(&r->prefix, s->exactly) : is_spoken(s->spoken, &r->prefix))
+		return false;
+	const struct binding *holder =
+		bindings_by_prefix(&s->l->table, &r->prefix.addr, r->prefix.plen);
+	/* Somebody's whom it was given to before it was reserved, or another IA's of this client.
+	 */
+	if (!s->exactly && holder && holder != s->mine && holder->state != BINDING_FREED)
+		return false;
+	if (!s->exactly && !holder && !is_free(s->l, s->kind, &r->prefix))
+		return false; /* overlapped by such a one */
+	s->found = r;
+	return true;
+}
+
+bool leases_may_hold(const struct leases *l, const struct lease_client *client,
+		     enum binding_kind kind, uint32_t iaid, const struct prefix6 *prefix)
+{
+	if (pool_owns(&l->pools[kind], prefix))
+		return true;
+	const struct reservation *r = reservations_at(l->reserved, prefix);
+	if (!client)
+		return r && r->kind == kind && prefix6_equal(&r->prefix, prefix);
+	struct reserved_search s = { .l = l, .kind = kind, .iaid = iaid, .exactly = prefix };
+	return each_reserved(l, client, reserved_one, &s);
+}
+
+/* Sets the choice where a reservation decides. True: it is made. */
+static bool choose_reserved(const struct leases *l, const struct lease_client *c,
+			    enum binding_kind kind, uint32_t iaid,
+			    const struct lease_spoken *spoken, struct lease_choice *choice)
+{
+	struct binding *mine = choice->mine;
+	struct reserved_search s = { .l = l, .kind = kind, .iaid = iaid };
+	if (mine) {
+		s.exactly = &choice->prefix;
+		if (each_reserved(l, c, reserved_one, &s))
+			return false; /* it has one of its own already */
+	}
+	s.exactly = NULL;
+	s.spoken = spoken;
+	s.mine = mine;
+	if (each_reserved(l, c, reserved_one, &s)) {
+		choice->prefix = s.found->prefix;
+		choice->freed =
+			bindings_by_prefix(&l->table, &s.found->prefix.addr, s.found->prefix.plen);
+		choice->old = mine;
+		choice->mine = NULL;
+		return true;
+	}
+	if (mine && (reservations_at(l->reserved, &choice->prefix) ||
+		     !pool_owns(&l->pools[kind], &choice->prefix))) {
+		choice->old = mine; /* reserved for somebody else, or no more */
+		choice->mine = NULL;
+	}
+	return false;
+}
+
+bool leases_astray(const struct leases *l, const struct lease_client *c, const struct binding *b)
+{
+	const struct lease_spoken nothing = { 0 };
+	struct lease_choice choice = { .prefix = prefix_of(b) };
+	choice.mine = leases_find(l, c, (enum binding_kind)b->kind, b->iaid);
+	return choice.mine == b &&
+	       (choose_reserved(l, c, (enum binding_kind)b->kind, b->iaid, &nothing, &choice) ||
+		!choice.mine);
+}
+
 /* The prefix or address that the client names itself, where it is ours and nobody has ever had it.
  */
 static bool hinted(const struct leases *l, const struct pool *pool, const struct d6_ia *ia,
@@ -111,7 +238,7 @@ static bool hinted(const struct leases *l, const struct pool *pool, const struct
 	for (size_t i = 0; i < ia->n_resources; i++) {
 		const struct prefix6 *p = &ia->resources[i].prefix;
 		if (pool_owns(pool, p) && pool_is_free(pool, &l->table, p) &&
-		    !is_spoken(spoken, p)) {
+		    !is_spoken(spoken, p) && !reservations_at(l->reserved, p)) {
 			*ret_prefix = *p;
 			return true;
 		}
@@ -147,8 +274,14 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 	struct lease_choice choice = { .mine = leases_find(l, c, kind, ia->iaid) };
 	if (choice.mine)
 		choice.prefix = prefix_of(choice.mine);
+	if (l->reserved && choose_reserved(l, c, kind, ia->iaid, spoken, &choice)) {
+		*ret_choice = choice; /* whoever set it down knows how many its client has */
+		return 0;
+	}
 	if (!choice.mine || choice.mine->state != BINDING_BOUND) {
 		struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
+		if (choice.old && choice.old->state == BINDING_BOUND)
+			h.bound--;
 		if (l->max_per_client && h.bound + spoken->n_new >= l->max_per_client)
 			return -EDQUOT;
 		if (choice.mine && is_spoken(spoken, &choice.prefix))
@@ -214,14 +347,14 @@ static void make_room(struct leases *l, const struct lease_client *c, enum bindi
 	struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
 	if (l->max_per_client && h.a_freed &&
 	    h.bound + h.declined + h.freed >= 2 * l->max_per_client)
-		forget(l, h.a_freed, batch);
+		leases_forget(l, h.a_freed, batch);
 	if (l->table.n < LEASES_MAX_TABLE)
 		return;
 	struct binding *b = bindings_oldest_freed(&l->table, kind);
 	if (!b)
 		b = bindings_oldest_freed(&l->table, kind == BINDING_PD ? BINDING_NA : BINDING_PD);
 	if (b)
-		forget(l, b, batch);
+		leases_forget(l, b, batch);
 }
 
 int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind,
@@ -232,8 +365,10 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 		refresh(l, c, choice->mine, choice->mine->state == BINDING_BOUND, now_ms, batch);
 		return 0;
 	}
-	if (choice->freed)
-		forget(l, choice->freed, batch);
+	if (choice->old)
+		leases_forget(l, choice->old, batch);
+	if (choice->freed && choice->freed != choice->old)
+		leases_forget(l, choice->freed, batch);
 	make_room(l, c, kind, batch);
 	struct binding_record r = { .kind = kind,
 				    .state = BINDING_BOUND,
@@ -247,7 +382,7 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 	int e = bindings_add(&l->table, &r, &b);
 	if (e < 0)
 		return e;
-	pool_note(&l->pools[kind], &r.prefix, true);
+	note_slot(l, kind, &r.prefix, true);
 	refresh(l, c, b, false, now_ms, batch);
 	return 0;
 }
@@ -256,9 +391,9 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 {
 	if (r->duid.len == 0 || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
 	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED ||
-	    !pool_owns(&l->pools[r->kind], &r->prefix))
+	    !leases_may_hold(l, NULL, r->kind, r->iaid, &r->prefix))
 		return -ERANGE;
-	if (!pool_is_free(&l->pools[r->kind], &l->table, &r->prefix) ||
+	if (!is_free(l, r->kind, &r->prefix) ||
 	    (r->state != BINDING_DECLINED &&
 	     bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
 		return -EEXIST;
@@ -270,7 +405,7 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 	int e = bindings_add(&l->table, &kept, &b);
 	if (e < 0)
 		return e;
-	pool_note(&l->pools[r->kind], &r->prefix, true);
+	note_slot(l, r->kind, &r->prefix, true);
 	return over ? -ESTALE : 0;
 }
 
@@ -288,8 +423,11 @@ static int check_one(void *ctx, const struct binding *b)
 	const struct leases *l = check->l;
 	const struct prefix6 p = prefix_of(b);
 	const struct pool *pool = &l->pools[b->kind];
-	if (!pool_owns(pool, &p) || pool_is_free(pool, &l->table, &p))
+	if (!leases_may_hold(l, NULL, (enum binding_kind)b->kind, b->iaid, &p) ||
+	    is_free(l, (enum binding_kind)b->kind, &p))
 		return -EINVAL;
+	if (!pool_owns(pool, &p))
+		return 0;
 	check->n_taken[b->kind] += UINT64_C(1) << (pool->max_plen - b->plen);
 	/* Nothing shorter that holds this one: with that, no two of them overlap. */
 	for (unsigned len = pool->min_plen; len < p.plen; len++) {

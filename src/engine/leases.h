@@ -9,6 +9,7 @@
 #include "engine/batch.h"
 #include "engine/bindings.h"
 #include "engine/pool.h"
+#include "engine/reservations.h"
 #include "wire/dhcp6.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@ enum {
 
 struct leases {
 	struct binding_table table;
-	struct pool pools[3]; /* by kind */
+	struct pool pools[3];                /* by kind */
+	const struct reservations *reserved; /* NULL: none */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
 	unsigned max_per_client; /* bound ones; 0: no limit. Twice as many are remembered of one
@@ -40,6 +42,7 @@ struct lease_client {
 	uint8_t lladdr[BINDING_LLADDR_MAX];
 	const uint8_t *details; /* as a binding's */
 	size_t details_len;
+	struct d6_span interface_id; /* of the relay nearest to it that tells one */
 };
 
 /* What an IA would get. */
@@ -47,6 +50,7 @@ struct lease_choice {
 	struct prefix6 prefix;
 	struct binding *mine;  /* the client's for this IA, bound or freed; NULL: none */
 	struct binding *freed; /* somebody's former one that gives way; NULL: none */
+	struct binding *old;   /* the client's for this IA, which gives way to this; NULL: none */
 };
 
 /* What earlier IAs of the same message were offered or given. */
@@ -60,9 +64,9 @@ struct binding *leases_find(const struct leases *l, const struct lease_client *c
 			    enum binding_kind kind, uint32_t iaid);
 
 /*
- * Changes nothing: the client's own where it has or had one for this IA, else what it asks for
- * where nobody has had that, else what the pool picks. -ENOSPC: the pool (or the table) is
- * exhausted; -EDQUOT: the client has its fill.
+ * Changes nothing: what is reserved for the client, else its own where it has or had one for this
+ * IA that is not reserved for others, else what it asks for where nobody has had that, else what
+ * the pool picks. -ENOSPC: the pool (or the table) is exhausted; -EDQUOT: the client has its fill.
  */
 int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind,
 		  const struct d6_ia *ia, const struct lease_spoken *spoken,
@@ -76,6 +80,15 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
  * aside (RFC 9915 §18.3.8). */
 void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
 		struct batch *batch);
+/* Forgets one altogether. */
+void leases_forget(struct leases *l, struct binding *b, struct batch *batch);
+/* As dhcp6_server_reserve(). */
+void leases_reserve(struct leases *l, const struct reservations *reserved);
+/* Whether this client, or anybody where client is NULL, may hold it by pool or by reservation. */
+bool leases_may_hold(const struct leases *l, const struct lease_client *client,
+		     enum binding_kind kind, uint32_t iaid, const struct prefix6 *prefix);
+/* As dhcp6_server_astray(). */
+bool leases_astray(const struct leases *l, const struct lease_client *c, const struct binding *b);
 /* As dhcp6_server_tick(). */
 void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch);
 /* As dhcp6_server_load(). */

@@ -239,10 +239,16 @@ static bool avoided(const struct pool_wish *wish, const struct prefix6 *slot)
 	return false;
 }
 
+/* Of what is free, or was. */
+static bool suits(const struct pool *p, const struct pool_wish *wish, const struct prefix6 *slot)
+{
+	return usable(p, slot) && !avoided(wish, slot) && !reservations_at(p->reserved, slot);
+}
+
 static bool may_have(const struct pool *p, const struct binding_table *t,
 		     const struct pool_wish *wish, const struct prefix6 *slot)
 {
-	return pool_is_free(p, t, slot) && usable(p, slot) && !avoided(wish, slot);
+	return pool_is_free(p, t, slot) && suits(p, wish, slot);
 }
 
 static uint64_t hash_client(const struct pool *p, const struct pool_wish *wish)
@@ -309,7 +315,8 @@ static bool pick_freed(const struct pool *p, const struct binding_table *t,
 	struct binding *b = bindings_oldest_freed(t, p->kind);
 	for (unsigned i = 0; b && i < FREED_LOOKED_AT; i++) {
 		struct prefix6 slot = { b->addr, plen }; /* all of it, or the first part */
-		if (b->plen <= plen && usable(p, &slot) && !avoided(wish, &slot)) {
+		/* One that was reserved is not of the pool, and may be of any length. */
+		if (b->plen <= plen && pool_owns(p, &slot) && suits(p, wish, &slot)) {
 			*ret_prefix = slot;
 			*ret_freed = b;
 			return true;

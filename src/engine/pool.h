@@ -11,6 +11,7 @@
 #pragma once
 
 #include "engine/bindings.h"
+#include "engine/reservations.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,7 @@ struct pool {
 	uint8_t key[16];
 	size_t n_excluded;
 	struct prefix6 excluded[POOL_MAX_EXCLUDED]; /* never handed out */
+	const struct reservations *reserved;        /* never picked; NULL: none */
 	uint64_t capacity; /* slots of the usual length less excluded ones; saturates */
 	bool has_bitmaps;
 	struct pool_bitmap bitmaps[POOL_MAX_LENGTHS]; /* by length - min_plen: slots that overlap
@@ -59,7 +61,8 @@ void pool_done(struct pool *p);
  * Outside the range it changes nothing. */
 int pool_exclude(struct pool *p, const struct prefix6 *what);
 
-/* Whether this is one of the pool's slots, of a length that it has, and may be handed out. */
+/* Whether this is one of the pool's slots, of a length that it has, and may be handed out; to whom
+ * it is reserved is not looked at. */
 bool pool_owns(const struct pool *p, const struct prefix6 *prefix);
 /* Whether nothing in the table overlaps this slot, which the pool owns. */
 bool pool_is_free(const struct pool *p, const struct binding_table *t, const struct prefix6 *slot);

@@ -1563,6 +1563,8 @@ static void details_that_do_not_fit_are_left_out(void **state)
 {
 	(void)state;
 	char big[BINDING_DETAILS_MAX];
+	config.reconfigure = true;
+	start();
 	memset(big, 'x', sizeof big);
 	begin(REQUEST);
 	peer_option(&msg, 39, big, sizeof big);
@@ -1592,6 +1594,355 @@ static void a_clients_name_is_kept_and_comes_back_to_those_who_ask(void **state)
 		assert_int_equal(answer.options[39].len, 5);
 		assert_memory_equal(answer.options[39].at, i & 1 ? "\6\3cpe" : "\4\3cpe", 5);
 	}
+}
+
+/* --- reservations
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static struct reservation reservation(enum reservation_by by, const char *key, size_t len,
+				      const char *what)
+{
+	struct reservation r = { .by = by, .prefix = prefix(what), .key_len = (uint8_t)len };
+	r.kind = r.prefix.plen == 128 ? BINDING_NA : BINDING_PD;
+	memcpy(r.key, key, len);
+	return r;
+}
+
+static void reserve(const struct reservation *list, size_t n)
+{
+	struct reservations *r = NULL;
+	assert_int_equal(reservations_new(list, n, &r, NULL), 0);
+	dhcp6_server_reserve(server, r);
+}
+
+static bool is_astray(void *ctx, const struct binding *b)
+{
+	return dhcp6_server_astray((const struct dhcp6_server *)ctx, b);
+}
+
+static void reserved_prefixes_and_addresses_go_to_their_client(void **state)
+{
+	(void)state;
+	const struct reservation list[] = {
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:9900::/56"),
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff::7"),
+		reservation(RESERVED_FOR_LLADDR, "\2\0\0\0\0\5", 6, "2001:db8:ffff:4000::/52"),
+	};
+	reserve(list, 3);
+	struct prefix6 p = request();
+	assert_true(prefix6_equal(&p, &list[0].prefix));
+	p = request_as("client", IA_NA, 1, &none);
+	assert_true(prefix6_equal(&p, &list[1].prefix));
+	p = request_as("client", IA_PD, 2, &none);
+	assert_false(
+		prefix6_overlaps(&p, &list[2].prefix)); /* another IA has to do with the pool */
+	meta.lladdr_len = 6;
+	memcpy(meta.lladdr, "\2\0\0\0\0\5", 6);
+	p = request_as("another", IA_PD, 1, &none);
+	assert_true(prefix6_equal(&p, &list[2].prefix)); /* neither of the pool nor of its length */
+	assert_route(0, true, &p, "fe80::c");
+	meta.lladdr_len = 0;
+	p = request_as("a third", IA_PD, 1, &none);
+	assert_false(prefix6_overlaps(&p, &list[2].prefix));
+}
+
+static void the_address_in_a_duid_is_good_enough_behind_a_relay(void **state)
+{
+	(void)state;
+	const struct reservation mine =
+		reservation(RESERVED_FOR_LLADDR, "\2\0\0\0\0\5", 6, "2001:db8:ffff:9900::/56");
+	reserve(&mine, 1);
+	batch_reset(batch);
+	peer_begin(&msg, REQUEST, XID);
+	peer_option(&msg, 1, "\0\3\0\1\2\0\0\0\0\5", 10);
+	peer_option(&msg, 2, config.server_id.bytes, config.server_id.len);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	const struct prefix6 p = got(IA_PD, 1);
+	assert_true(prefix6_equal(&p, &mine.prefix));
+}
+
+static void a_port_has_its_prefix_whoever_is_behind_it(void **state)
+{
+	(void)state;
+	const struct reservation port =
+		reservation(RESERVED_FOR_INTERFACE_ID, "eth7", 4, "2001:db8:ffff:9900::/56");
+	const struct in6_addr client = unit_in6("fe80::c");
+	reserve(&port, 1);
+	for (int i = 0; i < 2; i++) {
+		begin_as(REQUEST, i ? "second" : "first");
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &in6addr_any, &client, "eth7", NULL);
+		ask(REPLY);
+		struct prefix6 p = got(IA_PD, 1);
+		assert_int_equal(prefix6_equal(&p, &port.prefix),
+				 i == 0); /* the first has it still */
+	}
+	release_as("first", 1, &port.prefix);
+	begin_as(RENEW, "second");
+	put_ia(IA_PD, 1, &none);
+	peer_relay(&msg, 0, &in6addr_any, &client, "eth7", NULL);
+	ask(REPLY);
+	const struct prefix6 p = got(IA_PD, 1);
+	assert_true(prefix6_equal(&p, &port.prefix));
+}
+
+static void a_reservation_is_for_one_ia_where_it_says_so(void **state)
+{
+	(void)state;
+	struct reservation list[] = {
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:9900::/56"),
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:9a00::/56"),
+	};
+	list[0].has_iaid = list[1].has_iaid = true;
+	list[0].iaid = 2;
+	list[1].iaid = 1;
+	reserve(list, 2);
+	begin(REQUEST);
+	put_ia(IA_PD, 1, &none);
+	put_ia(IA_PD, 2, &none);
+	put_ia(IA_PD, 3, &none);
+	ask(REPLY);
+	struct prefix6 p = got(IA_PD, 1), q = got(IA_PD, 2), other = got(IA_PD, 3);
+	assert_true(prefix6_equal(&p, &list[1].prefix) && prefix6_equal(&q, &list[0].prefix));
+	assert_null(reservations_at(NULL, &other));
+	assert_false(prefix6_overlaps(&other, &p) || prefix6_overlaps(&other, &q));
+}
+
+static void nobody_else_gets_what_is_reserved_however_it_asks(void **state)
+{
+	(void)state;
+	config.pd_pool = prefix("2001:db8:ffff:8000::/54"); /* four of them */
+	start();
+	const struct reservation list[] = {
+		reservation(RESERVED_FOR_DUID, "absent", 6, "2001:db8:ffff:8000::/56"),
+		reservation(RESERVED_FOR_DUID, "absent", 6, "2001:db8:ffff:8200::/56"),
+	};
+	reserve(list, 2);
+	struct prefix6 p = request_as("a", IA_PD, 1, &list[0].prefix);
+	assert_false(prefix6_overlaps(&p, &list[0].prefix));
+	(void)request_as("b", IA_PD, 1, &none);
+	begin_as(REQUEST, "c");
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	assert_int_equal(status_of(IA_PD, 1), NO_PREFIX_AVAIL);
+	release_as("a", 1, &p);
+	struct prefix6 again = request_as("c", IA_PD, 1, &list[1].prefix);
+	assert_true(prefix6_equal(&again, &p));
+	p = request_as("absent", IA_PD, 1, &none);
+	assert_true(prefix6_equal(&p, &list[0].prefix));
+}
+
+/* RFC 9915 §18.3.4: with lifetimes 0 beside the new one. */
+static void bindings_move_to_what_is_reserved_when_they_are_renewed(void **state)
+{
+	(void)state;
+	const struct prefix6 mine = request(), others = request_as("other", IA_PD, 1, &none);
+	char text[PREFIX6_STRLEN];
+	struct reservation list[] = {
+		reservation(RESERVED_FOR_DUID, "new", 3, prefix6_format(&others, text)),
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:4200::/56"),
+	};
+	reserve(list, 2);
+	/* As long as the other one has it, there is another one for its heir. */
+	const struct prefix6 meanwhile = request_as("new", IA_PD, 1, &none);
+	assert_false(prefix6_equal(&meanwhile, &others));
+	const struct {
+		const char *who;
+		struct prefix6 had;
+		const struct prefix6 *gets; /* NULL: another one */
+	} cases[] = {
+		{ "client", mine, &list[1].prefix },
+		{ "other", others, NULL },
+		{ "new", meanwhile, &list[0].prefix },
+		{ "new", list[0].prefix, &list[0].prefix },
+	};
+	for (size_t i = 0; i < 4; i++) {
+		begin_as(RENEW, cases[i].who);
+		put_ia(IA_PD, 1, &cases[i].had);
+		ask(REPLY);
+		const struct prefix6 p = got(IA_PD, 1);
+		const struct peer_ia *ia = peer_find_ia(&answer, IA_PD, 1);
+		assert_int_equal(prefix6_equal(&p, &cases[i].had), i == 3);
+		if (cases[i].gets)
+			assert_true(prefix6_equal(&p, cases[i].gets));
+		if (i == 3)
+			continue;
+		assert_int_equal(ia->n, 2);
+		assert_true(prefix6_equal(&ia->resources[1].prefix, &cases[i].had));
+		assert_int_equal(ia->resources[1].valid_s, 0);
+		assert_route(0, false, &cases[i].had, "fe80::c");
+	}
+	assert_int_equal(stats()->pd.bound, 3);
+}
+
+static void what_an_older_reservation_allowed_goes_with_it(void **state)
+{
+	(void)state;
+	const struct reservation old =
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:4000::/52");
+	config.reconfigure = true;
+	start();
+	reserve(&old, 1);
+	begin(REQUEST);
+	peer_option(&msg, 20, NULL, 0);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	(void)request_as("other", IA_PD, 1, &none);
+	batch_reset(batch);
+	assert_int_equal(dhcp6_server_remove(server, is_astray, server, now_ms, batch), 0);
+	reserve(NULL, 0);
+	assert_int_equal(dhcp6_server_remove(server, is_astray, server, now_ms, batch), 1);
+	assert_int_equal(batch->n_changes, 1);
+	assert_true(batch->changes[0].erase);
+	assert_route(0, false, &old.prefix, "fe80::c");
+	assert_true(dhcp6_server_consistent(server));
+	assert_int_equal(stats()->pd.bound, 1);
+	assert_int_equal(stats()->recall.waiting, 1);
+}
+
+static void a_reserved_binding_is_there_again_after_a_restart(void **state)
+{
+	(void)state;
+	const struct reservation mine =
+		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:4000::/52");
+	reserve(&mine, 1);
+	(void)request();
+	const struct binding_record r = batch->changes[0].record;
+	start();
+	assert_int_equal(dhcp6_server_load(server, &r, now_ms), -ERANGE);
+	reserve(&mine, 1);
+	assert_int_equal(dhcp6_server_load(server, &r, now_ms), 0);
+	assert_int_equal(dhcp6_server_load(server, &r, now_ms), -EEXIST);
+	assert_true(dhcp6_server_consistent(server));
+	struct prefix6 p = request();
+	assert_true(prefix6_equal(&p, &mine.prefix));
+}
+
+/* --- RECONFIGURE (§18.3.11, §20.4)
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static bool any(void *ctx, const struct binding *b)
+{
+	(void)ctx;
+	(void)b;
+	return true;
+}
+
+static void clients_that_accept_it_are_offered_reconfigure_and_get_a_key(void **state)
+{
+	(void)state;
+	config.reconfigure = true;
+	start();
+	uint64_t replay = 0;
+	const uint8_t types[] = { SOLICIT, REQUEST, RENEW, REBIND, INFORMATION_REQUEST };
+	for (size_t i = 0; i < sizeof types; i++) {
+		begin(types[i]);
+		peer_option(&msg, 20, NULL, 0);
+		if (types[i] != INFORMATION_REQUEST)
+			put_ia(IA_PD, 1, &none);
+		ask(types[i] == SOLICIT ? ADVERTISE : REPLY);
+		assert_non_null(answer.options[20].at);
+		if (types[i] == SOLICIT) {
+			assert_null(answer.options[11].at);
+			continue;
+		}
+		assert_int_equal(answer.options[11].len, 28);
+		assert_memory_equal(answer.options[11].at, "\3\1\0", 3);
+		assert_int_equal(answer.options[11].at[11], 1);
+		assert_true(peer_get(answer.options[11].at + 3, 8) > replay); /* §20.3 */
+		replay = peer_get(answer.options[11].at + 3, 8);
+	}
+	(void)request();
+	assert_null(answer.options[20].at);
+	assert_null(answer.options[11].at);
+	config.reconfigure = false;
+	start();
+	begin(REQUEST);
+	peer_option(&msg, 20, NULL, 0);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	assert_null(answer.options[20].at);
+	assert_null(answer.options[11].at);
+	assert_int_equal(batch->changes[0].record.details_len, 0);
+}
+
+static void removed_bindings_leave_no_trace_and_their_clients_are_told(void **state)
+{
+	(void)state;
+	config.reconfigure = true;
+	start();
+	for (int i = 0; i < 2; i++) {
+		begin_as(REQUEST, i ? "deaf" : "client");
+		if (i == 0)
+			peer_option(&msg, 20, NULL, 0);
+		put_ia(IA_PD, 1, &none);
+		put_ia(IA_PD, 2, &none);
+		ask(REPLY);
+	}
+	batch_reset(batch);
+	assert_int_equal(dhcp6_server_remove(server, any, NULL, now_ms, batch), 4);
+	assert_int_equal(batch->n_changes, 4);
+	assert_int_equal(batch->n_routes, 4);
+	assert_int_equal(dhcp6_server_table(server)->n, 0);
+	assert_int_equal(dhcp6_server_remove(server, any, NULL, now_ms, batch), 0);
+	assert_int_equal(dhcp6_server_deadline(server), now_ms);
+	batch_reset(batch);
+	dhcp6_server_tick(server, now_ms, batch);
+	assert_int_equal(batch->n_answers, 1);
+	const struct answer *a = &batch->answers[0];
+	assert_true(peer_read(a->bytes, a->len, &answer));
+	assert_int_equal(answer.type, RECONFIGURE);
+	assert_int_equal(answer.xid, 0); /* §16.11 */
+	assert_int_equal(a->dst_port, 546);
+	assert_memory_equal(&a->dst, &meta.src, 16);
+	assert_memory_equal(answer.options[1].at, "client", 6);
+	assert_memory_equal(answer.options[2].at, config.server_id.bytes, config.server_id.len);
+	assert_int_equal(answer.options[19].len, 1);
+	assert_int_equal(answer.options[19].at[0], RENEW);
+	assert_int_equal(answer.options[11].len, 28);
+	assert_int_equal(answer.options[11].at[11], 2);
+	assert_ptr_equal(answer.options[11].at + 28, a->bytes + a->len); /* signed to its end */
+	/* It comes back, has a prefix, and is told no more. */
+	begin(RENEW);
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	(void)got(IA_PD, 1);
+	assert_int_equal(stats()->recall.heard, 1);
+	assert_int_equal(stats()->recall.waiting, 0);
+	assert_int_equal(stats()->recall.sent, 1);
+}
+
+static void behind_relays_a_reconfigure_goes_the_way_of_the_answers(void **state)
+{
+	(void)state;
+	config.reconfigure = true;
+	start();
+	const struct in6_addr client = unit_in6("fe80::c"), near_link = unit_in6("2001:db8:5::1"),
+			      far_link = unit_in6("2001:db8:6::1"),
+			      near = unit_in6("2001:db8:5::9");
+	meta.src = unit_in6("fe80::9");
+	begin(REQUEST);
+	peer_option(&msg, 20, NULL, 0);
+	put_ia(IA_PD, 1, &none);
+	peer_relay(&msg, 0, &near_link, &client, "port 3", NULL);
+	peer_relay(&msg, 1, &far_link, &near, NULL, NULL);
+	ask(REPLY);
+	batch_reset(batch);
+	assert_int_equal(dhcp6_server_remove(server, any, NULL, now_ms, batch), 1);
+	batch_reset(batch);
+	dhcp6_server_tick(server, now_ms, batch);
+	assert_int_equal(batch->n_answers, 1);
+	assert_true(peer_read(batch->answers[0].bytes, batch->answers[0].len, &answer));
+	assert_int_equal(batch->answers[0].dst_port, 547);
+	assert_memory_equal(&batch->answers[0].dst, &meta.src, 16);
+	assert_int_equal(answer.type, RECONFIGURE);
+	assert_int_equal(answer.n_relays, 2);
+	assert_memory_equal(&answer.relays[0].link, &far_link, 16);
+	assert_memory_equal(&answer.relays[1].peer, &client, 16);
+	assert_memory_equal(answer.relays[1].interface_id.at, "port 3", 6);
 }
 
 static void a_look_ahead_changes_nothing(void **state)
@@ -1685,6 +2036,17 @@ int main(void)
 		T(what_relays_say_of_a_client_is_kept_with_its_bindings),
 		T(details_that_do_not_fit_are_left_out),
 		T(a_clients_name_is_kept_and_comes_back_to_those_who_ask),
+		T(reserved_prefixes_and_addresses_go_to_their_client),
+		T(the_address_in_a_duid_is_good_enough_behind_a_relay),
+		T(a_port_has_its_prefix_whoever_is_behind_it),
+		T(a_reservation_is_for_one_ia_where_it_says_so),
+		T(nobody_else_gets_what_is_reserved_however_it_asks),
+		T(bindings_move_to_what_is_reserved_when_they_are_renewed),
+		T(what_an_older_reservation_allowed_goes_with_it),
+		T(a_reserved_binding_is_there_again_after_a_restart),
+		T(clients_that_accept_it_are_offered_reconfigure_and_get_a_key),
+		T(removed_bindings_leave_no_trace_and_their_clients_are_told),
+		T(behind_relays_a_reconfigure_goes_the_way_of_the_answers),
 		T(a_look_ahead_changes_nothing),
 	};
 	return cmocka_run_group_tests_name("engine_dhcp6_server", tests, NULL, NULL);
