@@ -55,8 +55,13 @@ static const struct verb {
 	{ "status", verb_status, "[--json]",
 	  "tunnel, subscriber link, pools and services of the running instance",
 	  "--json prints the same for programs.\n" },
-	{ "leases", verb_leases, "[--json]", "the bindings: who, what, until when",
-	  "--json prints them as an array.\n" },
+	{ "leases", verb_leases, "[--json] | clear PREFIX|ADDRESS|DUID|--all",
+	  "the bindings: who, what, until when; or forgets some",
+	  "--json prints them as an array.\n"
+	  "clear forgets bindings, their routes, and what is remembered of former ones. Clients "
+	  "that "
+	  "accept it are told to\ncome back at once (RECONFIGURE); others find out when they "
+	  "renew.\n" },
 	{ "healthcheck", verb_healthcheck, "", "exit status 0 when the appliance serves",
 	  "For Docker's HEALTHCHECK.\n" },
 	{ "genkey", verb_genkey, "", "a new WireGuard private key, as 'wg genkey' makes it", "" },

@@ -18,12 +18,12 @@ enum { ANSWER_TIMEOUT_S = 4 };
 
 const char *control_request_word(enum control_request r)
 {
-	static const char *const words[] = { "status", "leases", "health" };
+	static const char *const words[] = { "status", "leases", "health", "clear" };
 	return (size_t)r < ARRAY_LEN(words) ? words[r] : NULL;
 }
 
-/* Connects and asks. A stream of the answer, or NULL with errno set. */
-static FILE *ask(enum control_request request)
+/* Connects and asks; argument NULL: none. A stream of the answer, or NULL with errno set. */
+static FILE *ask(enum control_request request, const char *argument)
 {
 	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -35,8 +35,13 @@ static FILE *ask(enum control_request request)
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = CONTROL_SOCKET };
 	if (connect(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return NULL;
-	char line[16];
-	int n = snprintf(line, sizeof line, "%s\n", control_request_word(request));
+	char line[CONTROL_LINE_MAX];
+	int n = snprintf(line, sizeof line, "%s%s%s\n", control_request_word(request),
+			 argument ? " " : "", argument ? argument : "");
+	if (n >= (int)sizeof line) {
+		errno = EMSGSIZE;
+		return NULL;
+	}
 	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n)
 		return NULL;
 	FILE *answer = fdopen(fd, "r");
@@ -84,7 +89,7 @@ int verb_status(int argc, char **argv)
 	bool json = false;
 	if (!parse_json_flag("status", argc, argv, &json))
 		return EX_USAGE;
-	FILE *answer = ask(CONTROL_STATUS);
+	FILE *answer = ask(CONTROL_STATUS, NULL);
 	if (!answer)
 		return no_answer(errno);
 	json_error_t fault;
@@ -105,12 +110,46 @@ int verb_status(int argc, char **argv)
 	return code;
 }
 
+static int clear(int argc, char **argv)
+{
+	bool all = argc == 1 && strcmp(argv[0], "--all") == 0;
+	if (argc != 1 || (!all && argv[0][0] == '-')) {
+		fputs("vbng leases clear: say which: a prefix, an address, a DUID, or --all. "
+		      "Usage: "
+		      "vbng leases clear PREFIX|ADDRESS|DUID|--all\n",
+		      stderr);
+		return EX_USAGE;
+	}
+	FILE *answer = ask(CONTROL_CLEAR, all ? "all" : argv[0]);
+	if (!answer)
+		return no_answer(errno);
+	errno = 0;
+	json_t *result = json_loadf(answer, 0, NULL);
+	int err = errno;
+	(void)fclose(answer); /* only read from */
+	if (!result)
+		return no_answer(err ? err : EPROTO);
+	const char *fault = json_string_value(json_object_get(result, "fault"));
+	json_int_t n = json_integer_value(json_object_get(result, "cleared"));
+	int code = fault ? EX_USAGE : n ? 0 : EX_UNAVAILABLE;
+	if (fault)
+		fprintf(stderr, "vbng leases clear: %s\n", fault);
+	else if (n)
+		printf("%" JSON_INTEGER_FORMAT " cleared\n", n);
+	else
+		fputs("vbng leases clear: there is no such binding\n", stderr);
+	json_decref(result);
+	return code;
+}
+
 int verb_leases(int argc, char **argv)
 {
 	bool json = false;
+	if (argc > 0 && strcmp(argv[0], "clear") == 0)
+		return clear(argc - 1, argv + 1);
 	if (!parse_json_flag("leases", argc, argv, &json))
 		return EX_USAGE;
-	FILE *answer = ask(CONTROL_LEASES);
+	FILE *answer = ask(CONTROL_LEASES, NULL);
 	if (!answer)
 		return no_answer(errno);
 	AUTO_FREE char *line = NULL;
@@ -152,7 +191,7 @@ int verb_healthcheck(int argc, char **argv)
 			argv[0]);
 		return EX_USAGE;
 	}
-	FILE *answer = ask(CONTROL_HEALTH);
+	FILE *answer = ask(CONTROL_HEALTH, NULL);
 	if (!answer)
 		return no_answer(errno);
 	json_t *health = json_loadf(answer, 0, NULL);

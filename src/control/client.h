@@ -6,10 +6,12 @@
 #pragma once
 
 #define CONTROL_SOCKET "/run/vbng/control.sock"
+enum { CONTROL_LINE_MAX = 1024 }; /* bytes of a request with its newline */
 
-enum control_request { CONTROL_STATUS, CONTROL_LEASES, CONTROL_HEALTH };
+enum control_request { CONTROL_STATUS, CONTROL_LEASES, CONTROL_HEALTH, CONTROL_CLEAR };
 
-/* The words on the socket: "status", "leases", "health". NULL for none of them. */
+/* The words on the socket: "status", "leases", "health"; and "clear", which is followed by a blank
+ * and what is to be forgotten: "all", a prefix, an address or a DUID. NULL for none of them. */
 const char *control_request_word(enum control_request r);
 
 /* Each returns an exit code of the contract. argv begins behind the verb. */

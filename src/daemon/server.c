@@ -604,6 +604,51 @@ static json_t *health_json(const struct server *s)
 				      : "waiting for the subscriber link");
 }
 
+/* --- clearing
+ * -----------------------------------------------------------------------------------------------
+ */
+
+struct selector {
+	bool all;
+	struct prefix6 prefix; /* plen 0: not by prefix */
+	struct duid duid;      /* len 0: not by DUID */
+};
+
+static bool selected(void *ctx, const struct binding *b)
+{
+	const struct selector *s = (const struct selector *)ctx;
+	const struct prefix6 p = { b->addr, b->plen };
+	return s->all || (s->prefix.plen && prefix6_contains(&s->prefix, &p)) ||
+	       (s->duid.len && s->duid.len == b->duid_len &&
+		memcmp(s->duid.bytes, binding_duid(b), b->duid_len) == 0);
+}
+
+static size_t remove_bindings(struct server *s, bool (*which)(void *ctx, const struct binding *b),
+			      void *ctx)
+{
+	uint32_t at = 0;
+	size_t n = 0;
+	bool more;
+	do {
+		uint64_t now_ms = clock_mono_ms();
+		more = dhcp6_server_remove(s->dhcp6, which, ctx, now_ms, s->batch, &at, &n);
+		carry_out(s, now_ms);
+	} while (more);
+	arm_expiry(s, clock_mono_ms());
+	return n;
+}
+
+static json_t *clear(struct server *s, const char *what)
+{
+	struct selector which = { .all = strcmp(what, "all") == 0 };
+	if (!which.all && (prefix6_parse(what, 128, &which.prefix) < 0 || !which.prefix.plen) &&
+	    duid_parse(what, &which.duid) < 0)
+		return json_pack("{s:s}", "fault", "that is no prefix, no address and no DUID");
+	size_t n = remove_bindings(s, selected, &which);
+	log_info("control", "bindings cleared", kv_str("which", what), kv_u64("bindings", n));
+	return json_pack("{s:I}", "cleared", (json_int_t)n);
+}
+
 static void on_control(void *ctx, int fd)
 {
 	struct server *s = (struct server *)ctx;
@@ -612,7 +657,8 @@ static void on_control(void *ctx, int fd)
 		return;
 	/* Root on this machine, who may block us for these two seconds, and could do worse. */
 	const struct timeval limit = { .tv_sec = CONTROL_TIMEOUT_S };
-	char line[32] = "";
+	char line[CONTROL_LINE_MAX] = "";
+	const char *clear_word = control_request_word(CONTROL_CLEAR);
 	if (setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
 	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
 	    recv(conn, line, sizeof line - 1, 0) <= 0)
@@ -628,6 +674,9 @@ static void on_control(void *ctx, int fd)
 		answer_json(conn, health_json(s));
 	} else if (strcmp(line, control_request_word(CONTROL_LEASES)) == 0) {
 		answer_leases(s, conn);
+	} else if (strncmp(line, clear_word, strlen(clear_word)) == 0 &&
+		   line[strlen(clear_word)] == ' ') {
+		answer_json(conn, clear(s, line + strlen(clear_word) + 1));
 	}
 }
 

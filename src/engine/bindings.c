@@ -498,13 +498,17 @@ void binding_to_record(const struct binding *b, struct binding_record *ret_recor
 	r->details = b->details ? b->details->bytes : NULL;
 }
 
+struct binding *bindings_next(const struct binding_table *t, uint32_t id)
+{
+	while (id < t->n_begun && !at(t, id)->state)
+		id++; /* not in use */
+	return id < t->n_begun ? at(t, id) : NULL;
+}
+
 int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b),
 		  void *ctx)
 {
-	for (uint32_t i = 0; i < t->n_begun; i++) {
-		const struct binding *b = at(t, i);
-		if (!b->state)
-			continue; /* not in use */
+	for (const struct binding *b = bindings_next(t, 0); b; b = bindings_next(t, b->id + 1)) {
 		int r = fn(ctx, b);
 		if (r < 0)
 			return r;

@@ -192,6 +192,10 @@ int binding_set_details(struct binding *b, const uint8_t *details, size_t len);
 /* Calls fn for each until it returns < 0, which is returned. fn must not change the table. */
 int bindings_each(const struct binding_table *t, int (*fn)(void *ctx, const struct binding *b),
 		  void *ctx);
+/* The one with this number or the next after it; NULL after the last. The table may change between
+ * calls.
+ */
+struct binding *bindings_next(const struct binding_table *t, uint32_t id);
 /* Bytes that the table has allocated: bindings, indexes, heap. */
 size_t bindings_bytes(const struct binding_table *t);
 /* Whether the indexes, the heap and the queue agree with each other: for tests and the fuzzer. */

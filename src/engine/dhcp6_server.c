@@ -252,42 +252,24 @@ void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r,
 		(void)recall_add(&s->recall, r, now_ms);
 }
 
-struct removal {
-	bool (*which)(void *ctx, const struct binding *b);
-	void *ctx;
-	size_t n;
-	uint32_t ids[BATCH_PER_MESSAGE / 2];
-};
-
-static int collect(void *ctx, const struct binding *b)
+bool dhcp6_server_remove(struct dhcp6_server *s, bool (*which)(void *ctx, const struct binding *b),
+			 void *ctx, uint64_t now_ms, struct batch *batch, uint32_t *at,
+			 size_t *n_removed)
 {
-	struct removal *r = (struct removal *)ctx;
-	if (r->which(r->ctx, b))
-		r->ids[r->n++] = b->id;
-	return r->n == sizeof r->ids / sizeof r->ids[0] ? -ENOBUFS : 0; /* enough for now */
-}
-
-size_t dhcp6_server_remove(struct dhcp6_server *s,
-			   bool (*which)(void *ctx, const struct binding *b), void *ctx,
-			   uint64_t now_ms, struct batch *batch)
-{
-	size_t n = 0;
-	struct removal r = { .which = which, .ctx = ctx };
-	do {
-		r.n = 0;
+	struct binding *b;
+	while ((b = bindings_next(&s->leases.table, *at))) {
 		if (batch_full(batch))
-			break;
-		(void)bindings_each(&s->leases.table, collect, &r); /* says only that it stopped */
-		for (size_t i = 0; i < r.n; i++) {
-			struct binding *b = bindings_get(&s->leases.table, r.ids[i]);
-			struct binding_record record;
-			binding_to_record(b, &record);
-			dhcp6_server_recall(s, &record, now_ms);
-			leases_forget(&s->leases, b, batch);
-		}
-		n += r.n;
-	} while (r.n > 0);
-	return n;
+			return true;
+		*at = b->id + 1;
+		if (!which(ctx, b))
+			continue;
+		struct binding_record record;
+		binding_to_record(b, &record);
+		dhcp6_server_recall(s, &record, now_ms);
+		leases_forget(&s->leases, b, batch);
+		++*n_removed;
+	}
+	return false;
 }
 
 static uint64_t next_replay(struct dhcp6_server *s, uint64_t now_ms)

@@ -150,12 +150,12 @@ bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b);
 
 /*
  * Forgets bindings, whatever their state, for which which(ctx, b) is true, and tells their clients
- * to come back. The work of one call is bounded: how many it were; carry the batch out and call
- * again until it is 0.
+ * to come back. The work of one call is bounded: *at, 0 at first, says where it goes on. True:
+ * carry the batch out and call again. *n_removed grows by how many it were.
  */
-size_t dhcp6_server_remove(struct dhcp6_server *s,
-			   bool (*which)(void *ctx, const struct binding *b), void *ctx,
-			   uint64_t now_ms, struct batch *batch);
+bool dhcp6_server_remove(struct dhcp6_server *s, bool (*which)(void *ctx, const struct binding *b),
+			 void *ctx, uint64_t now_ms, struct batch *batch, uint32_t *at,
+			 size_t *n_removed);
 /* The client of this record is to come back for what is true now, if it accepts a RECONFIGURE: they
  * leave with dhcp6_server_tick(). The record need not be of our pools any more. */
 void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/reservations_text.h"
+
+#include "base/cleanup.h"
+#include "wire/duid.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { SENTENCE_MAX = 512, WORD_MAX = 600, LONGEST_PREFIX = 64 };
+
+struct reading {
+	const char *source;
+	const struct reservation_rules *rules;
+	void (*fault)(void *ctx, const char *sentence);
+	void *ctx;
+	struct reservation_list *list;
+	unsigned line;
+};
+
+__attribute__((format(printf, 2, 3))) static void fault(struct reading *r, const char *fmt, ...)
+{
+	char why[SENTENCE_MAX], sentence[SENTENCE_MAX + 300];
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(why, sizeof why, fmt, args); /* cut where it is longer */
+	va_end(args);
+	(void)snprintf(sentence, sizeof sentence, "%.256s line %u: %s", r->source, r->line, why);
+	r->list->n_faults++;
+	r->fault(r->ctx, sentence);
+}
+
+/* The next word of the line, without its quotes. False: there is none. */
+static bool next_word(const char **at, const char *end, char ret_word[static WORD_MAX])
+{
+	const char *p = *at;
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	if (p == end)
+		return false;
+	bool quoted = *p == '"';
+	const char *start = p + quoted;
+	p = start;
+	while (p < end && (quoted ? *p != '"' : !isspace((unsigned char)*p)))
+		p++;
+	size_t n = (size_t)(p - start) < WORD_MAX - 1 ? (size_t)(p - start) : WORD_MAX - 1;
+	memcpy(ret_word, start, n);
+	ret_word[n] = '\0';
+	*at = p + (quoted && p < end);
+	return true;
+}
+
+static bool read_key(struct reading *r, const char *kind, const char *word, struct reservation *one)
+{
+	struct duid bytes = { 0 };
+	bool hex = strncasecmp(word, "0x", 2) == 0;
+	if (strcasecmp(kind, "duid") == 0) {
+		one->by = RESERVED_FOR_DUID;
+		if (duid_parse(word, &bytes) < 0) {
+			fault(r,
+			      "'%.60s' is no DUID: pairs of hexadecimal digits, with or without "
+			      "':' between them",
+			      word);
+			return false;
+		}
+	} else if (strcasecmp(kind, "mac") == 0) {
+		one->by = RESERVED_FOR_LLADDR;
+		if (duid_parse(word, &bytes) < 0 || bytes.len != BINDING_LLADDR_MAX) {
+			fault(r, "'%.60s' is no Ethernet address, as in 02:00:5e:00:00:01", word);
+			return false;
+		}
+	} else if (strcasecmp(kind, "interface-id") == 0) {
+		one->by = RESERVED_FOR_INTERFACE_ID;
+		size_t n = strlen(word);
+		if (hex ? duid_parse(word + 2, &bytes) < 0 : n == 0 || n > sizeof bytes.bytes) {
+			fault(r, "'%.60s' is no Interface-Id: text, or bytes as in 0x65746837",
+			      word);
+			return false;
+		}
+		if (!hex) {
+			memcpy(bytes.bytes, word, n);
+			bytes.len = (uint8_t)n;
+		}
+	} else {
+		fault(r, "'%.40s' is none of duid, mac and interface-id", kind);
+		return false;
+	}
+	one->key_len = bytes.len;
+	memcpy(one->key, bytes.bytes, bytes.len);
+	return true;
+}
+
+static bool read_iaid(struct reading *r, const char *word, struct reservation *one)
+{
+	char *end;
+	errno = 0;
+	unsigned long v = strtoul(word, &end, 0);
+	if (!isdigit((unsigned char)word[0]) || *end || errno || v > UINT32_MAX) {
+		fault(r, "'%.40s' is no IAID; it can be 0 to 4294967295", word);
+		return false;
+	}
+	one->has_iaid = true;
+	one->iaid = (uint32_t)v;
+	return true;
+}
+
+static bool address_fits(struct reading *r, const char *word, const struct in6_addr *a)
+{
+	char text[PREFIX6_STRLEN];
+	const struct in6_addr anycast = r->rules->transfer.addr;
+	if (!prefix6_has_addr(&r->rules->transfer, a))
+		fault(r, "%.60s does not lie in the transfer network %s", word,
+		      prefix6_format(&r->rules->transfer, text));
+	else if (memcmp(a, &r->rules->own_addr, sizeof *a) == 0)
+		fault(r, "%.60s is our own address", word);
+	else if (memcmp(a, &anycast, sizeof *a) == 0)
+		fault(r, "%.60s is the routers' anycast address of the transfer network", word);
+	else
+		return true;
+	return false;
+}
+
+static bool prefix_fits(struct reading *r, const char *word, const struct prefix6 *p)
+{
+	const struct reservation_rules *rules = r->rules;
+	char a[PREFIX6_STRLEN];
+	const struct prefix6 masked = prefix6_masked(p);
+	if (!prefix6_is_masked(p))
+		fault(r, "'%.60s' has bits set behind its length; did you mean %s?", word,
+		      prefix6_format(&masked, a));
+	else if (p->plen > LONGEST_PREFIX)
+		fault(r, "%.60s is longer than /%d", word, LONGEST_PREFIX);
+	else if (!prefix6_contains(&rules->assigned, p))
+		fault(r, "%.60s does not lie in ASSIGNED_PREFIX=%s", word,
+		      prefix6_format(&rules->assigned, a));
+	else if (prefix6_overlaps(&rules->transfer, p))
+		fault(r, "%.60s overlaps the transfer network %s", word,
+		      prefix6_format(&rules->transfer, a));
+	else if (prefix6_overlaps(&rules->pd_pool, p) &&
+		 (p->plen < rules->pd_min_len || p->plen > rules->pd_max_len))
+		fault(r,
+		      "%.60s lies in the pool %s and has not its length, /%u to /%u. One outside "
+		      "the pool may have another",
+		      word, prefix6_format(&rules->pd_pool, a), rules->pd_min_len,
+		      rules->pd_max_len);
+	else
+		return true;
+	return false;
+}
+
+static bool read_what(struct reading *r, const char *word, struct reservation *one)
+{
+	struct prefix6 *p = &one->prefix;
+	if (prefix6_parse(word, 128, p) < 0) {
+		fault(r, "'%.60s' is neither an IPv6 prefix nor an address", word);
+		return false;
+	}
+	one->kind = p->plen == 128 ? BINDING_NA : BINDING_PD;
+	return one->kind == BINDING_NA ? address_fits(r, word, &p->addr) : prefix_fits(r, word, p);
+}
+
+static int add(struct reservation_list *l, const struct reservation *one)
+{
+	if (l->n == l->room) {
+		size_t room = l->room ? l->room * 2 : 16;
+		struct reservation *longer = reallocarray(l->list, room, sizeof *longer);
+		if (!longer)
+			return -ENOMEM;
+		l->list = longer;
+		l->room = room;
+	}
+	l->list[l->n++] = *one;
+	return 0;
+}
+
+/* One that overlaps one before it is its own line's fault. */
+static bool clashes(struct reading *r, const char *word, const struct reservation *one)
+{
+	for (size_t i = 0; i < r->list->n; i++) {
+		const struct reservation *other = &r->list->list[i];
+		if (!prefix6_overlaps(&other->prefix, &one->prefix))
+			continue;
+		fault(r, "%.60s overlaps what line %u reserves", word, other->line);
+		return true;
+	}
+	return false;
+}
+
+static int read_line(struct reading *r, const char *at, const char *end)
+{
+	struct reservation one = { .line = r->line };
+	char kind[WORD_MAX], key[WORD_MAX], word[WORD_MAX], more[WORD_MAX];
+	if (!next_word(&at, end, kind))
+		return 0;
+	if (!next_word(&at, end, key) || !next_word(&at, end, word)) {
+		fault(r, "is not complete: KIND KEY [iaid NUMBER] PREFIX, KIND being duid, mac or "
+			 "interface-id");
+		return 0;
+	}
+	if (!read_key(r, kind, key, &one))
+		return 0;
+	if (strcasecmp(word, "iaid") == 0) {
+		if (!next_word(&at, end, word) || !read_iaid(r, word, &one) ||
+		    !next_word(&at, end, word)) {
+			if (!one.has_iaid)
+				return 0; /* told */
+			fault(r, "lacks its prefix or address");
+			return 0;
+		}
+	}
+	if (!read_what(r, word, &one))
+		return 0;
+	if (next_word(&at, end, more)) {
+		fault(r, "'%.40s' stands behind the prefix, where nothing may", more);
+		return 0;
+	}
+	return clashes(r, word, &one) ? 0 : add(r->list, &one);
+}
+
+int reservations_read(const char *text, const char *source, unsigned first_line,
+		      const struct reservation_rules *rules,
+		      void (*fault_fn)(void *ctx, const char *sentence), void *ctx,
+		      struct reservation_list *list)
+{
+	struct reading r = { source, rules, fault_fn, ctx, list, first_line };
+	int e = 0;
+	for (const char *at = text; *at && e == 0; r.line++) {
+		const char *end = at + strcspn(at, "\n;");
+		const char *comment = memchr(at, '#', (size_t)(end - at));
+		/* What a comment says is not cut by a semicolon in it. */
+		if (comment)
+			end = at + strcspn(at, "\n");
+		e = read_line(&r, at, comment ? comment : end);
+		at = end + (*end != '\0');
+	}
+	return e;
+}
+
+void reservation_list_done(struct reservation_list *list)
+{
+	free(list->list);
+	*list = (struct reservation_list){ 0 };
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reservations as people write them: one a line (or between semicolons), what follows a '#' is a
+ * comment.
+ *
+ *     duid 00:03:00:01:02:00:5e:00:00:01 2001:db8:ffff:9900::/56
+ *     mac 02:00:5e:00:00:02 iaid 7 2001:db8:ffff:9a00::/56
+ *     interface-id "slot 1/port 3" 2001:db8:ffff:9b00::/56
+ *     interface-id 0x65746837 2001:db8:ffff::7
+ *
+ * A prefix has its length; an address (of the transfer network) has none, or 128.
+ */
+#pragma once
+
+#include "engine/reservations.h"
+
+#include <stddef.h>
+
+/* What a reservation must fit to. */
+struct reservation_rules {
+	struct prefix6 assigned;
+	struct prefix6 transfer;
+	struct in6_addr own_addr; /* in the transfer network */
+	struct prefix6 pd_pool;
+	uint8_t pd_min_len, pd_max_len; /* of prefixes that lie in the pool */
+};
+
+struct reservation_list {
+	struct reservation *list;
+	size_t n, room;
+	size_t n_faults;
+};
+
+/*
+ * Adds what the text holds to *list, which begins as zeros. Each faulty line is told to
+ * fault(ctx, "SOURCE line N: what is wrong with it"), counted, and left out. Lines are numbered
+ * from first_line. -ENOMEM.
+ */
+int reservations_read(const char *text, const char *source, unsigned first_line,
+		      const struct reservation_rules *rules,
+		      void (*fault)(void *ctx, const char *sentence), void *ctx,
+		      struct reservation_list *list);
+void reservation_list_done(struct reservation_list *list);
