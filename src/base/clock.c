@@ -3,6 +3,9 @@
 
 #include <time.h>
 
+/* More than two hundred years. */
+#define MONO_BEGINS_MS (UINT64_C(1) << 43)
+
 static uint64_t read_ms(clockid_t id)
 {
 	struct timespec ts = { 0 };
@@ -12,7 +15,7 @@ static uint64_t read_ms(clockid_t id)
 
 uint64_t clock_mono_ms(void)
 {
-	return read_ms(CLOCK_BOOTTIME);
+	return MONO_BEGINS_MS + read_ms(CLOCK_BOOTTIME);
 }
 
 uint64_t clock_unix_ms(void)

@@ -11,6 +11,7 @@
 #include "daemon/message.h"
 #include "engine/dhcp6_server.h"
 #include "engine/ra.h"
+#include "host/clock_watch.h"
 #include "host/loop.h"
 #include "host/priv.h"
 #include "store/store.h"
@@ -29,10 +30,13 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS = 16, /* batches of one socket before the other has its turn */
-	STORE_RETRY_MS = 5000,
+	ROUNDS = 16,            /* batches of one socket before the other has its turn */
+	STORE_RETRY_MS = 5000,  /* between two attempts to write again what could not be written */
+	STORE_RETRY_SHARE = 20, /* of the time at most goes into attempts: one in so many */
+	STORE_REMIND_MS = 600000,
+	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
 	CONTROL_TIMEOUT_S = 2,
-	FAULT_MAX = 128,
+	FAULT_MAX = 256,
 	RESUBMIT_MS = 2, /* before a tick that found its batch full goes on */
 };
 
@@ -41,7 +45,7 @@ struct server {
 	const struct config *c;
 	struct loop *loop;
 	struct loop_timer *expiry_timer, *ra_timer, *store_timer;
-	struct loop_watch *init_watch, *dhcp6_watch, *nd_watch, *control_watch;
+	struct loop_watch *init_watch, *dhcp6_watch, *nd_watch, *control_watch, *clock_watch;
 
 	struct dhcp6_server *dhcp6;
 	struct duid duid;
@@ -54,13 +58,21 @@ struct server {
 	struct dhcp6_frame_out frames[BATCH_MESSAGES];
 
 	struct store *store;
+	char store_path[CONFIG_PATH_MAX + 16];
 	char store_fault[FAULT_MAX]; /* "" where it works */
+	int store_error;
 	bool store_behind; /* commits were missed: everything is written anew when it works again */
+	bool store_loaded; /* what it held is in memory */
+	bool store_corrupt;
+	uint64_t store_retry_at_ms, store_told_at_ms;
+	int64_t store_offset_ms; /* of the wall clock from the monotonic one, as it is in the store
+				  */
 
 	struct ra ra;
 	struct nd_packet nd_packets[ND_SOCK_BATCH];
 	struct ra_out ra_out;
 	struct in6_addr link_local;
+	int clock_fd; /* readable when the wall clock was set */
 
 	bool serving;
 	bool told_serving;
@@ -88,29 +100,89 @@ static uint32_t random32(void *arg)
 	return v;
 }
 
+static void arm_expiry(struct server *s, uint64_t now_ms);
+
 /* --- the store
  * ---------------------------------------------------------------------------------------------- */
 
+static int64_t offset_of(struct store_now now)
+{
+	return (int64_t)(now.unix_ms - now.mono_ms);
+}
+
+static const char *store_advice(int r)
+{
+	switch (-r) {
+	case ENOSPC:
+		return "make room on the volume";
+	case EROFS:
+		return "it is read-only: mount it for writing";
+	case EACCES:
+	case EPERM:
+		return "give us the right to write there";
+	case ENOTSUP:
+		return "a later version of vbng has written it: run that one, or move it away";
+	case EBUSY:
+		return "another instance uses it: give each one a STATE_DIR of its own";
+	case EUCLEAN:
+		return "it is corrupt and will be moved aside";
+	case EIO:
+		return "the medium fails: see the kernel's log";
+	default:
+		return "see the error";
+	}
+}
+
+/* Told at once, again where the reason is another one, and from time to time. */
 static void store_broke(struct server *s, int r, const char *what)
 {
-	bool first = s->store_fault[0] == '\0';
-	snprintf(s->store_fault, sizeof s->store_fault, "%s: %s", what, strerror(-r));
-	s->store_behind = true;
-	if (first)
+	uint64_t now_ms = clock_mono_ms();
+	const char *reason = r == -ENOTSUP   ? "of a later version"
+			     : r == -EUCLEAN ? "corrupt"
+					     : strerror(-r);
+	snprintf(s->store_fault, sizeof s->store_fault, "%s: %s; %s", what, reason,
+		 store_advice(r));
+	if (r != s->store_error || now_ms - s->store_told_at_ms >= STORE_REMIND_MS) {
+		s->store_told_at_ms = now_ms;
 		log_error("store",
 			  "bindings cannot be stored, going on from memory: a restart would lose "
 			  "what is granted now",
-			  kv_str("STATE_DIR", s->c->state_dir), kv_str("what", what), kv_errno(r));
-	loop_timer_set(s->store_timer, STORE_RETRY_MS);
+			  kv_str("file", s->store_path), kv_str("what", what),
+			  kv_str("error", reason), kv_str("advice", store_advice(r)));
+	}
+	s->store_error = r;
+	s->store_behind = true;
+	s->store_corrupt = s->store_corrupt || r == -EUCLEAN;
+	loop_timer_set(s->store_timer,
+		       s->store_retry_at_ms > now_ms ? s->store_retry_at_ms - now_ms : 0);
+}
+
+static void tell_moved(const char *moved_to, size_t rescued)
+{
+	log_error("store", "the database was corrupt: moved aside, beginning a new one",
+		  kv_str("moved_to", moved_to), kv_u64("rescued", rescued));
 }
 
 static int open_store(struct server *s)
 {
+	struct store_found found;
+	int r = store_open(s->c->state_dir, clock_unix_ms(), &s->store, &found);
+	if (found.moved_aside[0])
+		tell_moved(found.moved_aside, found.rescued);
+	if (found.migrated_from)
+		log_info("store", "schema brought up to date",
+			 kv_i64("from_version", found.migrated_from));
+	return r;
+}
+
+static int discard_store(struct server *s)
+{
 	char moved[STORE_PATH_MAX];
-	int r = store_open(s->c->state_dir, clock_unix_ms(), &s->store, moved);
+	store_close(s->store);
+	s->store = NULL;
+	int r = store_move_aside(s->c->state_dir, clock_unix_ms(), moved);
 	if (moved[0])
-		log_error("store", "the database was corrupt: moved aside, beginning a new one",
-			  kv_str("moved_to", moved));
+		tell_moved(moved, 0);
 	return r;
 }
 
@@ -127,7 +199,7 @@ static int rewrite_one(void *ctx, const struct binding *b)
 	return store_rewrite_put(w->s->store, &r, w->now);
 }
 
-/* Everything anew: what was missed while it did not work is in memory. */
+/* Everything anew, by the wall clock of now: what was missed while it did not work is in memory. */
 static int catch_up(struct server *s)
 {
 	struct rewriting w = { s, wall(clock_mono_ms()) };
@@ -135,39 +207,133 @@ static int catch_up(struct server *s)
 	if (r == 0)
 		r = dhcp6_server_each(s->dhcp6, rewrite_one, &w);
 	int e = store_rewrite_end(s->store, r == 0);
+	if (r == 0 && e == 0)
+		s->store_offset_ms = offset_of(w.now);
 	return r < 0 ? r : e;
+}
+
+struct loading {
+	struct server *s;
+	uint64_t now_ms;
+	size_t loaded, foreign, taken;
+};
+
+static int load_one(void *ctx, const struct binding_record *r)
+{
+	struct loading *l = (struct loading *)ctx;
+	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
+	l->loaded += e == 0 || e == -ESTALE;
+	l->foreign += e == -ERANGE;
+	l->taken += e == -EEXIST;
+	return e == -ENOMEM ? e : 0;
+}
+
+static int load(struct server *s, size_t *ret_ahead)
+{
+	struct loading l = { .s = s, .now_ms = clock_mono_ms() };
+	const struct store_now now = wall(l.now_ms);
+	struct store_counts counts;
+	int r = store_load(s->store, now, load_one, &l, &counts);
+	/* Of a damaged one no more is to be had, and what was is in memory. */
+	s->store_loaded = r == 0 || r == -EUCLEAN;
+	s->store_offset_ms = offset_of(now);
+	if (l.loaded || l.foreign || counts.bad || l.taken)
+		log_info("store", "bindings loaded", kv_u64("loaded", l.loaded),
+			 kv_u64("outside_our_pools", l.foreign), kv_u64("contradictory", l.taken),
+			 kv_u64("unreadable", counts.bad));
+	if (counts.ahead)
+		log_warn("store",
+			 "the wall clock was later when these were granted: what is left of their "
+			 "time counts from now on",
+			 kv_u64("bindings", counts.ahead));
+	*ret_ahead = counts.ahead;
+	return r;
+}
+
+static int reopen(struct server *s)
+{
+	int r = 0;
+	if (s->store_corrupt)
+		r = discard_store(s);
+	if (r == 0) {
+		s->store_corrupt = false;
+		if (!s->store)
+			r = open_store(s);
+	}
+	/* What it held before we could read it: who has come since then has the older right. */
+	if (r == 0 && !s->store_loaded) {
+		size_t ahead; /* all of them are written anew below */
+		r = load(s, &ahead);
+		if (r == 0)
+			r = forwarding_reconcile(s->forwarding, s->dhcp6);
+		arm_expiry(s, clock_mono_ms());
+	}
+	struct duid kept;
+	if (r == 0)
+		r = store_duid(s->store, &s->duid, &kept);
+	return r < 0 ? r : catch_up(s);
 }
 
 static void on_store_retry(void *ctx)
 {
 	struct server *s = (struct server *)ctx;
-	int r = s->store ? 0 : open_store(s);
-	struct duid kept;
-	if (r == 0)
-		r = store_duid(s->store, &s->duid, &kept);
-	if (r == 0)
-		r = catch_up(s);
+	uint64_t begun_ms = clock_mono_ms();
+	int r = reopen(s);
+	uint64_t now_ms = clock_mono_ms(), took_ms = now_ms - begun_ms;
+	uint64_t pause_ms = STORE_RETRY_SHARE * took_ms;
+	s->store_retry_at_ms = now_ms + (pause_ms > STORE_RETRY_MS ? pause_ms : STORE_RETRY_MS);
 	if (r < 0) {
-		/* A database that fails is opened afresh the next time: a corrupt one is found and
-		 * moved aside then. */
+		/* A database that fails is opened afresh the next time. */
 		store_close(s->store);
 		s->store = NULL;
 		store_broke(s, r, "retry");
 		return;
 	}
+	bool failed = s->store_error != 0;
 	s->store_fault[0] = '\0';
+	s->store_error = 0;
 	s->store_behind = false;
-	log_info("store", "works again, all bindings are stored",
-		 kv_str("STATE_DIR", s->c->state_dir));
+	if (failed)
+		log_info("store", "works again, all bindings are stored",
+			 kv_str("file", s->store_path));
+}
+
+/*
+ * Instants are stored by the wall clock. Where that was set, what is stored means something else
+ * from now on, and after a restart bindings would be over at once, or last too long: so they are
+ * all written anew.
+ */
+static bool wall_clock_was_set(const struct server *s, struct store_now now)
+{
+	int64_t moved_ms = offset_of(now) - s->store_offset_ms;
+	return moved_ms > CLOCK_SET_MS || moved_ms < -CLOCK_SET_MS;
+}
+
+static int follow_clock(struct server *s)
+{
+	log_info("store", "the wall clock was set, all bindings are stored anew");
+	return catch_up(s);
+}
+
+static void on_clock_set(void *ctx, int fd)
+{
+	struct server *s = (struct server *)ctx;
+	clock_watch_read(fd);
+	if (!s->store || s->store_behind || !wall_clock_was_set(s, wall(clock_mono_ms())))
+		return;
+	int r = follow_clock(s);
+	if (r < 0)
+		store_broke(s, r, "clock");
 }
 
 static void commit(struct server *s, uint64_t now_ms)
 {
 	if (s->batch->n_changes == 0 || s->store_behind)
 		return;
-	int r = s->store ? store_commit(s->store, s->batch->changes, s->batch->n_changes,
-					wall(now_ms))
-			 : -ENODEV;
+	struct store_now now = wall(now_ms);
+	int r = wall_clock_was_set(s, now) /* the batch's changes are in memory, too */
+			? follow_clock(s)
+			: store_commit(s->store, s->batch->changes, s->batch->n_changes, now);
 	if (r < 0)
 		store_broke(s, r, "commit");
 }
@@ -523,7 +689,7 @@ static json_t *status_json(struct server *s)
 	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
 		ll[INET6_ADDRSTRLEN];
-	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], path[CONFIG_PATH_MAX + 16];
+	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	char nd_names[ND_UNKNOWN_TYPE + 1][48];
 	size_t n_drops = 0;
@@ -542,7 +708,6 @@ static json_t *status_json(struct server *s)
 	wgkey_format(c->wg_public_key, own_key);
 	wgkey_format(c->wg_peer, peer_key);
 	const struct prefix6 transfer_addr = { s->p->transfer_addr, c->transfer.plen };
-	snprintf(path, sizeof path, "%s/leases.db", c->state_dir);
 	const uint64_t handshake = s->uplink.uplink.handshake_unix_s;
 	const struct status_view v = {
 		.instance = c->suffix,
@@ -586,7 +751,7 @@ static json_t *status_json(struct server *s)
 			      .routes_failed = forwarding_failures(s->forwarding) },
 		.drops = drops,
 		.n_drops = n_drops,
-		.store = { .path = path,
+		.store = { .path = s->store_path,
 			   .ok = s->store_fault[0] == '\0',
 			   .fault = s->store_fault[0] ? s->store_fault : NULL },
 	};
@@ -785,36 +950,6 @@ static void on_init_message(void *ctx, int fd)
  * --------------------------------------------------------------------------------------------------
  */
 
-struct loading {
-	struct server *s;
-	uint64_t now_ms;
-	size_t loaded, foreign, taken;
-	int error;
-};
-
-static int load_one(void *ctx, const struct binding_record *r)
-{
-	struct loading *l = (struct loading *)ctx;
-	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
-	l->loaded += e == 0 || e == -ESTALE;
-	l->foreign += e == -ERANGE;
-	l->taken += e == -EEXIST;
-	return e == -ENOMEM ? e : 0;
-}
-
-static void load(struct server *s)
-{
-	struct loading l = { .s = s, .now_ms = clock_mono_ms() };
-	size_t bad = 0;
-	int r = s->store ? store_load(s->store, wall(l.now_ms), load_one, &l, &bad) : 0;
-	if (r < 0)
-		store_broke(s, r, "load");
-	if (l.loaded || l.foreign || bad || l.taken)
-		log_info("store", "bindings loaded", kv_u64("loaded", l.loaded),
-			 kv_u64("outside_our_pools", l.foreign), kv_u64("contradictory", l.taken),
-			 kv_u64("unreadable", bad));
-}
-
 static int fresh_duid(struct duid *ret_duid)
 {
 	uint8_t uuid[16];
@@ -877,6 +1012,10 @@ static int init_loop(struct server *s)
 		r = loop_timer_new(s->loop, on_ra_due, s, &s->ra_timer);
 	if (r == 0)
 		r = loop_timer_new(s->loop, on_store_retry, s, &s->store_timer);
+	if (r == 0)
+		r = clock_watch_new(&s->clock_fd);
+	if (r == 0)
+		r = loop_watch_fd(s->loop, s->clock_fd, on_clock_set, s, &s->clock_watch);
 	return r;
 }
 
@@ -897,7 +1036,14 @@ static int start(struct server *s)
 	r = init_dhcp6(s);
 	if (r < 0)
 		return r;
-	load(s);
+	if (s->store) {
+		size_t ahead;
+		r = load(s, &ahead);
+		if (r == 0 && ahead)
+			r = catch_up(s);
+		if (r < 0)
+			store_broke(s, r, "load");
+	}
 	r = forwarding_reconcile(s->forwarding, s->dhcp6);
 	if (r < 0)
 		return r;
@@ -922,6 +1068,7 @@ int server_run(const struct server_params *p)
 	s->p = p;
 	s->c = p->config;
 	s->link_local = p->config->link_local;
+	snprintf(s->store_path, sizeof s->store_path, "%s/leases.db", s->c->state_dir);
 	s->log_bound = (struct ratelimit){ .per_s = 20, .burst = 100 };
 	s->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
 	s->log_foreign = (struct ratelimit){ .per_s = 1, .burst = 1 };

@@ -2,22 +2,30 @@
 #include "store/store.h"
 
 #include "base/cleanup.h"
+#include "store/aside.h"
+#include "store/db.h"
+#include "store/row.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { SCHEMA_VERSION = 1, CACHE_KIB = 512, WAL_PAGES = 1000, PATH_MAX_DIR = STORE_PATH_MAX - 64 };
+enum {
+	PATH_MAX_DIR = STORE_PATH_MAX - 64,
+	RESCUE_ROOM = 256,
+	AHEAD_MS = 2000, /* the two clocks are not read in the same moment */
+};
 
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
 };
 
-static const char schema[] =
+static const char *const step_sql[] = {
+	/* 1 */
 	"CREATE TABLE binding("
 	" kind INTEGER NOT NULL, prefix BLOB NOT NULL, plen INTEGER NOT NULL, state INTEGER NOT "
 	"NULL,"
@@ -25,60 +33,106 @@ static const char schema[] =
 	" preferred_s INTEGER NOT NULL, valid_s INTEGER NOT NULL,"
 	" granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER," /* NULL: for ever */
 	" PRIMARY KEY(kind, prefix, plen)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
-	"PRAGMA user_version=1;";
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+};
+static const struct db_steps steps = { step_sql, ARRAY_LEN(step_sql) };
 
-static int from_sqlite(int rc)
+/* --- what can be read of a damaged file
+ * ---------------------------------------------------------------------- */
+
+struct rescue {
+	struct row *rows;
+	size_t n, room;
+	struct duid duid;
+};
+
+static void rescue_done(struct rescue *r)
 {
-	switch (rc & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW:
-		return 0;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		return -EACCES;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return -EBUSY;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EUCLEAN;
-	default:
-		return -EIO;
+	free(r->rows);
+	*r = (struct rescue){ 0 };
+}
+
+static bool rescue_add(struct rescue *r, const struct row *row)
+{
+	if (r->n == r->room) {
+		size_t room = r->room ? r->room * 2 : RESCUE_ROOM;
+		struct row *longer = reallocarray(r->rows, room, sizeof *longer);
+		if (!longer)
+			return false;
+		r->rows = longer;
+		r->room = room;
 	}
+	r->rows[r->n++] = *row;
+	return true;
 }
 
-static int run(sqlite3 *db, const char *sql)
-{
-	return from_sqlite(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
-static int step(sqlite3_stmt *st)
-{
-	int rc = sqlite3_step(st);
-	(void)sqlite3_reset(st); /* repeats what step said */
-	return from_sqlite(rc);
-}
-
-static int one_int(sqlite3 *db, const char *sql, int64_t *ret_value)
+/* As far as it goes, and `most` rows at most: in a damaged tree one page can be met many times.
+ * Whether it was all. */
+static bool rescue_run(sqlite3 *db, const char *sql, size_t most, struct rescue *r)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	bool room = true;
+	while (rc == SQLITE_OK && room && most-- > 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct row row;
+		rc = SQLITE_OK;
+		if (row_read(st, &row))
+			room = rescue_add(r, &row);
+	}
+	(void)sqlite3_finalize(st); /* repeats what step said */
+	return rc == SQLITE_DONE;
+}
+
+static int read_duid(sqlite3 *db, struct duid *ret_duid)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key='duid'", -1, &st, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		*ret_value = sqlite3_column_int64(st, 0);
+	int r = rc == SQLITE_DONE ? -ENODATA : db_error(db, rc);
+	if (rc == SQLITE_ROW) {
+		const void *bytes = sqlite3_column_blob(st, 0);
+		int len = sqlite3_column_bytes(st, 0);
+		if (bytes && len >= 1 && len <= DUID_MAX) {
+			ret_duid->len = (uint8_t)len;
+			memcpy(ret_duid->bytes, bytes, (size_t)len);
+		} else {
+			r = -EUCLEAN;
+		}
+	}
 	(void)sqlite3_finalize(st); /* repeats what step said */
-	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -ENODATA : from_sqlite(rc);
+	return r;
 }
+
+/* From both ends towards the damage. Nothing of it is written to that file. */
+static void rescue_from(sqlite3 *db, struct rescue *r)
+{
+	enum { ROW_BYTES_MIN = 48 };
+	int64_t version = 0, pages = 0, page_bytes = 0;
+	/* Has SQLite look into a file that was cut short, too. */
+	if (db_run(db, "PRAGMA writable_schema=ON") < 0 ||
+	    db_int(db, "PRAGMA user_version", &version) < 0 || version < 1 ||
+	    version > (int64_t)steps.n || db_int(db, "PRAGMA page_count", &pages) < 0 ||
+	    db_int(db, "PRAGMA page_size", &page_bytes) < 0 || pages < 1 || db_run(db, "BEGIN") < 0)
+		return;
+	size_t most = (size_t)pages * (size_t)page_bytes / ROW_BYTES_MIN;
+	if (version == (int64_t)steps.n || db_migrate(db, &steps, version) == 0) {
+		if (!rescue_run(db,
+				"SELECT " ROW_COLUMNS " FROM binding ORDER BY kind, prefix, plen",
+				most, r))
+			(void)rescue_run(db,
+					 "SELECT " ROW_COLUMNS
+					 " FROM binding ORDER BY kind DESC, prefix DESC, plen DESC",
+					 most, r); /* what it got is in r */
+		(void)read_duid(db, &r->duid);     /* without one it stays empty */
+	}
+	if (!sqlite3_get_autocommit(db))
+		(void)db_run(db, "ROLLBACK"); /* and closing does it */
+}
+
+/* --- open and close
+ * ------------------------------------------------------------------------------------------
+ */
 
 static int prepare(struct store *s)
 {
@@ -89,100 +143,39 @@ static int prepare(struct store *s)
 		{ &s->begin, "BEGIN IMMEDIATE" },
 		{ &s->commit, "COMMIT" },
 		{ &s->rollback, "ROLLBACK" },
-		{ &s->put, "INSERT OR REPLACE INTO binding VALUES(?,?,?,?,?,?,?,?,?,?,?,?)" },
+		{ &s->put,
+		  "INSERT OR REPLACE INTO binding(" ROW_COLUMNS ") VALUES(" ROW_PLACES ")" },
 		{ &s->erase, "DELETE FROM binding WHERE kind=? AND prefix=? AND plen=?" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		int rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
 					    all[i].st, NULL);
 		if (rc != SQLITE_OK)
-			return from_sqlite(rc);
+			return db_error(s->db, rc);
 	}
 	return 0;
 }
 
-static int set_up(struct store *s)
-{
-	char pragmas[256];
-	snprintf(pragmas, sizeof pragmas,
-		 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		 "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d; PRAGMA temp_store=MEMORY;",
-		 CACHE_KIB, WAL_PAGES);
-	int r = run(s->db, pragmas);
-	int64_t version = 0;
-	if (r == 0)
-		r = one_int(s->db, "PRAGMA user_version", &version);
-	if (r == 0 && version > SCHEMA_VERSION)
-		return -ENOTSUP;
-	if (r == 0)
-		r = run(s->db, "BEGIN IMMEDIATE");
-	if (r < 0)
-		return r;
-	if (version == 0)
-		r = run(s->db, schema);
-	/* A table that is not what the version says is as good as corrupt: preparing the statements
-	 * shows it. */
-	if (r == 0)
-		r = prepare(s);
-	int e = run(s->db, r == 0 ? "COMMIT" : "ROLLBACK");
-	if (r == -EIO)
-		r = -EUCLEAN;
-	return r < 0 ? r : e;
-}
-
-static int open_file(const char *path, struct store **ret_store)
+/* rescue: filled where the file is -EUCLEAN; NULL is allowed. */
+static int open_file(const char *path, struct store **ret_store, int64_t *ret_version,
+		     struct rescue *rescue)
 {
 	struct store *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
-	int r = from_sqlite(sqlite3_open_v2(
-		path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-		NULL));
-	if (r == 0) {
-		(void)sqlite3_extended_result_codes(s->db, 1); /* cannot fail on an open database */
-		(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512,
-					64); /* less memory; a refusal costs nothing */
-		r = set_up(s);
-	}
+	int r = db_open(path, &s->db);
+	if (r == 0)
+		r = db_prepare(s->db, &steps, ret_version);
+	if (r == 0)
+		r = prepare(s);
+	if (r == -EUCLEAN && rescue)
+		rescue_from(s->db, rescue);
 	if (r < 0) {
 		store_close(s);
 		return r;
 	}
 	*ret_store = s;
 	return 0;
-}
-
-static int move_aside(const char *path, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX])
-{
-	char to[STORE_PATH_MAX], from_extra[STORE_PATH_MAX], to_extra[STORE_PATH_MAX + 8];
-	snprintf(to, sizeof to, "%.256s.corrupt-%" PRIu64, path, unix_ms / 1000);
-	if (rename(path, to) < 0)
-		return -errno;
-	/* The log belongs to the file that it was written for, and would be replayed into a new
-	 * one. */
-	snprintf(from_extra, sizeof from_extra, "%.256s-wal", path);
-	snprintf(to_extra, sizeof to_extra, "%s-wal", to);
-	if (rename(from_extra, to_extra) < 0 && errno != ENOENT)
-		return -errno;
-	memcpy(ret_moved, to, sizeof to);
-	return 0;
-}
-
-int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
-	       char ret_moved_aside[static STORE_PATH_MAX])
-{
-	char path[STORE_PATH_MAX];
-	ret_moved_aside[0] = '\0';
-	if (!dir || strlen(dir) > PATH_MAX_DIR)
-		return -ENAMETOOLONG;
-	snprintf(path, sizeof path, "%.250s/leases.db", dir);
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	int r = open_file(path, ret_store);
-	if (r != -EUCLEAN)
-		return r;
-	r = move_aside(path, unix_ms, ret_moved_aside);
-	return r < 0 ? r : open_file(path, ret_store);
 }
 
 void store_close(struct store *s)
@@ -197,41 +190,134 @@ void store_close(struct store *s)
 	free(s);
 }
 
+static int put_duid(sqlite3 *db, const struct duid *duid)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO meta(key,value) VALUES('duid', ?)",
+				    -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_blob(st, 1, duid->bytes, duid->len, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	int r = db_error(db, rc);
+	(void)sqlite3_finalize(st); /* repeats what step said */
+	return r;
+}
+
+static int put_rescued(struct store *s, const struct rescue *rescue)
+{
+	int r = db_step(s->begin);
+	if (r == 0 && rescue->duid.len)
+		r = put_duid(s->db, &rescue->duid);
+	for (size_t i = 0; i < rescue->n && r == 0; i++) {
+		const struct row *row = &rescue->rows[i];
+		r = row_bind(s->put, &row->record, row->granted_unix_ms,
+			     row->for_ever ? NULL : &row->until_unix_ms);
+		if (r == 0)
+			r = db_step(s->put);
+	}
+	return r < 0 ? r : db_step(s->commit);
+}
+
+/* A sound file beside the damaged one, then that one aside, then the sound one in its place: where
+ * anything fails before, all is as it was. */
+static int replace(const char *path, uint64_t unix_ms, const struct rescue *rescue,
+		   struct store_found *found)
+{
+	char fresh[STORE_PATH_MAX];
+	struct store *s = NULL;
+	int64_t version, n = 0;
+	snprintf(fresh, sizeof fresh, "%.256s.new", path);
+	int r = aside_remove(fresh); /* of a start that was killed here */
+	if (r == 0)
+		r = open_file(fresh, &s, &version, NULL);
+	if (r == 0)
+		r = put_rescued(s, rescue);
+	if (r == 0)
+		r = db_int(s->db, "SELECT count(*) FROM binding", &n);
+	if (r == 0)
+		/* Its name is going to change: nothing may stay in its log. */
+		r = db_run(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	store_close(s);
+	if (r == 0)
+		r = aside_move(path, unix_ms, found->moved_aside);
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)aside_remove(fresh); /* the next try begins with it, too */
+		return r;
+	}
+	found->rescued = (size_t)n;
+	return 0;
+}
+
+static int path_in(const char *dir, char ret_path[static STORE_PATH_MAX])
+{
+	if (!dir || strlen(dir) > PATH_MAX_DIR)
+		return -ENAMETOOLONG;
+	snprintf(ret_path, STORE_PATH_MAX, "%.256s/leases.db", dir);
+	return 0;
+}
+
+/* SQLite's own words for what may not be written do not tell why. */
+static int check_access(const char *dir, const char *path)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	if (access(path, R_OK | W_OK) < 0 && errno != ENOENT)
+		return -errno;
+	return access(dir, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
+	       struct store_found *ret_found)
+{
+	char path[STORE_PATH_MAX];
+	struct rescue rescue = { 0 };
+	int64_t version = 0;
+	*ret_found = (struct store_found){ 0 };
+	int r = path_in(dir, path);
+	if (r == 0)
+		r = check_access(dir, path);
+	if (r == 0)
+		r = open_file(path, ret_store, &version, &rescue);
+	if (r == -EUCLEAN) {
+		r = replace(path, unix_ms, &rescue, ret_found);
+		if (r == 0)
+			r = open_file(path, ret_store, &version, NULL);
+	}
+	rescue_done(&rescue);
+	if (r == 0 && version < (int64_t)steps.n)
+		ret_found->migrated_from = version;
+	return r;
+}
+
+int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX])
+{
+	char path[STORE_PATH_MAX];
+	ret_moved[0] = '\0';
+	int r = path_in(dir, path);
+	if (r == 0)
+		r = aside_move(path, unix_ms, ret_moved);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* --- records
  * ------------------------------------------------------------------------------------------------
  */
 
-static int64_t to_unix(uint64_t at_ms, struct store_now now)
-{
-	return (int64_t)now.unix_ms + ((int64_t)at_ms - (int64_t)now.mono_ms);
-}
-
 static int put(struct store *s, const struct binding_record *r, struct store_now now)
 {
-	sqlite3_stmt *st = s->put;
-	int rc = sqlite3_bind_int(st, 1, (int)r->kind);
-	rc |= sqlite3_bind_blob(st, 2, &r->prefix.addr, sizeof r->prefix.addr, SQLITE_STATIC);
-	rc |= sqlite3_bind_int(st, 3, r->prefix.plen);
-	rc |= sqlite3_bind_int(st, 4, (int)r->state);
-	rc |= sqlite3_bind_blob(st, 5, r->duid.bytes, r->duid.len, SQLITE_STATIC);
-	rc |= sqlite3_bind_int64(st, 6, r->iaid);
-	rc |= sqlite3_bind_blob(st, 7, &r->next_hop, sizeof r->next_hop, SQLITE_STATIC);
-	rc |= sqlite3_bind_blob(st, 8, r->lladdr, r->lladdr_len, SQLITE_STATIC);
-	rc |= sqlite3_bind_int64(st, 9, r->preferred_lft_s);
-	rc |= sqlite3_bind_int64(st, 10, r->valid_lft_s);
-	rc |= sqlite3_bind_int64(st, 11, to_unix(r->granted_at_ms, now));
-	rc |= r->valid_until_ms == UINT64_MAX
-		      ? sqlite3_bind_null(st, 12)
-		      : sqlite3_bind_int64(st, 12, to_unix(r->valid_until_ms, now));
-	return rc != SQLITE_OK ? -ENOMEM : step(st);
+	int64_t until_unix_ms = row_to_unix(r->valid_until_ms, now);
+	int e = row_bind(s->put, r, row_to_unix(r->granted_at_ms, now),
+			 r->valid_until_ms == UINT64_MAX ? NULL : &until_unix_ms);
+	return e < 0 ? e : db_step(s->put);
 }
 
 static int erase(struct store *s, const struct binding_record *r)
 {
-	int rc = sqlite3_bind_int(s->erase, 1, (int)r->kind);
-	rc |= sqlite3_bind_blob(s->erase, 2, &r->prefix.addr, sizeof r->prefix.addr, SQLITE_STATIC);
-	rc |= sqlite3_bind_int(s->erase, 3, r->prefix.plen);
-	return rc != SQLITE_OK ? -ENOMEM : step(s->erase);
+	int e = row_bind_key(s->erase, r);
+	return e < 0 ? e : db_step(s->erase);
 }
 
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
@@ -239,23 +325,23 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 {
 	if (n == 0)
 		return 0;
-	int r = step(s->begin);
+	int r = db_step(s->begin);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = changes[i].erase ? erase(s, &changes[i].record)
 				     : put(s, &changes[i].record, now);
 	if (r == 0)
-		r = step(s->commit);
+		r = db_step(s->commit);
 	if (r < 0 && !sqlite3_get_autocommit(s->db))
-		(void)step(s->rollback); /* r is what the caller hears */
+		(void)db_step(s->rollback); /* r is what the caller hears */
 	return r;
 }
 
 int store_rewrite_begin(struct store *s)
 {
-	int r = step(s->begin);
-	return r < 0 ? r : run(s->db, "DELETE FROM binding");
+	int r = db_step(s->begin);
+	return r < 0 ? r : db_run(s->db, "DELETE FROM binding");
 }
 
 int store_rewrite_put(struct store *s, const struct binding_record *r, struct store_now now)
@@ -265,108 +351,92 @@ int store_rewrite_put(struct store *s, const struct binding_record *r, struct st
 
 int store_rewrite_end(struct store *s, bool commit)
 {
-	int r = commit ? step(s->commit) : 0;
+	int r = commit ? db_step(s->commit) : 0;
 	if (!sqlite3_get_autocommit(s->db))
-		(void)step(s->rollback); /* r is what the caller hears */
+		(void)db_step(s->rollback); /* r is what the caller hears */
 	return r;
 }
 
-/* An instant of the wall clock on the monotonic one, which may have begun after it: then it is 0,
- * long ago. */
-static uint64_t to_mono(int64_t unix_ms, struct store_now now)
-{
-	int64_t at = (int64_t)now.mono_ms + (unix_ms - (int64_t)now.unix_ms);
-	return at > 0 ? (uint64_t)at : 0;
-}
+struct loading {
+	struct store_now now;
+	int (*fn)(void *ctx, const struct binding_record *r);
+	void *ctx;
+	struct store_counts counts;
+	size_t n_freed;
+};
 
-static bool column_bytes(sqlite3_stmt *st, int column, void *dst, size_t size)
+/* One pass over the table as it lies on the disk. */
+static int load_held(struct loading *l, sqlite3_stmt *st)
 {
-	if (sqlite3_column_bytes(st, column) != (int)size)
-		return false;
-	memcpy(dst, sqlite3_column_blob(st, column), size);
-	return true;
-}
-
-static bool read_record(sqlite3_stmt *st, struct store_now now, struct binding_record *r)
-{
-	*r = (struct binding_record){
-		.kind = (enum binding_kind)sqlite3_column_int(st, 0),
-		.prefix.plen = (uint8_t)sqlite3_column_int(st, 2),
-		.state = (enum binding_state)sqlite3_column_int(st, 3),
-		.iaid = (uint32_t)sqlite3_column_int64(st, 5),
-		.preferred_lft_s = (uint32_t)sqlite3_column_int64(st, 8),
-		.valid_lft_s = (uint32_t)sqlite3_column_int64(st, 9),
-		.granted_at_ms = to_mono(sqlite3_column_int64(st, 10), now),
-	};
-	int duid = sqlite3_column_bytes(st, 4), lladdr = sqlite3_column_bytes(st, 7);
-	if (!column_bytes(st, 1, &r->prefix.addr, 16) || !column_bytes(st, 6, &r->next_hop, 16) ||
-	    duid < 1 || duid > DUID_MAX || lladdr > BINDING_LLADDR_MAX || r->prefix.plen > 128 ||
-	    (r->kind != BINDING_NA && r->kind != BINDING_PD) || r->state < BINDING_BOUND ||
-	    r->state > BINDING_DECLINED)
-		return false;
-	r->duid.len = (uint8_t)duid;
-	memcpy(r->duid.bytes, sqlite3_column_blob(st, 4), (size_t)duid);
-	r->lladdr_len = (uint8_t)lladdr;
-	if (lladdr)
-		memcpy(r->lladdr, sqlite3_column_blob(st, 7), (size_t)lladdr);
-	if (sqlite3_column_type(st, 11) == SQLITE_NULL) {
-		r->valid_until_ms = UINT64_MAX;
-		return true;
+	int rc, r = 0;
+	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct row row;
+		if (!row_read(st, &row)) {
+			l->counts.bad++;
+			continue;
+		}
+		l->counts.ahead +=
+			row.granted_unix_ms > row_to_unix(l->now.mono_ms, l->now) + AHEAD_MS;
+		if (row.record.state == BINDING_FREED) {
+			l->n_freed++;
+			continue;
+		}
+		const struct binding_record record = row_record(&row, l->now, l->now.mono_ms);
+		r = l->fn(l->ctx, &record);
 	}
-	r->valid_until_ms = to_mono(sqlite3_column_int64(st, 11), now);
-	/* Where the wall clock went back, what it counted would be valid too long. */
-	uint64_t longest = now.mono_ms + r->valid_lft_s * UINT64_C(1000);
-	if (r->state == BINDING_BOUND && r->valid_until_ms > longest)
-		r->valid_until_ms = longest;
-	return true;
+	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+}
+
+/*
+ * The order in which they were freed is the one in which they are reused. It is that of their
+ * instants, which must stay different where the wall clock puts them into the future: none is later
+ * than its place in the queue lets it be.
+ */
+static int load_freed(struct loading *l, sqlite3_stmt *st)
+{
+	int rc, r = 0;
+	for (size_t later = l->n_freed; r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW;) {
+		struct row row;
+		if (!row_read(st, &row))
+			continue; /* counted in the first pass */
+		later -= later > 0;
+		const struct binding_record record = row_record(
+			&row, l->now, l->now.mono_ms > later ? l->now.mono_ms - later : 0);
+		r = l->fn(l->ctx, &record);
+	}
+	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+}
+
+static int each_row(struct loading *l, sqlite3 *db, const char *sql,
+		    int (*pass)(struct loading *l, sqlite3_stmt *st))
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	int r = rc == SQLITE_OK ? pass(l, st) : db_error(db, rc);
+	(void)sqlite3_finalize(st); /* repeats what step said */
+	return r;
 }
 
 int store_load(struct store *s, struct store_now now,
-	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx, size_t *ret_bad)
+	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx,
+	       struct store_counts *ret_counts)
 {
-	sqlite3_stmt *st = NULL;
-	size_t bad = 0;
-	/* Freed ones in the order in which they were freed: that is the order in which they are
-	 * reused. */
-	int rc = sqlite3_prepare_v2(s->db, "SELECT * FROM binding ORDER BY granted_unix_ms", -1,
-				    &st, NULL);
-	int r = from_sqlite(rc);
-	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct binding_record record;
-		if (read_record(st, now, &record))
-			r = fn(ctx, &record);
-		else
-			bad++;
-	}
-	if (r == 0)
-		r = from_sqlite(rc);
-	(void)sqlite3_finalize(st); /* repeats what step said */
-	*ret_bad = bad;
+	struct loading l = { .now = now, .fn = fn, .ctx = ctx };
+	int r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM binding", load_held);
+	if (r == 0 && l.n_freed)
+		r = each_row(&l, s->db,
+			     "SELECT " ROW_COLUMNS
+			     " FROM binding WHERE state=2 ORDER BY granted_unix_ms",
+			     load_freed);
+	*ret_counts = l.counts;
 	return r;
 }
 
 int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 {
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO meta VALUES('duid', ?)", -1, &st,
-				    NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_blob(st, 1, fresh->bytes, fresh->len, SQLITE_STATIC);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	(void)sqlite3_finalize(st); /* repeats what step said */
-	int r = from_sqlite(rc);
-	if (r < 0)
+	int r = read_duid(s->db, ret_duid);
+	if (r != -ENODATA)
 		return r;
-	st = NULL;
-	rc = sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE key='duid'", -1, &st, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	int len = rc == SQLITE_ROW ? sqlite3_column_bytes(st, 0) : 0;
-	if (len >= 1 && len <= DUID_MAX) {
-		ret_duid->len = (uint8_t)len;
-		memcpy(ret_duid->bytes, sqlite3_column_blob(st, 0), (size_t)len);
-	}
-	(void)sqlite3_finalize(st); /* repeats what step said */
-	return len >= 1 && len <= DUID_MAX ? 0 : rc == SQLITE_ROW ? -EUCLEAN : from_sqlite(rc);
+	r = put_duid(s->db, fresh);
+	return r < 0 ? r : read_duid(s->db, ret_duid);
 }

@@ -21,27 +21,56 @@ struct store_now {
 	uint64_t unix_ms;
 };
 
-enum { STORE_PATH_MAX = 320 };
+enum {
+	STORE_PATH_MAX = 320,
+	STORE_ASIDE_MAX = 4, /* corrupt files that are kept; the oldest of more are removed */
+};
+
+/* What opening it met with. */
+struct store_found {
+	char moved_aside[STORE_PATH_MAX]; /* where a corrupt file is now; "": it was sound */
+	size_t rescued;        /* of the bindings in that one, taken over into a new one */
+	int64_t migrated_from; /* the version of the schema that was brought up to date; 0: none */
+};
 
 /*
- * Opens it, making directory and schema where they are missing. A file that is no (or a corrupt)
- * database is moved aside to leases.db.corrupt-<unix time>, and *ret_moved_aside (empty otherwise)
- * says where. -EROFS, -EACCES, -ENOSPC, -EIO, -EBUSY (another process has it), -ENOTSUP (written by
- * a later version), -ENOMEM.
+ * Opens it, making directory and file where they are missing, bringing an older schema up to date,
+ * and checking all of its pages. A file that is no database, is damaged anywhere or has a schema
+ * that is not ours is moved aside, with its log, to leases.db.corrupt-<unix time>; the bindings and
+ * the server's DUID that could still be read of it are in the new one.
+ *
+ * -EROFS, -EACCES: the directory or the file may not be written; -ENOSPC; -EIO: the medium;
+ * -EBUSY: another process has it; -ENOTSUP: written by a later version, and left as it is; -ENOMEM,
+ * -ENAMETOOLONG, and what mkdir(2) says. Nothing has been moved or lost where it fails.
  */
 int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
-	       char ret_moved_aside[static STORE_PATH_MAX]);
+	       struct store_found *ret_found);
 void store_close(struct store *s); /* NULL is allowed */
 
 /*
- * Calls fn for each record, its instants on the monotonic clock. What the wall clock's jumps made
- * absurd is clamped: nothing is valid longer than its own lifetime from now on. Records that cannot
- * be are passed over and counted in *ret_bad. fn < 0 ends it and is returned.
+ * Moves the (closed) database aside as it is: for one that turns out to be corrupt while it is
+ * used, and whose contents are all in memory. ret_moved: where to; "" where there was none.
  */
-int store_load(struct store *s, struct store_now now,
-	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx, size_t *ret_bad);
+int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX]);
 
-/* All changes in one transaction, on the disk when it returns 0. Else none of them is. */
+/*
+ * Calls fn for each record, its instants on the monotonic clock; freed ones come last, in the order
+ * in which they were freed. What the wall clock's jumps made absurd is clamped: nothing lasts
+ * longer from now on than it was granted for, and nothing was granted later than now. fn < 0 ends
+ * it and is returned; -EUCLEAN: the file is damaged after all, and fn has seen what could be read.
+ * *ret_counts is written in any case.
+ */
+struct store_counts {
+	size_t bad;   /* rows that cannot be, passed over */
+	size_t ahead; /* granted in what is the future now: to be written anew, or each load gives
+			 them their time again */
+};
+int store_load(struct store *s, struct store_now now,
+	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx,
+	       struct store_counts *ret_counts);
+
+/* All changes in one transaction, on the disk when it returns 0. Else none of them is; errors as
+ * store_open(), and -EUCLEAN: the file is corrupt. */
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
 		 struct store_now now);
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SQLite as the store wants it: opened, its errors in errno's words, its schema brought up to date
+ * by steps.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A result code as 0 or a negative errno: -ENOMEM, -ENOSPC (quota, too), -EROFS, -EACCES, -EBUSY,
+ * -EUCLEAN (corrupt, no database, or a schema that is not ours), -EIO (the medium). db tells what
+ * the system said; NULL is allowed.
+ */
+int db_error(sqlite3 *db, int rc);
+
+int db_run(sqlite3 *db, const char *sql);
+/* Runs to the end and resets; what is bound stays. */
+int db_step(sqlite3_stmt *st);
+/* The first column of the first row. -ENODATA: no row. */
+int db_int(sqlite3 *db, const char *sql, int64_t *ret_value);
+
+/*
+ * Opens path (made where it is missing) for this process alone. Nothing is written yet. A file that
+ * turns out to be none of SQLite's is -EUCLEAN: the handle is the caller's in any case but -ENOMEM,
+ * to be closed by sqlite3_close().
+ */
+int db_open(const char *path, sqlite3 **ret_db);
+
+/*
+ * One entry a version: the SQL that leads from the version before to this one, version 1 first.
+ * What is there once does not change any more, or files in the field would not be what it says.
+ */
+struct db_steps {
+	const char *const *sql;
+	size_t n;
+};
+
+/*
+ * Brings the schema to the newest version, all steps in one transaction, and checks that pages and
+ * tables are what they should be. *ret_from is the version that was found, 0 in a new file.
+ * -ENOTSUP: a later version has written it, and it is as it was. -EUCLEAN: damaged.
+ */
+int db_prepare(sqlite3 *db, const struct db_steps *steps, int64_t *ret_from);
+
+/* The steps alone, without the checks of pages, inside a transaction of the caller's. */
+int db_migrate(sqlite3 *db, const struct db_steps *steps, int64_t from);
