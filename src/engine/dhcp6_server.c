@@ -3,6 +3,7 @@
 
 #include "engine/leases.h"
 #include "engine/recall.h"
+#include "wire/dhcp6_options.h"
 #include "wire/dnsname.h"
 
 #include <assert.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 
 enum {
-	IA_ROOM = 96,     /* bytes of an IA with one prefix, or with a status and its text */
+	IA_ROOM = 96, /* bytes of an IA with one prefix (and what it excludes), or with a status and
+			 its text */
 	STATUS_ROOM = 16, /* of a message's own status, and of Rapid Commit */
 	HARDWARE_TYPE_LEN =
 		2, /* before the address in a client link-layer address option (RFC 6939 §4) */
@@ -102,11 +104,20 @@ static size_t room_for_options(const struct dhcp6_config *c)
 	return room;
 }
 
+static bool exclude_valid(const struct dhcp6_config *c)
+{
+	uint8_t longest = c->pd_max_len ? c->pd_max_len : c->pd_len;
+	unsigned bits = (unsigned)c->pd_exclude_len - longest;
+	return !c->pd_exclude_len || (c->pd_exclude_len <= 128 && c->pd_exclude_len > longest &&
+				      (bits >= 64 || c->pd_exclude_subnet >> bits == 0));
+}
+
 static bool config_valid(const struct dhcp6_config *c)
 {
-	return c->server_id.len > 0 && c->valid_lft_s > 0 && c->preferred_lft_s <= c->valid_lft_s &&
-	       c->n_nameservers <= D6_MAX_NAMESERVERS && c->n_search <= D6_MAX_SEARCH &&
-	       c->n_extra <= D6_MAX_EXTRA_OPTIONS && room_for_options(c) <= BATCH_ANSWER_MAX / 2;
+	return exclude_valid(c) && c->server_id.len > 0 && c->valid_lft_s > 0 &&
+	       c->preferred_lft_s <= c->valid_lft_s && c->n_nameservers <= D6_MAX_NAMESERVERS &&
+	       c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
+	       room_for_options(c) <= BATCH_ANSWER_MAX / 2;
 }
 
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server)
@@ -333,13 +344,27 @@ void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *ba
 /* --- writing IAs
  * -------------------------------------------------------------------------------------------- */
 
+/* RFC 6603 §4.2: only for those who ask, and within the prefix that it is a part of. */
+static void put_exclude(struct exchange *x, const struct prefix6 *p)
+{
+	const struct dhcp6_config *c = &x->s->config;
+	if (!c->pd_exclude_len || !x->msg.has_oro || !d6_oro_has(&x->msg, D6_OPT_PD_EXCLUDE))
+		return;
+	const struct prefix6 excluded = prefix6_nth(p, c->pd_exclude_len, c->pd_exclude_subnet);
+	d6_put_pd_exclude(&x->w, p, &excluded);
+}
+
 static void put_resource(struct exchange *x, uint16_t code, const struct prefix6 *p,
 			 uint32_t preferred_s, uint32_t valid_s)
 {
-	if (code == D6_OPT_IA_PD)
-		d6_close(&x->w, d6_open_iaprefix(&x->w, p, preferred_s, valid_s));
-	else
+	if (code != D6_OPT_IA_PD) {
 		d6_put_iaaddr(&x->w, &p->addr, preferred_s, valid_s);
+		return;
+	}
+	size_t at = d6_open_iaprefix(&x->w, p, preferred_s, valid_s);
+	if (valid_s) /* else it is withdrawn, and may be any prefix at all */
+		put_exclude(x, p);
+	d6_close(&x->w, at);
 }
 
 /*

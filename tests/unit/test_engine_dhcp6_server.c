@@ -947,6 +947,106 @@ static void options_are_given_to_those_who_ask(void **state)
 	assert_memory_equal(answer.options[32].at, refresh, 4);
 }
 
+/* RFC 5908 §4: a time source an option, so the option stands as often as there are sources. */
+static void an_option_with_several_instances_is_sent_with_all_of_them(void **state)
+{
+	(void)state;
+	static const uint8_t first[] = { 1, 2, 3 }, second[] = { 4, 5 };
+	static const uint16_t oro[] = { 56 };
+	static const uint8_t both[] = { 0, 56, 0, 3, 1, 2, 3, 0, 56, 0, 2, 4, 5 };
+	config.n_extra = 2;
+	config.extra[0] = (struct dhcp6_extra_option){ .code = 56, .len = 3, .bytes = first };
+	config.extra[1] = (struct dhcp6_extra_option){ .code = 56, .len = 2, .bytes = second };
+	start();
+	begin(SOLICIT);
+	peer_oro(&msg, oro, 1);
+	input();
+	const struct answer *a = &batch->answers[0];
+	assert_true(a->len > sizeof both);
+	assert_memory_equal(a->bytes + a->len - sizeof both, both, sizeof both);
+}
+
+/* The IAPREFIX of the answer, from its prefix's length on. */
+static const uint8_t *iaprefix_of(const struct answer *a, size_t *ret_len)
+{
+	for (size_t i = 0; i + 4 < a->len; i++)
+		if (a->bytes[i] == 0 && a->bytes[i + 1] == 26 && a->bytes[i + 2] == 0 &&
+		    a->bytes[i + 3] >= 25) {
+			*ret_len = a->bytes[i + 3];
+			return a->bytes + i + 4 + 8;
+		}
+	fail_msg("no IAPREFIX in the answer");
+	return NULL;
+}
+
+/* RFC 6603 §4.2 */
+static void a_part_of_the_prefix_is_excluded_for_those_who_ask(void **state)
+{
+	(void)state;
+	static const uint16_t oro[] = { 23, 67 }, others[] = { 23 };
+	size_t len;
+	config.pd_exclude_len = 64;
+	config.pd_exclude_subnet = 0xfe;
+	start();
+	for (int renewal = 0; renewal < 2; renewal++) {
+		begin(renewal ? RENEW : REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_oro(&msg, oro, 2);
+		input();
+		const uint8_t *p = iaprefix_of(&batch->answers[0], &len);
+		assert_int_equal(len, 25 + 6);
+		assert_int_equal(p[0], 56);
+		assert_memory_equal(p + 17, "\0\103\0\2\100\376", 6);
+		begin(renewal ? RENEW : REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_oro(&msg, others, 1);
+		input();
+		(void)iaprefix_of(&batch->answers[0], &len);
+		assert_int_equal(len, 25);
+	}
+}
+
+static void a_withdrawn_prefix_excludes_nothing(void **state)
+{
+	(void)state;
+	static const uint16_t oro[] = { 67 };
+	const struct prefix6 foreign = prefix("2001:db8:eeee::/64");
+	config.pd_exclude_len = 64;
+	start();
+	begin(RENEW);
+	put_ia(IA_PD, 1, &foreign);
+	peer_oro(&msg, oro, 1);
+	input();
+	size_t found = 0;
+	const struct answer *a = &batch->answers[0];
+	for (size_t i = 0; i + 6 < a->len; i++)
+		found += memcmp(a->bytes + i, "\0\103\0\2\100", 5) == 0;
+	assert_int_equal(found, 1);
+}
+
+static void what_is_excluded_must_exist_in_every_prefix(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t len;
+		uint64_t subnet;
+		uint8_t max_len;
+		int result;
+	} cases[] = {
+		{ 64, 255, 0, 0 }, { 64, 256, 0, -EINVAL }, { 56, 0, 0, -EINVAL },
+		{ 57, 1, 0, 0 },   { 129, 0, 0, -EINVAL },  { 128, UINT64_MAX, 0, 0 },
+		{ 64, 15, 60, 0 }, { 64, 16, 60, -EINVAL }, { 60, 0, 60, -EINVAL },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		config.pd_exclude_len = cases[i].len;
+		config.pd_exclude_subnet = cases[i].subnet;
+		config.pd_max_len = cases[i].max_len;
+		struct dhcp6_server *other = NULL;
+		assert_int_equal(dhcp6_server_new(&config, &other), cases[i].result);
+		dhcp6_server_free(other);
+	}
+}
+
 /* --- what is not answered (§16)
  * ----------------------------------------------------------------------------- */
 
@@ -2016,6 +2116,10 @@ int main(void)
 		T(decline_is_about_addresses),
 		T(information_is_given_with_and_without_a_client_id),
 		T(options_are_given_to_those_who_ask),
+		T(an_option_with_several_instances_is_sent_with_all_of_them),
+		T(a_part_of_the_prefix_is_excluded_for_those_who_ask),
+		T(a_withdrawn_prefix_excludes_nothing),
+		T(what_is_excluded_must_exist_in_every_prefix),
 		T(identifiers_are_demanded_as_each_message_type_has_them),
 		T(information_request_with_an_ia_is_dropped),
 		T(messages_of_servers_and_unknown_ones_are_dropped),
