@@ -10,7 +10,7 @@ A server script gets DIR (fresh, on disk), IFACE, LINK, PD_POOL, PD_POOL_LEN, PD
 its environment, writes what configuration it likes into DIR and prints one command line that runs the server in the
 foreground. See README.md.
 """
-import argparse, json, os, re, shlex, shutil, signal, statistics, subprocess, sys, tempfile, time
+import argparse, contextlib, json, os, re, shlex, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.environ.get("PEERBENCH_TOOLS", os.path.join(HERE, "tools"))
@@ -24,7 +24,7 @@ def build():
     cc = os.environ.get("CC", "cc")
     for shim in ("nosyslog", "bigbuf"):
         subprocess.run([cc, "-O2", "-shared", "-fPIC", "-o", f"{TOOLS}/{shim}.so", f"{HERE}/{shim}.c", "-ldl"], check=True)
-    for tool, extra in (("dhcp6load", []), ("launch", []), ("ceiling", ["-DWITH_SQLITE", "-lsqlite3"])):
+    for tool, extra in (("dhcp6load", []), ("street", []), ("launch", []), ("ceiling", ["-DWITH_SQLITE", "-lsqlite3"])):
         base = [cc, "-O2", "-Wall", "-Wextra", "-o", f"{TOOLS}/{tool}", f"{HERE}/{tool}.c"]
         r = subprocess.run(base + extra)
         if r.returncode and extra:
@@ -179,13 +179,39 @@ def search(lab, script, want, kind, a, initial, guess):
         if rate < 3: break
     return best
 
+def know(lab, neighbours):
+    """(address, MAC) pairs into the server's neighbour table, where they do not count towards its limit: see README."""
+    batch = "".join(f"neigh replace {a} lladdr {m} dev {lab.si} nud permanent\n" for a, m in neighbours)
+    sh(["ip", "-n", lab.s, "-6", "-force", "-batch", "-"], input=batch, check=False)
+
+@contextlib.contextmanager
+def mute(lab):
+    """The client's own kernel does not answer for the subscribers."""
+    sh(["ip", "netns", "exec", lab.c, "sysctl", "-qw", f"net.ipv6.conf.{lab.ci}.disable_ipv6=1"])
+    try: yield
+    finally:
+        sh(["ip", "netns", "exec", lab.c, "sysctl", "-qw", f"net.ipv6.conf.{lab.ci}.disable_ipv6=0"])
+        sh(["ip", "-n", lab.s, "-6", "neigh", "flush", "dev", lab.si, "nud", "permanent"], check=False)
+
+def rcvbuf_errors(lab):
+    return int(re.search(r"Udp6RcvbufErrors\s+(\d+)", sh(["ip", "netns", "exec", lab.s, "cat", "/proc/net/snmp6"]).stdout).group(1))
+
+def street(lab, script, wants, kind, a, count, rate):
+    """`count` subscribers of tools/street; then an echo request into every delegated prefix."""
+    lost = rcvbuf_errors(lab)
+    with Server(lab, script, wants) as s, mute(lab):
+        if a.neighbours:
+            know(lab, ((f"fe80::5b:ff:fe{i >> 16:02x}:{i & 0xffff:x}", f"02:5b:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}") for i in range(1, count + 1)))
+        c0 = s.cpu()
+        r = lab.client(f"{TOOLS}/street", "-i", lab.ci, "-n", str(count), "-r", str(rate), "-t", str(a.street_secs), "-k", kind, "-S", lab.s, *([] if "r" in wants else ["-a"]))
+        if r.returncode: raise RuntimeError(r.stderr)
+        return dict(json.loads(r.stdout), cpu_us=round((s.cpu() - c0) * 1e6 / count, 1), rcvbuf_errors=rcvbuf_errors(lab) - lost)
+
 def blaster(lab, script, want, kind, a, count, rate):
     """`count` IPoE subscribers of BNG Blaster: DHCPv6, then RS and RA, each with its own MAC and link-local address."""
-    with Server(lab, script, want) as s:
+    with Server(lab, script, want) as s, mute(lab):
         if a.neighbours:                                  # see README: the kernel holds 1024 neighbours by default
-            batch = "".join(f"neigh replace fe80::ffff:ffff:ff{i >> 16:02x}:{i & 0xffff:x} lladdr 02:00:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x} dev {lab.si} nud permanent\n"
-                            for i in range(1, count + 1))
-            sh(["ip", "-n", lab.s, "-6", "-force", "-batch", "-"], input=batch, check=False)
+            know(lab, ((f"fe80::ffff:ffff:ff{i >> 16:02x}:{i & 0xffff:x}", f"02:00:00:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}") for i in range(1, count + 1)))
         d = tempfile.mkdtemp(prefix="peerbench-bbl-", dir=a.tmp)
         try:
             na = kind in ("na", "both"); pd = kind in ("pd", "both")
@@ -193,8 +219,6 @@ def blaster(lab, script, want, kind, a, count, rate):
                        "sessions": {"count": count, "max-outstanding": count, "start-rate": rate, "stop-rate": rate},
                        "ipoe": {"ipv4": False, "ipv6": True}, "dhcp": {"enable": False},
                        "dhcpv6": {"enable": True, "ia-na": na, "ia-pd": pd, "rapid-commit": False, "access-line": False, "timeout": 5}}, open(d + "/c.json", "w"))
-            # the client's own kernel must not answer for the subscribers
-            sh(["ip", "netns", "exec", lab.c, "sysctl", "-qw", f"net.ipv6.conf.{lab.ci}.disable_ipv6=1"])
             c0 = s.cpu(); bin_ = os.environ.get("BNGBLASTER", "bngblaster")
             p = subprocess.Popen(["ip", "netns", "exec", lab.c, bin_, "-C", d + "/c.json", "-b", "-f", "-S", d + "/ctl", "-L", d + "/log"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             got, end = {}, time.time() + 60
@@ -214,11 +238,9 @@ def blaster(lab, script, want, kind, a, count, rate):
             p.send_signal(signal.SIGINT)
             try: p.wait(15)
             except subprocess.TimeoutExpired: p.kill(); p.wait()
-            lost = re.search(r"Udp6RcvbufErrors\s+(\d+)", sh(["ip", "netns", "exec", lab.s, "cat", "/proc/net/snmp6"]).stdout)
             n = got.get("sessions-established", 0)
-            return {"count": count, "rate": rate, "established": n, "setup_ms": got.get("setup-time"), "cpu_us": round(cpu * 1e6 / max(1, n), 1), "rcvbuf_errors_total": int(lost.group(1))}
+            return {"count": count, "rate": rate, "established": n, "setup_ms": got.get("setup-time"), "cpu_us": round(cpu * 1e6 / max(1, n), 1), "rcvbuf_errors_total": rcvbuf_errors(lab)}
         finally:
-            sh(["ip", "netns", "exec", lab.c, "sysctl", "-qw", f"net.ipv6.conf.{lab.ci}.disable_ipv6=0"]); sh(["ip", "-n", lab.s, "-6", "neigh", "flush", "dev", lab.si, "nud", "permanent"], check=False)
             shutil.rmtree(d, ignore_errors=True)
 
 def med(v):
@@ -282,6 +304,11 @@ def measure(lab, name, a):
         for spec in a.bbl.split(","):
             n, r = map(int, spec.split("@")); v = sorted((blaster(lab, script, wants, kind, a, n, r) for _ in range(a.repeat)), key=lambda x: x["setup_ms"] or 1e9)
             out["bbl"].append(v[len(v) // 2]); say("bngblaster", out["bbl"][-1])
+    if "street" in a.do:
+        out["street"] = []
+        for spec in a.street.split(","):
+            n, r = map(int, spec.split("@")); v = sorted((street(lab, script, wants, kind, a, n, r) for _ in range(a.repeat)), key=lambda x: (x["lost"], x["setup_ms"]))
+            out["street"].append(v[len(v) // 2]); say("street", out["street"][-1])
     if "mem" in a.do:
         keep = tempfile.mkdtemp(prefix="peerbench-", dir=a.tmp)
         try:
@@ -310,7 +337,8 @@ def main():
     p.add_argument("--repeat", type=int, default=3); p.add_argument("--searches", type=int, default=3); p.add_argument("--starts", type=int, default=7); p.add_argument("--trial", type=int, default=3)
     p.add_argument("--rate", type=int, default=500); p.add_argument("--cpu-secs", type=int, default=6); p.add_argument("--leases", type=int, default=50000)
     p.add_argument("--mem-secs", type=int, default=60); p.add_argument("--renew-clients", type=int, default=5000)
-    p.add_argument("--bbl", default="1000@10000,5000@1000", help="SUBSCRIBERS@START_RATE,..."); p.add_argument("--neighbours", action="store_true", help="for bbl: enter the subscribers into the neighbour table first")
+    p.add_argument("--bbl", default="1000@10000,5000@1000", help="SUBSCRIBERS@START_RATE,..."); p.add_argument("--neighbours", action="store_true", help="for bbl and street: enter the subscribers into the neighbour table first")
+    p.add_argument("--street", default="1000@0,5000@0", help="SUBSCRIBERS@START_RATE,...; 0: at once"); p.add_argument("--street-secs", type=int, default=60, help="who is not up by then is lost")
     p.add_argument("--dad", action="store_true", help="leave duplicate address detection on")
     p.add_argument("--windows", default="1,64"); p.add_argument("-v", "--verbose", action="store_true")
     a = p.parse_args(); a.do = a.do.split(","); a.windows = [int(x) for x in a.windows.split(",")]
