@@ -291,6 +291,7 @@ static void server_again(void *ctx)
 
 static void server_ended(struct appliance *a, int status)
 {
+	bool served = a->server_ready;
 	loop_unwatch(a->server_watch);
 	a->server_watch = NULL;
 	(void)close(take_fd(&a->server_fd)); /* the other end is gone */
@@ -300,6 +301,10 @@ static void server_ended(struct appliance *a, int status)
 	if (a->stopping)
 		return;
 	uint64_t delay = next_retry(&a->server_retry_ms, clock_mono_ms() - a->server_started_ms);
+	/* Ever longer pauses are for one that cannot start. One that served has subscribers waiting
+	 * in its sockets. */
+	if (served && delay > RETRY_MIN_MS)
+		delay = a->server_retry_ms = RETRY_MIN_MS;
 	if (WIFSIGNALED(status))
 		log_error("init", "the server was killed, starting it again",
 			  kv_i64("signal", WTERMSIG(status)), kv_u64("in_ms", delay));

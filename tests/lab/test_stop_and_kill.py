@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a stop gives back, and what a kill leaves: nothing on the host, and everything for the next start."""
 import os
+import re
 import signal
 import time
 
@@ -80,6 +81,18 @@ def test_a_killed_server_is_back_at_once_with_its_bindings(lab):
     assert sorted(map(key, vbng.leases())) == sorted(map(key, leases))
     assert vbng.own.ip("-6", "route", "show", "proto", "118") == routes
     assert vbng.status()["server_restarts"] == 1
+
+
+def test_a_server_that_served_is_back_soon_however_often_it_is_killed(lab):
+    vbng = lab.vbng().wait_serving()
+    for n in range(1, 7):
+        old = vbng.pids()[1]
+        os.kill(old, signal.SIGKILL)
+        wait_for("another server", lambda: len(vbng.pids()) == 2 and vbng.pids()[1] != old, 5, 0.005)
+        wait_for("its status", lambda: vbng.status()["server_restarts"] == n, 5)
+    pauses = [int(ms) for ms in re.findall(r"the server was killed.*in_ms=(\d+)", vbng.text())]
+    assert len(pauses) == 6
+    assert max(pauses) <= 100
 
 
 def test_killed_outright_nothing_stays_on_the_host_and_the_next_start_serves_the_same(lab):
