@@ -817,6 +817,15 @@ static double since_start(uint64_t t)
 	return t ? (double)(t - t0) / 1e6 : -1;
 }
 
+/* Frames that this program itself had no room for. */
+static unsigned own_drops(void)
+{
+	struct tpacket_stats stats = { 0 };
+	socklen_t len = sizeof stats;
+	return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) ? UINT32_MAX
+									   : stats.tp_drops;
+}
+
 static void report(double rate)
 {
 	uint64_t *v = calloc(n_subs, sizeof *v), last_up = 0;
@@ -836,7 +845,7 @@ static void report(double rate)
 	       "\"retransmissions\":%llu,\"solicit_again\":%llu,\"request_again\":%llu,"
 	       "\"rs_again\":%llu,\"ns_answered\":%llu,\"ra_seen\":%llu,\"late\":%llu,\"dup\":%llu,"
 	       "\"bad_checksum\":%llu,\"bad_mac\":%llu,\"bad_address\":%llu,\"bad_port\":%llu,"
-	       "\"bad_content\":%llu",
+	       "\"bad_content\":%llu,\"own_drops\":%u",
 	       n_subs, rate, n, n_subs - n, n == n_subs ? since_start(last_up) : -1,
 	       (double)p50 / 1e6, (double)p99 / 1e6, since_start(last_reply), since_start(last_ra),
 	       n_bound,
@@ -846,7 +855,8 @@ static void report(double rate)
 	       (unsigned long long)count.ra, (unsigned long long)count.late,
 	       (unsigned long long)twice, (unsigned long long)count.bad_checksum,
 	       (unsigned long long)count.bad_mac, (unsigned long long)count.bad_address,
-	       (unsigned long long)count.bad_port, (unsigned long long)count.bad_content);
+	       (unsigned long long)count.bad_port, (unsigned long long)count.bad_content,
+	       own_drops());
 	free(v);
 }
 

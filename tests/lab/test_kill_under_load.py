@@ -275,6 +275,8 @@ def compare_all(lab, vbng, ledger, scratch, next_hop):
             break
         time.sleep(0.05)
     assert routes == {prefix: next_hop for prefix in held.values()}
+    neighbours = [n["lladdr"] for n in vbng.own.json("-6", "neigh", "show", next_hop, "nud", "permanent")]
+    assert neighbours == [lab.cpe.mac("cpe0")]
     assert ledger.compare(rows, "at the end", now) > 0
     lasting = {key for key, x in listed.items() if listed_at + x["valid_left_s"] > now + 2}
     assert len(lasting) > len(listed) / 4
