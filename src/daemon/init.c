@@ -18,6 +18,7 @@
 #include "host/dhcp6_sock.h"
 #include "host/loop.h"
 #include "host/nd_sock.h"
+#include "host/nft.h"
 #include "host/proc.h"
 #include "host/route.h"
 
@@ -66,6 +67,7 @@ struct appliance {
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames;
 	struct nd_sock *nd_sock;
+	struct nft_guard *guard; /* NULL where the kernel has none */
 	int control_fd;
 	int events_fd;
 	struct in6_addr link_local;
@@ -78,6 +80,7 @@ struct appliance {
 	struct loop_timer *tunnel_timer;
 	struct loop_watch *server_watch;
 	struct loop_watch *events_watch;
+	struct loop_watch *guard_watch;
 
 	pid_t server_pid; /* 0: none is running */
 	int server_fd;    /* our end of the socket pair, -1 */
@@ -215,6 +218,10 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	loop_free(a->loop);
 	explicit_bzero(&a->tunnel.settings, sizeof a->tunnel.settings);
 	preflight_done(&a->at);
+	char table[NFT_TABLE_MAX] = "";
+	if (a->guard)
+		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
+	nft_guard_drop(a->guard);
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -223,6 +230,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.dhcp6_sock = a->dhcp6_sock,
 		.dhcp6_frames = a->dhcp6_frames,
 		.nd_sock = a->nd_sock,
+		.nft_table = table[0] ? table : NULL,
 		.ifindex = a->nic.link.ifindex,
 		.ifname = a->nic.link.name,
 		.subscriber_mode = a->nic.moved ? "move" : "local",
@@ -721,6 +729,56 @@ static int boot_sockets(struct appliance *a)
 	return 0;
 }
 
+static int undo_guard(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	loop_unwatch(a->guard_watch);
+	a->guard_watch = NULL;
+	return nft_guard_close(take_ptr(&a->guard));
+}
+
+static const char unguarded[] =
+	"packets that a subscriber sends into its own delegated prefix will "
+	"be sent back to it: the kernel's packet filter cannot be used";
+
+/* Nobody is worse off without it than with most routers, so that nothing here ends the boot. */
+static int boot_guard(struct appliance *a)
+{
+	int r = nft_guard_open(a->nic.link.name, a->config.suffix, &a->guard);
+	if (r < 0)
+		log_warn("boot", unguarded, kv_errno(r));
+	else
+		undo_push(&a->undo, "remove the packet filter's table", undo_guard, a);
+	return 0;
+}
+
+static void on_guard(void *ctx, int fd)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	char why[NFT_WHY_MAX];
+	(void)fd; /* the guard's, which closes it with the verdict: so it is unwatched before */
+	loop_unwatch(a->guard_watch);
+	a->guard_watch = NULL;
+	int r = nft_guard_verdict(a->guard, why);
+	if (r < 0)
+		log_warn("init", unguarded, kv_errno(r), kv_str("why", why));
+	else
+		log_debug("init", "the packet filter's rules are in force",
+			  kv_str("table", nft_guard_table(a->guard)));
+}
+
+/* After the server's start, which they must not delay. */
+static void load_guard(struct appliance *a)
+{
+	if (!a->guard)
+		return;
+	int r = nft_guard_load(a->guard);
+	if (r == 0)
+		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
+	if (r < 0)
+		log_warn("boot", unguarded, kv_errno(r));
+}
+
 static int boot_loop(struct appliance *a);
 
 /* Every acquisition with its undo; the first failure ends it, with the exit code of the contract.
@@ -746,8 +804,8 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic,
-						     boot_sockets, boot_loop };
+	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes,  boot_nic,
+						     boot_guard,  boot_sockets, boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
 	return code;
@@ -762,6 +820,7 @@ static int boot_loop(struct appliance *a)
 		r = server_start(a);
 	if (r < 0)
 		return boot_failed(r, "the server cannot be started");
+	load_guard(a);
 	look_at_link(a);
 	if (!a->carrier)
 		log_info("subscriber", "no carrier yet, serving begins with the link",
@@ -910,6 +969,7 @@ static void done_loop(struct appliance *a)
 		loop_timer_free(timers[i]);
 	loop_unwatch(a->server_watch);
 	loop_unwatch(a->events_watch);
+	loop_unwatch(a->guard_watch);
 	loop_free(a->loop);
 }
 

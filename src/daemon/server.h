@@ -22,7 +22,8 @@ struct server_params {
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames; /* NULL: the interface is no Ethernet */
 	struct nd_sock *nd_sock;
-	unsigned ifindex; /* the subscriber interface's */
+	const char *nft_table; /* where the stations go (host/nft.h); NULL: the kernel has none */
+	unsigned ifindex;      /* the subscriber interface's */
 	const char *ifname;
 	const uint8_t *lladdr; /* its link-layer address */
 	uint8_t lladdr_len;
