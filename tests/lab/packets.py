@@ -22,6 +22,7 @@ DNS_SERVERS, DOMAIN_LIST, IA_PD, IAPREFIX, REFRESH_TIME, REMOTE_ID, SUBSCRIBER_I
 CLIENT_LINKLAYER, SOL_MAX_RT, INF_MAX_RT, RELAY_PORT = 79, 82, 83, 135
 SUCCESS, UNSPEC_FAIL, NO_ADDRS, NO_BINDING, NOT_ON_LINK, USE_MULTICAST, NO_PREFIX = range(7)
 
+FRAME_MAX = 1514  # of Ethernet, without its checksum
 ALL_SERVERS = "ff02::1:2"
 SITE_SERVERS = "ff05::1:3"
 ALL_ROUTERS = "ff02::2"
@@ -55,6 +56,10 @@ def ia_na(iaid=1, *inner, t1=0, t2=0):
     return opt(IA_NA, struct.pack("!III", iaid, t1, t2) + b"".join(inner))
 
 
+def ia_ta(iaid=1, *inner):
+    return opt(IA_TA, struct.pack("!I", iaid) + b"".join(inner))
+
+
 def oro(*codes):
     return opt(ORO, b"".join(struct.pack("!H", c) for c in codes))
 
@@ -84,6 +89,15 @@ def relay(inner, *options, hops=0, link="::", peer="fe80::9", kind=RELAY_FORW):
     return bytes([kind, hops]) + in6(link) + in6(peer) + b"".join(options) + opt(RELAY_MSG, inner)
 
 
+def walk(data):
+    """(code, body) of each option in a row of them, read without scapy: what it does not know it may put together otherwise."""
+    while data:
+        code, length = struct.unpack("!HH", data[:4])
+        assert len(data) >= 4 + length, f"option {code} runs over the end of what holds it"
+        yield code, data[4:4 + length]
+        data = data[4 + length:]
+
+
 def multicast_mac(address):
     return "33:33:" + ":".join(f"{b:02x}" for b in in6(address)[12:])
 
@@ -97,15 +111,23 @@ class Answer:
         self.frame = frame
         self.raw = bytes(self.udp.payload)
         self.relays = []  # scapy's layers, outermost first
+        self.relay_options = []  # of each of them: [(code, body)]
         data = self.raw
         while data and data[0] == RELAY_REPL:
-            layer = sd6.DHCP6_RelayReply(data)
-            self.relays.append(layer)
-            data = bytes(find(layer, RELAY_MSG).message)
+            self.relays.append(sd6.DHCP6_RelayReply(data))
+            self.relay_options.append(list(walk(data[34:])))
+            data = dict(self.relay_options[-1])[RELAY_MSG]
         self.message = data
         self.type = data[0]
         self.xid = int.from_bytes(data[1:4], "big")
         self.layer = sd6._dhcp6_dispatcher(data)
+
+    def codes(self):
+        return [code for code, _ in walk(self.message[4:])]
+
+    def bodies(self, code):
+        """Of the message's own options, as they were sent."""
+        return [body for c, body in walk(self.message[4:]) if c == code]
 
     def options(self, code):
         return [o for o in layers(self.layer) if getattr(o, "optcode", None) == code]
@@ -119,7 +141,9 @@ class Answer:
         return bool(self.options(code))
 
     def duid(self, code):
-        return bytes(self.one(code).duid)
+        found = self.bodies(code)
+        assert len(found) == 1, f"option {code} stands {len(found)} times:\n{self}"
+        return found[0]
 
     def status(self):
         """The message's own status; without the option it is success (RFC 9915 §21.13)."""
@@ -176,15 +200,8 @@ def layers(packet):
         layer = layer.payload
 
 
-def find(packet, code):
-    for layer in layers(packet):
-        if getattr(layer, "optcode", None) == code:
-            return layer
-    raise AssertionError(f"no option {code} in\n{packet.show(dump=True)}")
-
-
 def dhcp6_in(data):
-    """scapy's frame, where it is one of DHCPv6 and its checksum is right; else None."""
+    """scapy's frame, where it is one of DHCPv6; else None."""
     if data[12:14] != b"\x86\xdd" or len(data) < 62 or data[20] != 17:
         return None
     ports = struct.unpack("!HH", data[54:58])
@@ -228,14 +245,22 @@ class Subscriber:
         self.address = address
         self.heard = []
 
-    def frame(self, upper, dst, src=None, hop_limit=None, mac=None):
+    def frame(self, upper, dst, src=None, hop_limit=None, mac=None, to_mac=None):
         src = src or self.address
-        to_mac = multicast_mac(dst) if ipaddress.ip_address(dst).is_multicast else self.router_mac
+        to_mac = to_mac or (multicast_mac(dst) if ipaddress.ip_address(dst).is_multicast else self.router_mac)
         ip = si6.IPv6(src=src, dst=dst, hlim=hop_limit or 255)
         return bytes(Ether(src=mac or self.wire.mac, dst=to_mac) / ip / upper)
 
-    def send(self, data, src=None, dst=ALL_SERVERS, sport=546, dport=547, hop_limit=None):
-        self.wire.send(self.frame(UDP(sport=sport, dport=dport) / data, dst, src, hop_limit or 1))
+    def send(self, data, src=None, dst=ALL_SERVERS, sport=546, dport=547, hop_limit=None, to_mac=None):
+        """In as many fragments as it takes."""
+        frame = self.frame(UDP(sport=sport, dport=dport) / data, dst, src, hop_limit or 1, to_mac=to_mac)
+        if len(frame) <= FRAME_MAX:
+            self.wire.send(frame)
+            return
+        whole = Ether(frame)
+        ip = si6.IPv6(src=whole[si6.IPv6].src, dst=whole[si6.IPv6].dst, hlim=whole[si6.IPv6].hlim)
+        for part in si6.fragment6(ip / si6.IPv6ExtHdrFragment(id=xid()) / whole[UDP], FRAME_MAX - len(Ether())):
+            self.wire.send(Ether(src=whole.src, dst=whole.dst) / part)
 
     def collect(self):
         """Everything that has come from the router so far, and not been looked at."""
