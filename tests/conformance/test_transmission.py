@@ -28,7 +28,7 @@ def test_a_full_frame(client):
     assert client.solicit(opt(65001, b"x" * room), ia_pd(1)).prefix()
 
 
-@rule("RFC 8200 §5", "so is one that comes in fragments")
+@rule("RFC 8200 §5", "a message that comes in fragments is taken")
 def test_fragments(client):
     assert client.solicit(opt(65001, b"x" * 1600), ia_pd(1)).prefix()
 
