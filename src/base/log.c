@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -241,7 +243,10 @@ static void compose_text(struct line *l, enum log_level level, const char *subsy
 static void compose_json(struct line *l, enum log_level level, const char *subsystem,
 			 const char *event)
 {
-	put_text(l, "{\"level\":\"");
+	char ts[CLOCK_RFC3339_LEN];
+	put_text(l, "{\"ts\":\"");
+	put_text(l, clock_rfc3339(clock_unix_ms(), ts));
+	put_text(l, "\",\"level\":\"");
 	put_text(l, level_names[level]);
 	put_text(l, "\"");
 	if (self.instance[0]) {

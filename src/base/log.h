@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One event, one line on stderr: "level subsystem event key=value…" or the same as a JSON object.
+ * One event, one line on stderr: "level subsystem event key=value…" or the same as a JSON object,
+ * which begins with the time ("ts", RFC 3339, UTC); text leaves that to whatever collects it.
  * In text, values with spaces, quotes, '=' or control characters are quoted and escaped. Never give
  * it a secret. The logger keeps errno. Lines longer than LOG_LINE_MAX are cut and marked
  *(cut=true).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -39,6 +40,21 @@ static const char *logged(void)
 	ssize_t n = read(pipe_r, out, sizeof out - 1);
 	out[n > 0 ? n : 0] = '\0';
 	return out;
+}
+
+/* What follows the time that a line of JSON begins with; the time is checked on the way. */
+static const char *behind_ts(const char *line, uint64_t after_ms, uint64_t before_ms)
+{
+	static const char shape[] = "{\"ts\":\"0000-00-00T00:00:00.000Z\",";
+	char from[CLOCK_RFC3339_LEN], to[CLOCK_RFC3339_LEN];
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == '0' ? line[i] < '0' || line[i] > '9' : line[i] != shape[i])
+			fail_msg("no time at the beginning of %s", line);
+	clock_rfc3339(after_ms, from);
+	clock_rfc3339(before_ms, to);
+	assert_true(strncmp(line + 7, from, strlen(from)) >= 0);
+	assert_true(strncmp(line + 7, to, strlen(to)) <= 0);
+	return line + strlen(shape);
 }
 
 static void text_is_level_subsystem_event_and_pairs(void **state)
@@ -96,17 +112,19 @@ static void only_well_formed_utf8_passes(void **state)
 static void json_is_one_object_a_line(void **state)
 {
 	(void)state;
+	uint64_t begun_ms = clock_unix_ms();
 	log_setup(LOG_INFO, LOG_JSON, "provider1");
 	log_info("pd", "bound", kv_str("prefix", "2001:db8::/56"), kv_u64("n", 7), kv_i64("i", -7),
 		 kv_bool("b", true));
-	assert_string_equal(logged(),
-			    "{\"level\":\"info\",\"instance\":\"provider1\",\"subsystem\":\"pd\","
+	assert_string_equal(behind_ts(logged(), begun_ms, clock_unix_ms()),
+			    "\"level\":\"info\",\"instance\":\"provider1\",\"subsystem\":\"pd\","
 			    "\"event\":\"bound\","
 			    "\"prefix\":\"2001:db8::/56\",\"n\":7,\"i\":-7,\"b\":true}\n");
 	log_setup(LOG_INFO, LOG_JSON, NULL);
 	log_info("a", "b", kv_str("k", "\"\\\n\t\x01\xff\x7f"));
-	assert_string_equal(logged(), "{\"level\":\"info\",\"subsystem\":\"a\",\"event\":\"b\","
-				      "\"k\":\"\\\"\\\\\\n\\t\\u0001\\ufffd\\u007f\"}\n");
+	assert_string_equal(behind_ts(logged(), begun_ms, clock_unix_ms()),
+			    "\"level\":\"info\",\"subsystem\":\"a\",\"event\":\"b\","
+			    "\"k\":\"\\\"\\\\\\n\\t\\u0001\\ufffd\\u007f\"}\n");
 }
 
 static void the_threshold_holds(void **state)
@@ -167,7 +185,7 @@ static void cuts_at_every_place_leave_whole_lines(void **state)
 {
 	(void)state;
 	static char value[LOG_LINE_MAX];
-	for (size_t n = LOG_LINE_MAX - 140; n < LOG_LINE_MAX - 1; n++) {
+	for (size_t n = LOG_LINE_MAX - 180; n < LOG_LINE_MAX - 1; n++) {
 		memset(value, 'x', n);
 		value[n] = '\0';
 		log_setup(LOG_INFO, n % 2 ? LOG_JSON : LOG_TEXT, NULL);
