@@ -41,11 +41,13 @@ static json_t *pools_json(const struct status_view *v)
 		 * everywhere. */
 		json_t *capacity = p->capacity > INT64_MAX ? json_real((double)p->capacity)
 							   : json_integer((json_int_t)p->capacity);
-		json_array_append_new(pools, json_pack("{s:o, s:o, s:i, s:o, s:I, s:I}", "kind",
-						       text(p->kind), "range", text(p->range),
-						       "length", (int)p->plen, "capacity", capacity,
-						       "bound", (json_int_t)p->bound, "set_aside",
-						       (json_int_t)p->set_aside));
+		json_array_append_new(pools,
+				      json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I}", "kind",
+						text(p->kind), "range", text(p->range), "length",
+						(int)p->plen, "capacity", capacity, "bound",
+						(json_int_t)p->bound, "freed", (json_int_t)p->freed,
+						"set_aside", (json_int_t)p->set_aside, "exhausted",
+						(json_int_t)p->exhausted));
 	}
 	return pools;
 }
@@ -53,10 +55,13 @@ static json_t *pools_json(const struct status_view *v)
 static json_t *counters_json(const struct status_view *v)
 {
 	json_t *drops = json_object();
-	for (size_t i = 0; i < v->n_drops; i++)
+	for (size_t i = 0; i < v->n_drops; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "%s%s", v->drops[i].rs ? "rs_" : "",
+			 v->drops[i].reason);
 		if (v->drops[i].n > 0)
-			json_object_set_new(drops, v->drops[i].reason,
-					    json_integer((json_int_t)v->drops[i].n));
+			json_object_set_new(drops, name, json_integer((json_int_t)v->drops[i].n));
+	}
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "dhcpv6_received",
 			 (json_int_t)v->counters.dhcpv6_received, "dhcpv6_answered",
 			 (json_int_t)v->counters.dhcpv6_answered, "dhcpv6_dropped",
@@ -260,6 +265,9 @@ void render_status(const json_t *status, FILE *out)
 		if (num(pool, "set_aside") > 0)
 			fprintf(out, ", %" JSON_INTEGER_FORMAT " set aside",
 				num(pool, "set_aside"));
+		if (num(pool, "exhausted") > 0)
+			fprintf(out, "; EXHAUSTED: none left for %" JSON_INTEGER_FORMAT " requests",
+				num(pool, "exhausted"));
 		fputc('\n', out);
 	}
 	const json_t *c = json_object_get(status, "counters");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/bindings.h"
+#include "engine/dhcp6_server.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -11,12 +12,14 @@
 
 enum { STATUS_TEXT_MAX = 160 };
 
-/* What `vbng status` tells. Strings are the caller's; NULL becomes null. Ages are seconds, -1:
- * never. */
+/* What `vbng status` tells, and what Prometheus reads. Strings are the caller's; NULL becomes null.
+ * Ages are seconds, -1: never. */
 struct status_view {
 	const char *instance;
 	const char *version;
 	const char *state; /* "serving", "starting", "stopping" */
+	bool serving;
+	uint64_t start_unix_s;
 	uint64_t uptime_s;
 	uint64_t server_restarts;
 	struct {
@@ -29,6 +32,7 @@ struct status_view {
 		const char *endpoint;
 		const char *address;
 		uint32_t mtu;
+		uint64_t handshake_unix_s; /* 0: never */
 		int64_t handshake_age_s;
 		uint64_t rx_bytes;
 		uint64_t tx_bytes;
@@ -47,17 +51,21 @@ struct status_view {
 		unsigned plen;
 		uint64_t capacity;
 		uint64_t bound;
+		uint64_t freed;
 		uint64_t set_aside; /* declined */
+		uint64_t exhausted; /* how often somebody got none */
 	} pools[2];
 	size_t n_pools;
 	struct {
 		uint64_t dhcpv6_received, dhcpv6_answered, dhcpv6_dropped;
-		uint64_t rs_received, rs_dropped, ra_sent;
+		uint64_t rs_received, rs_dropped, ra_sent, ra_failed;
 		uint64_t routes_failed;
 	} counters;
+	const struct dhcp6_stats *dhcpv6;
 	const struct status_drop {
 		const char *reason;
 		uint64_t n;
+		bool rs; /* a router solicitation, else a DHCPv6 packet */
 	} * drops;
 	size_t n_drops;
 	struct {

@@ -24,6 +24,7 @@ enum {
 	CONFIG_MAX_SEARCH = 8,
 	CONFIG_MAX_ROUTES = 16,
 	CONFIG_PATH_MAX = 256,
+	CONFIG_LISTEN_MAX = 64,
 };
 
 enum wg_backend { WG_BACKEND_AUTO, WG_BACKEND_KERNEL, WG_BACKEND_USERSPACE, WG_BACKEND_NONE };
@@ -42,6 +43,17 @@ struct ip_prefix {
 		struct in6_addr v6;
 	};
 	uint8_t plen;
+};
+
+/* Where something is to listen. */
+struct listen_config {
+	char text[CONFIG_LISTEN_MAX]; /* as it was given; "": nowhere */
+	bool in_host;                 /* in the host's network namespace */
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at;
 };
 
 struct config {
@@ -100,6 +112,7 @@ struct config {
 	struct prefix6 pref64;
 
 	char state_dir[CONFIG_PATH_MAX];
+	struct listen_config metrics;
 	enum log_level log_level;
 	enum log_format log_format;
 };

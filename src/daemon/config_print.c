@@ -102,6 +102,8 @@ void config_print(const struct config *c, FILE *out)
 			i + 1 < c->n_search ? "" : "\n");
 	print_advertisements(c, out);
 	fprintf(out, "HOST_NETNS=%s\nSTATE_DIR=%s\n", c->host_netns, c->state_dir);
+	if (c->metrics.text[0])
+		fprintf(out, "METRICS_LISTEN=%s\n", c->metrics.text);
 	fprintf(out, "LOG_LEVEL=%s\nLOG_FORMAT=%s\n", levels[c->log_level],
 		c->log_format == LOG_JSON ? "json" : "text");
 }

@@ -222,6 +222,11 @@ static int state_dir(const char *v, struct config *c, struct why *why)
 	return value_path(v, c->state_dir, why);
 }
 
+static int metrics_listen(const char *v, struct config *c, struct why *why)
+{
+	return value_listen(v, &c->metrics, why);
+}
+
 static int log_level(const char *v, struct config *c, struct why *why)
 {
 	static const char *const words[] = { "error", "warning", "info", "debug", NULL };
@@ -360,6 +365,13 @@ const struct config_variable config_variables[] = {
 	  "where the host's network namespace is mounted", host_netns, false, false },
 	{ "STATE_DIR", CONFIG_OPTIONAL, "/var/lib/vbng", "/var/lib/vbng",
 	  "leases live here; without a volume as long as the container", state_dir, false, false },
+	{ "METRICS_LISTEN", CONFIG_OPTIONAL, "host:127.0.0.1:9547", "none",
+	  "address:port where Prometheus finds `/metrics`, in the container's network namespace "
+	  "or, "
+	  "with `host:` before it, in the host's; IPv6 addresses in brackets, all addresses "
+	  "without "
+	  "one",
+	  metrics_listen, false, false },
 	{ "LOG_LEVEL", CONFIG_OPTIONAL, "info", "info", "`error`, `warning`, `info`, `debug`",
 	  log_level, false, false },
 	{ "LOG_FORMAT", CONFIG_OPTIONAL, "text", "text", "`text` or `json`", log_format, false,
@@ -367,6 +379,5 @@ const struct config_variable config_variables[] = {
 	{ "DEBUG", CONFIG_OPTIONAL, "1", "off", "DEBUG=1 is LOG_LEVEL=debug", debug, false, false },
 	{ "UPLINK_LOSS", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
 	{ "UPLINK_PROBE", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
-	{ "METRICS_LISTEN", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
 };
 const size_t config_n_variables = ARRAY_LEN(config_variables);

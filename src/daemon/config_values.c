@@ -165,6 +165,40 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 	return value_fault(why, "'%.60s' is no ADDRESS:PORT", text);
 }
 
+int value_listen(const char *text, struct listen_config *ret_listen, struct why *why)
+{
+	struct listen_config l = { .in_host = strncmp(text, "host:", 5) == 0 };
+	const char *at = text + (l.in_host ? 5 : 0), *colon = strrchr(at, ':');
+	char host[CONFIG_LISTEN_MAX];
+	size_t len = colon ? (size_t)(colon - at) : 0;
+	if (!colon || strlen(text) >= sizeof l.text)
+		return value_fault(why, "'%.60s' is no ADDRESS:PORT, [ADDRESS]:PORT or :PORT",
+				   text);
+	in_port_t port = 0;
+	if (port_of(colon + 1, &port, why) < 0)
+		return -EINVAL;
+	memcpy(host, at, len);
+	host[len] = '\0';
+	bool brackets = len > 2 && host[0] == '[' && host[len - 1] == ']';
+	if (brackets)
+		host[len - 1] = '\0';
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
+	if (len == 0 || (brackets && inet_pton(AF_INET6, host + 1, &v6.sin6_addr) == 1))
+		l.at.v6 = v6;
+	else if (!brackets && inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+		l.at.v4 = v4;
+	else
+		return value_fault(why,
+				   "'%.60s' is no address to listen at; it can be ADDRESS:PORT, "
+				   "[ADDRESS]:PORT or :PORT, in the host's namespace with host: "
+				   "before it",
+				   text);
+	memcpy(l.text, text, strlen(text) + 1);
+	*ret_listen = l;
+	return 0;
+}
+
 int value_interface(const char *text, char ret_name[static IFNAMSIZ], struct why *why)
 {
 	size_t n = strlen(text);

@@ -26,6 +26,9 @@ int value_assigned(const char *text, struct prefix6 *ret_prefix, struct why *why
 int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why);
 /* IPv4:port or [IPv6]:port, into c->wg_endpoint. */
 int value_endpoint(const char *text, struct config *c, struct why *why);
+/* [host:]IPv4:port, [host:][IPv6]:port or [host:]:port, where "host:" and IPv6's brackets are meant
+ * literally. */
+int value_listen(const char *text, struct listen_config *ret_listen, struct why *why);
 int value_interface(const char *text, char ret_name[static IFNAMSIZ], struct why *why);
 int value_path(const char *text, char ret_path[static CONFIG_PATH_MAX], struct why *why);
 /* words: NULL-terminated; *ret_index is which of them it is. */

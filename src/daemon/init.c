@@ -21,6 +21,7 @@
 #include "host/nft.h"
 #include "host/proc.h"
 #include "host/route.h"
+#include "host/tcp.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -69,6 +70,7 @@ struct appliance {
 	struct nd_sock *nd_sock;
 	struct nft_guard *guard; /* NULL where the kernel has none */
 	int control_fd;
+	int metrics_fd;
 	int events_fd;
 	struct in6_addr link_local;
 	struct in6_addr transfer_addr;
@@ -196,7 +198,6 @@ static void on_server_message(void *ctx, int fd)
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
 			poll_tunnel(a);
-			tell_uplink(a);
 		}
 	}
 	if (r == -EAGAIN)
@@ -227,6 +228,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.version = a->version,
 		.init_fd = fd,
 		.control_fd = a->control_fd,
+		.metrics_fd = a->metrics_fd,
 		.dhcp6_sock = a->dhcp6_sock,
 		.dhcp6_frames = a->dhcp6_frames,
 		.nd_sock = a->nd_sock,
@@ -373,10 +375,9 @@ static void poll_tunnel(void *ctx)
 		return;
 	int error = 0;
 	uint64_t lived = clock_mono_ms() - a->tunnel.made_at_ms;
-	if (tunnel_poll(&a->tunnel, &error)) {
+	if (tunnel_poll(&a->tunnel, &error))
 		log_uplink(a);
-		tell_uplink(a);
-	}
+	tell_uplink(a); /* its bytes and its handshake change all the time */
 	if (!a->hinted && a->tunnel.state == UPLINK_CONNECTING && a->config.wg_keepalive_s &&
 	    lived > NO_HANDSHAKE_HINT_MS) {
 		a->hinted = true;
@@ -562,6 +563,13 @@ static int undo_control(void *arg)
 	return unlink(CONTROL_SOCKET) < 0 ? -errno : 0;
 }
 
+static int undo_metrics(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	(void)close(take_fd(&a->metrics_fd)); /* listening only */
+	return 0;
+}
+
 static int add_address(struct appliance *a, const struct in6_addr *addr, uint8_t plen)
 {
 	int r = link_addr6_add(a->at.own_rt, a->nic.link.ifindex, addr, plen, false);
@@ -703,6 +711,31 @@ static int listen_control(int *ret_fd)
 	return 0;
 }
 
+/* METRICS_LISTEN. In our own namespace addresses come and go with our links, so that one which is
+ * not there yet is as good. */
+static int boot_metrics(struct appliance *a)
+{
+	const struct listen_config *l = &a->config.metrics;
+	if (!l->text[0])
+		return 0;
+	const char *where = l->in_host ? "the host" : "the container";
+	int r = tcp_listen(l->in_host ? a->at.host_ns : -1, &l->at.sa, !l->in_host, &a->metrics_fd);
+	if (r == 0) {
+		undo_push(&a->undo, "stop listening for metrics", undo_metrics, a);
+		log_info("metrics", "listening", kv_str("METRICS_LISTEN", l->text));
+		return 0;
+	}
+	if (r == -EADDRINUSE)
+		return boot_failed(r,
+				   "METRICS_LISTEN=%s: the port is taken in %s's network "
+				   "namespace. Give every instance a port of its own",
+				   l->text, where);
+	if (r == -EADDRNOTAVAIL)
+		return boot_failed(r, "METRICS_LISTEN=%s: %s has no such address", l->text, where);
+	return boot_failed(r, "METRICS_LISTEN=%s: %s's network namespace does not let us listen",
+			   l->text, where);
+}
+
 static int boot_sockets(struct appliance *a)
 {
 	const struct link_info *l = &a->nic.link;
@@ -793,6 +826,9 @@ static int boot(struct appliance *a)
 		return boot_failed(r, "the control socket " CONTROL_SOCKET " cannot be opened%s",
 				   r == -EADDRINUSE ? ": an instance is running here already" : "");
 	undo_push(&a->undo, "remove the control socket", undo_control, a);
+	code = boot_metrics(a);
+	if (code)
+		return code;
 	r = route_batch_new(&a->routes);
 	if (r < 0)
 		return boot_failed(r, "routes cannot be set");
@@ -977,6 +1013,7 @@ int init_run(const char *version)
 {
 	struct appliance a = { .version = version,
 			       .control_fd = -1,
+			       .metrics_fd = -1,
 			       .events_fd = -1,
 			       .server_fd = -1,
 			       .started_at_ms = clock_mono_ms() };

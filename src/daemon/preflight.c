@@ -32,7 +32,8 @@ __attribute__((format(printf, 3, 4))) static void fault(int *worst, int code, co
 
 static bool needs_host(const struct config *c)
 {
-	return c->backend != WG_BACKEND_NONE || c->subscriber_mode == SUBSCRIBER_MOVE;
+	return c->backend != WG_BACKEND_NONE || c->subscriber_mode == SUBSCRIBER_MOVE ||
+	       c->metrics.in_host;
 }
 
 static void check_privileges(const struct config *c, bool host, int *worst)

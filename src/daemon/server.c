@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "base/ratelimit.h"
 #include "control/client.h"
+#include "control/metrics.h"
 #include "control/render.h"
 #include "daemon/forwarding.h"
 #include "daemon/message.h"
+#include "daemon/metrics.h"
 #include "engine/dhcp6_server.h"
 #include "engine/ra.h"
 #include "host/clock_watch.h"
@@ -37,6 +39,7 @@ enum {
 	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
 	CONTROL_TIMEOUT_S = 2,
 	FAULT_MAX = 256,
+	EXHAUSTED_EVERY_S = 60,
 	RESUBMIT_MS = 2, /* before a tick that found its batch full goes on */
 };
 
@@ -46,6 +49,7 @@ struct server {
 	struct loop *loop;
 	struct loop_timer *expiry_timer, *ra_timer, *store_timer;
 	struct loop_watch *init_watch, *dhcp6_watch, *nd_watch, *control_watch, *clock_watch;
+	struct metrics *metrics;
 
 	struct dhcp6_server *dhcp6;
 	struct duid duid;
@@ -81,7 +85,8 @@ struct server {
 	bool link_known; /* init has told of it */
 	uint64_t rs_received, rs_dropped, ra_sent, ra_failed, truncated;
 	uint64_t nd_drops[ND_UNKNOWN_TYPE + 1];
-	struct ratelimit log_bound, log_fault, log_foreign;
+	struct ratelimit log_bound, log_fault, log_foreign, log_exhausted[2];
+	uint64_t exhausted_told[2]; /* prefixes, addresses */
 	int exit_code;
 };
 
@@ -360,6 +365,39 @@ static void log_changes(struct server *s, uint64_t now_ms)
 	}
 }
 
+/* What a batch asked of a pool and did not get. Said at once, then at most once a minute. */
+static void log_exhausted(struct server *s, uint64_t now_ms)
+{
+	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
+	const struct {
+		const struct dhcp6_pool_stats *of;
+		const char *pool, *hint;
+		const struct prefix6 *range;
+	} pools[] = {
+		{ &st->pd, "prefixes",
+		  "a shorter DHCPV6_PD_PREFIX, a longer DHCPV6_PD_DELEGATION_LENGTH, or a shorter "
+		  "DHCPV6_VALID_LIFETIME",
+		  &s->c->pd_pool },
+		{ &st->na, "addresses", "a shorter DHCPV6_VALID_LIFETIME, or DHCPV6_IA_NA=off",
+		  &s->c->transfer },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
+		uint64_t n = pools[i].of->exhausted - s->exhausted_told[i];
+		char range[PREFIX6_STRLEN];
+		/* The bucket counts in seconds, which are to be longer ones here. */
+		if (n == 0 ||
+		    !ratelimit_allow(&s->log_exhausted[i], now_ms / EXHAUSTED_EVERY_S, NULL))
+			continue;
+		s->exhausted_told[i] = pools[i].of->exhausted;
+		log_warn("pool", "exhausted, clients go without", kv_str("pool", pools[i].pool),
+			 kv_str("range", prefix6_format(pools[i].range, range)),
+			 kv_u64("capacity", pools[i].of->capacity),
+			 kv_u64("bound", pools[i].of->bound),
+			 kv_u64("declined", pools[i].of->declined), kv_u64("refused", n),
+			 kv_str("what_helps", pools[i].hint));
+	}
+}
+
 static bool withheld(const struct server *s, const struct answer *a)
 {
 	for (uint32_t i = 0; i < a->n_routes; i++)
@@ -411,6 +449,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	forwarding_install(s->forwarding, s->batch, s->route_failed);
 	reply(s);
 	log_changes(s, now_ms);
+	log_exhausted(s, now_ms);
 	batch_reset(s->batch);
 }
 
@@ -683,49 +722,55 @@ static const char *endpoint_text(const struct sockaddr_storage *ss, char buf[sta
 	return buf;
 }
 
-static json_t *status_json(struct server *s)
-{
-	const struct config *c = s->c;
-	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
+/* What a view's strings and drops stand in. */
+struct view_text {
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
 		ll[INET6_ADDRSTRLEN];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
-	char nd_names[ND_UNKNOWN_TYPE + 1][48];
-	size_t n_drops = 0;
+	size_t n_drops;
+};
+
+static struct status_view status_view(struct server *s, struct view_text *t)
+{
+	const struct config *c = s->c;
+	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
 	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
+	t->n_drops = 0;
 	for (int i = 0; i < D6_DROP_COUNT; i++) {
-		drops[n_drops++] =
-			(struct status_drop){ dhcp6_drop_name((enum d6_drop)i), st->drops[i] };
+		t->drops[t->n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i),
+							       st->drops[i], false };
 		dropped += st->drops[i];
 	}
-	drops[n_drops++] = (struct status_drop){ "overlong", s->truncated };
-	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++) {
-		snprintf(nd_names[i], sizeof nd_names[i], "rs_%s",
-			 nd_verdict_name((enum nd_verdict)i));
-		drops[n_drops++] = (struct status_drop){ nd_names[i], s->nd_drops[i] };
-	}
-	wgkey_format(c->wg_public_key, own_key);
-	wgkey_format(c->wg_peer, peer_key);
+	t->drops[t->n_drops++] = (struct status_drop){ "overlong", s->truncated, false };
+	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
+		t->drops[t->n_drops++] = (struct status_drop){ nd_verdict_name((enum nd_verdict)i),
+							       s->nd_drops[i], true };
+	wgkey_format(c->wg_public_key, t->own_key);
+	wgkey_format(c->wg_peer, t->peer_key);
 	const struct prefix6 transfer_addr = { s->p->transfer_addr, c->transfer.plen };
 	const uint64_t handshake = s->uplink.uplink.handshake_unix_s;
-	const struct status_view v = {
+	const uint64_t uptime_s = (clock_mono_ms() - s->p->started_at_ms) / 1000;
+	return (struct status_view){
 		.instance = c->suffix,
 		.version = s->p->version,
 		.state = s->serving   ? "serving"
 			 : s->carrier ? "starting"
 				      : "waiting for the subscriber link",
-		.uptime_s = (clock_mono_ms() - s->p->started_at_ms) / 1000,
+		.serving = s->serving,
+		.start_unix_s = now_s > uptime_s ? now_s - uptime_s : 0,
+		.uptime_s = uptime_s,
 		.server_restarts = s->p->restarts,
 		.tunnel = { .present = s->p->backend != NULL,
 			    .name = c->tunnel,
 			    .backend = s->p->backend,
 			    .state = uplink_state_name(s->uplink.uplink.state),
-			    .public_key = own_key,
-			    .peer = peer_key,
-			    .endpoint = endpoint_text(&s->uplink.uplink.endpoint, endpoint),
-			    .address = prefix6_format(&c->wg_address, address),
+			    .public_key = t->own_key,
+			    .peer = t->peer_key,
+			    .endpoint = endpoint_text(&s->uplink.uplink.endpoint, t->endpoint),
+			    .address = prefix6_format(&c->wg_address, t->address),
 			    .mtu = c->wg_mtu,
+			    .handshake_unix_s = handshake,
 			    .handshake_age_s =
 				    handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0)
 					      : -1,
@@ -734,13 +779,14 @@ static json_t *status_json(struct server *s)
 		.subscriber = { .interface = s->p->ifname,
 				.mode = s->p->subscriber_mode,
 				.link = s->carrier,
-				.link_local = in6_format(&s->link_local, ll),
-				.transfer = prefix6_format(&transfer_addr, transfer),
+				.link_local = in6_format(&s->link_local, t->ll),
+				.transfer = prefix6_format(&transfer_addr, t->transfer),
 				.nic_missing = s->missing },
-		.pools = { { "prefixes", prefix6_format(&c->pd_pool, pool), c->pd_len,
-			     st->pd.capacity, st->pd.bound, st->pd.declined },
-			   { "addresses", transfer, 128, st->na.capacity, st->na.bound,
-			     st->na.declined } },
+		.pools = { { "prefixes", prefix6_format(&c->pd_pool, t->pool), c->pd_len,
+			     st->pd.capacity, st->pd.bound, st->pd.freed, st->pd.declined,
+			     st->pd.exhausted },
+			   { "addresses", t->transfer, 128, st->na.capacity, st->na.bound,
+			     st->na.freed, st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
 		.counters = { .dhcpv6_received = st->received,
 			      .dhcpv6_answered = st->answered,
@@ -748,14 +794,29 @@ static json_t *status_json(struct server *s)
 			      .rs_received = s->rs_received,
 			      .rs_dropped = s->rs_dropped,
 			      .ra_sent = s->ra_sent,
+			      .ra_failed = s->ra_failed,
 			      .routes_failed = forwarding_failures(s->forwarding) },
-		.drops = drops,
-		.n_drops = n_drops,
+		.dhcpv6 = st,
+		.drops = t->drops,
+		.n_drops = t->n_drops,
 		.store = { .path = s->store_path,
 			   .ok = s->store_fault[0] == '\0',
 			   .fault = s->store_fault[0] ? s->store_fault : NULL },
 	};
+}
+
+static json_t *status_json(struct server *s)
+{
+	struct view_text text;
+	const struct status_view v = status_view(s, &text);
 	return status_to_json(&v);
+}
+
+static int metrics_page(void *ctx, char **ret_text, size_t *ret_len)
+{
+	struct view_text text;
+	const struct status_view v = status_view((struct server *)ctx, &text);
+	return metrics_render(&v, ret_text, ret_len);
 }
 
 /* Healthy is: doing what can be done. A cable that nobody plugged in is no illness. */
@@ -1053,6 +1114,8 @@ static int start(struct server *s)
 	r = loop_watch_fd(s->loop, s->p->init_fd, on_init_message, s, &s->init_watch);
 	if (r == 0)
 		r = loop_watch_fd(s->loop, s->p->control_fd, on_control, s, &s->control_watch);
+	if (r == 0 && s->p->metrics_fd >= 0)
+		r = metrics_new(s->loop, s->p->metrics_fd, metrics_page, s, &s->metrics);
 	arm_expiry(s, clock_mono_ms());
 	const struct message ready = { .type = MESSAGE_READY };
 	return r < 0 ? r : message_send(s->p->init_fd, &ready);
@@ -1072,11 +1135,14 @@ int server_run(const struct server_params *p)
 	s->log_bound = (struct ratelimit){ .per_s = 20, .burst = 100 };
 	s->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
 	s->log_foreign = (struct ratelimit){ .per_s = 1, .burst = 1 };
+	for (size_t i = 0; i < ARRAY_LEN(s->log_exhausted); i++)
+		s->log_exhausted[i] = (struct ratelimit){ .per_s = 1, .burst = 1 };
 	int r = start(s);
 	if (r == 0)
 		loop_run(s->loop);
 	else
 		log_error("server", "cannot start", kv_errno(r));
+	metrics_free(s->metrics);
 	store_close(s->store);
 	forwarding_free(s->forwarding);
 	batch_free(s->batch);

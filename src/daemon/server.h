@@ -19,6 +19,7 @@ struct server_params {
 	const char *version;
 	int init_fd;    /* our end of the socket pair */
 	int control_fd; /* listening */
+	int metrics_fd; /* likewise; -1: none */
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames; /* NULL: the interface is no Ethernet */
 	struct nd_sock *nd_sock;

@@ -37,7 +37,8 @@ int loop_timer_new(struct loop *l, loop_timer_fn fn, void *ctx, struct loop_time
 /* Fires once, delay_ms from now; replaces an earlier setting. */
 void loop_timer_set(struct loop_timer *t, uint64_t delay_ms);
 void loop_timer_stop(struct loop_timer *t);
-void loop_timer_free(struct loop_timer *t); /* NULL is allowed */
+void loop_timer_free(
+	struct loop_timer *t); /* NULL is allowed; may be called from its own callback */
 
 /* Default loop only; they last as long as the loop. -ENOMEM. */
 int loop_watch_signal(struct loop *l, int signo, loop_signal_fn fn, void *ctx);

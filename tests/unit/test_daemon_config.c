@@ -365,6 +365,59 @@ static void wiping_leaves_no_secret_in_the_environment(void **state)
 	done(&e);
 }
 
+static void assert_listens(const char *value, bool in_host, const char *addr, unsigned port)
+{
+	struct env e = complete();
+	struct config c;
+	char change[128], text[INET6_ADDRSTRLEN];
+	snprintf(change, sizeof change, "METRICS_LISTEN=%s", value);
+	set(&e, change);
+	assert_reads(&e, &c);
+	assert_string_equal(c.metrics.text, value);
+	assert_int_equal(c.metrics.in_host, in_host);
+	bool v4 = c.metrics.at.sa.sa_family == AF_INET;
+	const void *where = v4 ? (const void *)&c.metrics.at.v4.sin_addr
+			       : (const void *)&c.metrics.at.v6.sin6_addr;
+	assert_string_equal(inet_ntop(c.metrics.at.sa.sa_family, where, text, sizeof text), addr);
+	assert_int_equal(ntohs(v4 ? c.metrics.at.v4.sin_port : c.metrics.at.v6.sin6_port), port);
+	done(&e);
+}
+
+static void metrics_can_be_had_at_an_address_of_ours_or_of_the_host(void **state)
+{
+	(void)state;
+	assert_listens("127.0.0.1:9547", false, "127.0.0.1", 9547);
+	assert_listens("[::1]:1", false, "::1", 1);
+	assert_listens(":65535", false, "::", 65535);
+	assert_listens("host:198.51.100.7:9547", true, "198.51.100.7", 9547);
+	assert_listens("host:[2001:db8::7]:9547", true, "2001:db8::7", 9547);
+	assert_listens("host::9547", true, "::", 9547);
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_string_equal(c.metrics.text, "");
+	assert_false(c.metrics.in_host);
+	done(&e);
+	static const char *const bad[] = { "9547",
+					   "::1:9547",
+					   "[]:9547",
+					   "[127.0.0.1]:9547",
+					   "localhost:9547",
+					   "host:host::9547",
+					   "[fe80::1%eth0]:9547" };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char change[128];
+		snprintf(change, sizeof change, "METRICS_LISTEN=%s", bad[i]);
+		assert_fault(change, "Example: METRICS_LISTEN=host:127.0.0.1:9547");
+	}
+	assert_fault("METRICS_LISTEN=127.0.0.1:", "is no port");
+	assert_fault("METRICS_LISTEN=127.0.0.1:65536", "is no port");
+	assert_fault("METRICS_LISTEN=:0", "is no port");
+	assert_fault("METRICS_LISTEN=[0000:0000:0000:0000:0000:0000:0000:0001:"
+		     "0000000000000000000000]:1",
+		     "is no ADDRESS:PORT");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +433,7 @@ int main(void)
 		cmocka_unit_test(values_come_from_files),
 		cmocka_unit_test(a_wg_quick_file_gives_what_the_variables_do_not),
 		cmocka_unit_test(without_a_tunnel_its_variables_are_not_wanted),
+		cmocka_unit_test(metrics_can_be_had_at_an_address_of_ours_or_of_the_host),
 		cmocka_unit_test(wiping_leaves_no_secret_in_the_environment),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/metrics.h"
+
+#include "base/cleanup.h"
+#include "wire/dhcp6.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A family in the making: its samples follow its head. */
+struct out {
+	FILE *f;
+	const char *instance;
+	const char *name;
+};
+
+static void put_label(struct out *o, const char *key, const char *value)
+{
+	fprintf(o->f, "%s=\"", key);
+	for (const char *c = value ? value : ""; *c; c++) {
+		if (*c == '\n')
+			fputs("\\n", o->f);
+		else if (*c == '"' || *c == '\\')
+			fprintf(o->f, "\\%c", *c);
+		else
+			fputc(*c, o->f);
+	}
+	fputc('"', o->f);
+}
+
+static void family(struct out *o, const char *name, const char *type, const char *help)
+{
+	o->name = name;
+	fprintf(o->f, "# HELP vbng_%s %s\n# TYPE vbng_%s %s\n", name, help, name, type);
+}
+
+/* label NULL: none but the instance's. */
+static void sample(struct out *o, const char *label, const char *label_value, uint64_t value)
+{
+	fprintf(o->f, "vbng_%s{", o->name);
+	put_label(o, "instance", o->instance);
+	if (label) {
+		fputc(',', o->f);
+		put_label(o, label, label_value);
+	}
+	fprintf(o->f, "} %" PRIu64 "\n", value);
+}
+
+static void gauge(struct out *o, const char *name, const char *help, uint64_t value)
+{
+	family(o, name, "gauge", help);
+	sample(o, NULL, NULL, value);
+}
+
+static void counter(struct out *o, const char *name, const char *help, uint64_t value)
+{
+	family(o, name, "counter", help);
+	sample(o, NULL, NULL, value);
+}
+
+static void put_process(struct out *o, const struct status_view *v)
+{
+	family(o, "build_info", "gauge", "Always 1; the version is a label.");
+	sample(o, "version", v->version, 1);
+	gauge(o, "start_time_seconds", "When the appliance was started, since the Unix epoch.",
+	      v->start_unix_s);
+	gauge(o, "serving", "1 while subscribers are served.", v->serving);
+	counter(o, "server_restarts_total",
+		"How often the server process was started anew after a fault.", v->server_restarts);
+	gauge(o, "store_ok", "0 while bindings cannot be stored and live in memory only.",
+	      v->store.ok);
+}
+
+static void put_tunnel(struct out *o, const struct status_view *v)
+{
+	static const char *const states[] = { "connecting", "up", "stale", "down" };
+	if (!v->tunnel.present)
+		return;
+	family(o, "tunnel_state", "gauge", "1 for the state that the tunnel is in.");
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		sample(o, "state", states[i],
+		       v->tunnel.state && strcmp(states[i], v->tunnel.state) == 0);
+	gauge(o, "tunnel_last_handshake_timestamp_seconds",
+	      "The last handshake, since the Unix epoch; 0: none yet.", v->tunnel.handshake_unix_s);
+	if (v->tunnel.handshake_age_s >= 0)
+		gauge(o, "tunnel_handshake_age_seconds",
+		      "How long ago the last handshake was; absent: none yet.",
+		      (uint64_t)v->tunnel.handshake_age_s);
+	counter(o, "tunnel_receive_bytes_total",
+		"Received by the tunnel, since it was made, with WireGuard's own overhead.",
+		v->tunnel.rx_bytes);
+	counter(o, "tunnel_transmit_bytes_total",
+		"Sent by the tunnel, since it was made, with WireGuard's own overhead.",
+		v->tunnel.tx_bytes);
+	gauge(o, "tunnel_mtu_bytes", "The tunnel's MTU.", v->tunnel.mtu);
+}
+
+static void put_subscriber(struct out *o, const struct status_view *v)
+{
+	family(o, "subscriber_carrier", "gauge", "1 while the subscriber link has a carrier.");
+	sample(o, "interface", v->subscriber.interface, v->subscriber.link);
+	family(o, "subscriber_nic_missing", "gauge", "1 where the subscriber's NIC is gone.");
+	sample(o, "interface", v->subscriber.interface, v->subscriber.nic_missing);
+}
+
+/* One family, one sample a pool, its value at the same place in each. */
+static void put_pools(struct out *o, const struct status_view *v)
+{
+	static const struct {
+		const char *name, *type, *help;
+		size_t at;
+	} families[] = {
+		{ "pool_bound", "gauge", "Prefixes or addresses that clients hold.",
+		  offsetof(struct status_pool, bound) },
+		{ "pool_freed", "gauge",
+		  "Released or expired ones that are remembered for their client; reused, the "
+		  "oldest first, where no other is left.",
+		  offsetof(struct status_pool, freed) },
+		{ "pool_declined", "gauge", "Set aside after a client found them in use.",
+		  offsetof(struct status_pool, set_aside) },
+		{ "pool_exhausted_total", "counter",
+		  "How often a client was told that none is left.",
+		  offsetof(struct status_pool, exhausted) },
+	};
+	family(o, "pool_capacity", "gauge",
+	       "How many the pool has; +Inf where it is as good as endless.");
+	for (size_t i = 0; i < v->n_pools; i++) {
+		if (v->pools[i].capacity != UINT64_MAX) {
+			sample(o, "kind", v->pools[i].kind, v->pools[i].capacity);
+			continue;
+		}
+		fputs("vbng_pool_capacity{", o->f);
+		put_label(o, "instance", o->instance);
+		fputc(',', o->f);
+		put_label(o, "kind", v->pools[i].kind);
+		fputs("} +Inf\n", o->f);
+	}
+	for (size_t k = 0; k < ARRAY_LEN(families); k++) {
+		family(o, families[k].name, families[k].type, families[k].help);
+		for (size_t i = 0; i < v->n_pools; i++) {
+			uint64_t value;
+			memcpy(&value, (const char *)&v->pools[i] + families[k].at, sizeof value);
+			sample(o, "kind", v->pools[i].kind, value);
+		}
+	}
+}
+
+static void put_by_type(struct out *o, const char *name, const char *help, const uint64_t *counts,
+			bool (*wanted)(uint8_t type))
+{
+	family(o, name, "counter", help);
+	for (uint8_t type = D6_SOLICIT; type <= D6_RELAY_REPL; type++)
+		if (wanted(type) || counts[type] > 0)
+			sample(o, "type", d6_type_name(type), counts[type]);
+}
+
+static bool is_answer(uint8_t type)
+{
+	return type == D6_ADVERTISE || type == D6_REPLY;
+}
+
+static bool is_for_servers(uint8_t type)
+{
+	return !is_answer(type) && type != D6_RECONFIGURE && type != D6_RELAY_REPL;
+}
+
+static void put_dhcpv6(struct out *o, const struct status_view *v)
+{
+	const struct dhcp6_stats *st = v->dhcpv6;
+	counter(o, "dhcpv6_received_total", "DHCPv6 packets received, dropped ones too.",
+		v->counters.dhcpv6_received);
+	put_by_type(o, "dhcpv6_messages_received_total",
+		    "DHCPv6 messages that could be read; a relayed one counts as RELAY-FORW and as "
+		    "what is in it.",
+		    st->by_type, is_for_servers);
+	put_by_type(o, "dhcpv6_messages_answered_total",
+		    "DHCPv6 answers, wrapped for a relay or not.", st->answers_by_type, is_answer);
+	family(o, "dhcpv6_dropped_total", "counter", "DHCPv6 packets that got no answer, and why.");
+	for (size_t i = 0; i < v->n_drops; i++)
+		if (!v->drops[i].rs)
+			sample(o, "reason", v->drops[i].reason, v->drops[i].n);
+	counter(o, "dhcpv6_over_limit_total",
+		"Prefixes or addresses refused because their client holds as many as it may.",
+		st->over_limit);
+	counter(o, "routes_failed_total",
+		"Routes of delegated prefixes that the kernel refused; their clients got no "
+		"answer.",
+		v->counters.routes_failed);
+}
+
+static void put_nd(struct out *o, const struct status_view *v)
+{
+	uint64_t unexplained = v->counters.rs_dropped;
+	counter(o, "router_solicitations_received_total",
+		"Router solicitations received, dropped ones too.", v->counters.rs_received);
+	family(o, "router_solicitations_dropped_total", "counter",
+	       "Router solicitations that got no answer, and why.");
+	for (size_t i = 0; i < v->n_drops; i++) {
+		if (!v->drops[i].rs)
+			continue;
+		sample(o, "reason", v->drops[i].reason, v->drops[i].n);
+		unexplained -= v->drops[i].n;
+	}
+	sample(o, "reason", "unanswerable", unexplained);
+	counter(o, "router_advertisements_sent_total", "Router advertisements sent.",
+		v->counters.ra_sent);
+	counter(o, "router_advertisements_failed_total",
+		"Router advertisements that could not be sent.", v->counters.ra_failed);
+}
+
+int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct out o = { .f = open_memstream(&text, &len), .instance = v->instance };
+	if (!o.f)
+		return -ENOMEM;
+	put_process(&o, v);
+	put_tunnel(&o, v);
+	put_subscriber(&o, v);
+	put_pools(&o, v);
+	put_dhcpv6(&o, v);
+	put_nd(&o, v);
+	bool failed = ferror(o.f) != 0;
+	if (fclose(o.f) != 0 || failed) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
