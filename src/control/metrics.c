@@ -149,20 +149,20 @@ static void put_pools(struct out *o, const struct status_view *v)
 }
 
 static void put_by_type(struct out *o, const char *name, const char *help, const uint64_t *counts,
-			bool (*wanted)(uint8_t type))
+			bool (*wanted)(unsigned type))
 {
 	family(o, name, "counter", help);
-	for (uint8_t type = D6_SOLICIT; type <= D6_RELAY_REPL; type++)
+	for (unsigned type = D6_SOLICIT; type <= D6_RELAY_REPL; type++)
 		if (wanted(type) || counts[type] > 0)
-			sample(o, "type", d6_type_name(type), counts[type]);
+			sample(o, "type", d6_type_name((uint8_t)type), counts[type]);
 }
 
-static bool is_answer(uint8_t type)
+static bool is_answer(unsigned type)
 {
 	return type == D6_ADVERTISE || type == D6_REPLY;
 }
 
-static bool is_for_servers(uint8_t type)
+static bool is_for_servers(unsigned type)
 {
 	return !is_answer(type) && type != D6_RECONFIGURE && type != D6_RELAY_REPL;
 }

@@ -238,7 +238,7 @@ void metrics_free(struct metrics *m)
 	if (!m)
 		return;
 	while (m->n > 0)
-		drop(m->connections[0]);
+		drop(m->connections[m->n - 1]);
 	loop_unwatch(m->watch);
 	loop_timer_free(m->pause);
 	free(m);
