@@ -159,6 +159,31 @@ def test_another_dhcp_server_has_the_port(lab, own):
         refused(lab, own, EX_UNAVAILABLE, r"port 547.*another DHCPv6 server")
 
 
+@pytest.mark.parametrize("where", ["host", "own"])
+def test_the_port_for_metrics_is_taken(lab, own, where):
+    lab.internet()
+    with {"host": lab.host, "own": own}[where].inside():
+        taken = socket.create_server(("127.0.0.1", 9547))
+    with taken:
+        prefix = "host:" if where == "host" else ""
+        refused(lab, own, EX_UNAVAILABLE, rf"METRICS_LISTEN={prefix}:9547: the port is taken in the {'host' if prefix else 'container'}'s",
+                METRICS_LISTEN=f"{prefix}:9547")
+
+
+def test_metrics_at_an_address_that_the_host_has_not(lab, own):
+    lab.internet()
+    refused(lab, own, EX_UNAVAILABLE, r"METRICS_LISTEN=host:203\.0\.113\.9:9547: the host has no such address", METRICS_LISTEN="host:203.0.113.9:9547")
+
+
+def test_metrics_on_a_host_that_is_not_mounted(lab, own):
+    """It is needed for them alone."""
+    lab.host.ip("link", "set", "sub0", "netns", own.name)
+    own_before = own.snapshot()
+    code, said = lab.vbng(own=own, HOST_NETNS="/nowhere/host", SUBSCRIBER_MODE="local", METRICS_LISTEN="host::9547").wait_end()
+    assert code == EX_UNAVAILABLE and "HOST_NETNS=/nowhere/host: there is no such file" in said
+    assert_same(own_before, own.snapshot, "our own namespace")
+
+
 def test_a_second_instance_in_the_same_place(lab, own):
     first = lab.vbng(own=own).wait_serving()
     host_before, own_before = lab.host.snapshot(), own.snapshot()
