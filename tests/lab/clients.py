@@ -36,6 +36,11 @@ class Client:
     def missing(cls):
         return None if shutil.which(cls.program) else f"{cls.program} is not installed"
 
+    @classmethod
+    def keeps(cls):
+        """Why it gives nothing back when it is told to end; None: it does."""
+        return None
+
     def write(self, name, text, mode=0o644):
         path = os.path.join(self.dir, name)
         with open(path, "w", encoding="ascii") as f:
@@ -209,7 +214,65 @@ class Dibbler(Client):
         return self.launch(hidden + "exec dibbler-client run\n")
 
 
-ALL = [WideDhcp6c, Dhcpcd, Dhclient, Dibbler]
+class Networkd(Client):
+    """Without systemd: no D-Bus, and no udev, which it believes where /sys cannot be written, as in a container.
+
+    By default it asks for a prefix only where router advertisements have the M flag; the O flag alone lets it ask for DNS servers.
+    """
+
+    program = "systemd-networkd"
+    binary = "/lib/systemd/systemd-networkd"
+    renews_early = False  # its timers are up to 10 seconds late, and a T1 that is over together with T2 becomes a REBIND
+
+    @classmethod
+    def missing(cls):
+        return None if os.access(cls.binary, os.X_OK) else f"{cls.binary} is not installed"
+
+    @classmethod
+    def keeps(cls):
+        with open(cls.binary, "rb") as f:
+            return None if b"DHCPv6.SendRelease" in f.read() else "this version of systemd-networkd never sends a RELEASE (DHCPv6 has no SendRelease=)"
+
+    def start(self):
+        hidden = self.hide("/etc/systemd")
+        there = os.path.join(self.dir, "mount0")
+        os.makedirs(os.path.join(there, "network"), exist_ok=True)
+        for name, text in {
+            "networkd.conf": "[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n[DHCPv6]\nDUIDType=link-layer\n",
+            "network/10-wan.network": f"""\
+[Match]
+Name={self.dev}
+[Network]
+LinkLocalAddressing=ipv6
+IPv6AcceptRA=yes
+[IPv6AcceptRA]
+DHCPv6Client=always
+[DHCPv6]
+UseHostname=no
+SendHostname=no
+""",
+            "network/20-lan.network": f"""\
+[Match]
+Name={LAN}
+[Network]
+LinkLocalAddressing=ipv6
+IPv6AcceptRA=no
+IPv6SendRA=no
+DHCPPrefixDelegation=yes
+[DHCPPrefixDelegation]
+UplinkInterface={self.dev}
+SubnetId=1
+Token=static:::1
+Announce=no
+""",
+        }.items():
+            with open(os.path.join(there, name), "w", encoding="ascii") as f:
+                f.write(text)
+        return self.launch(hidden + "mkdir -p /run/systemd\nmount -t tmpfs tmpfs /run/systemd\nmount -o remount,bind,ro /sys\n"
+                           f"SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec {self.binary}\n")
+
+
+ALL = [WideDhcp6c, Dhcpcd, Dhclient, Dibbler, Networkd]
 
 
 def inside(address, prefix):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import packets
-from clients import ALL, inside
+from clients import ALL, Networkd, inside
 from lab import BEYOND, POOL, TRANSFER, Lab, Netns, Wire, ping, run, wait_for
 from packets import IA_PD, RELEASE, RENEW, REPLY
 
@@ -200,9 +200,41 @@ def test_after_a_power_cut_it_has_the_same_prefix_again(street, house):
 
 @each(ALL)
 def test_it_releases_and_its_route_goes(street, house):
+    if house.client.keeps():
+        pytest.skip(house.client.keeps())
     prefix = street.lease_of(house)[1]
     begun = time.monotonic()
     house.client.release()
     wait_for("the end of the binding", lambda: prefix not in street.vbng.prefixes().values())
     assert prefix not in street.vbng.delegated()
     assert house.answered(RELEASE, begun)
+
+
+def test_systemd_networkd_renews_at_a_server_that_was_started_again(lab):
+    """With a T1 that its timers can tell from T2. Told to stop, it gives the prefix back where it knows how to, and else it keeps it."""
+    if Networkd.missing():
+        pytest.skip(Networkd.missing())
+    lifetimes = {"DHCPV6_PREFERRED_LIFETIME": "40", "DHCPV6_VALID_LIFETIME": "600"}
+    vbng = lab.vbng(**lifetimes).wait_serving()
+    wire = lab.wire()
+    client = lab.client(Networkd)
+    source = client.wait()
+    before = vbng.prefixes()
+    assert [inside(source, prefix) for prefix in before.values()] == [True]
+    assert vbng.stop()[0] == 0
+    vbng = lab.vbng(**lifetimes).wait_serving()
+    seen = []
+
+    def renewed():
+        seen.extend(packets.Answer(frame, 0) for frame in map(packets.dhcp6_in, (data for _, _, data in wire.read())) if frame is not None)
+        asked = [m.xid for m in seen if m.type == RENEW]
+        return [m for m in seen if m.type == REPLY and m.xid in asked]
+    reply = wait_for("a RENEW that is answered", renewed, 40, 0.5)[0]
+    prefix = list(before.values())[0]
+    assert reply.prefix() == prefix and reply.ia().lifetimes() == {prefix: (40, 600)}
+    assert client.lan_address() == source and vbng.prefixes() == before and prefix in vbng.delegated()
+    client.release()
+    if not client.keeps():
+        wait_for("the end of the binding", lambda: not vbng.prefixes())
+    else:
+        assert vbng.prefixes() == before
