@@ -185,6 +185,15 @@ static void put_dhcpv6(struct out *o, const struct status_view *v)
 	counter(o, "dhcpv6_over_limit_total",
 		"Prefixes or addresses refused because their client holds as many as it may.",
 		st->over_limit);
+	gauge(o, "dhcpv6_recall_waiting",
+	      "Clients that are to come back for a changed configuration and have not yet.",
+	      st->recall.waiting);
+	counter(o, "dhcpv6_recall_sent_total", "RECONFIGUREs sent.", st->recall.sent);
+	counter(o, "dhcpv6_recall_heard_total", "Clients that came back after a RECONFIGURE.",
+		st->recall.heard);
+	counter(o, "dhcpv6_recall_given_up_total",
+		"Clients that did not come back, however often a RECONFIGURE was sent.",
+		st->recall.given_up);
 	counter(o, "routes_failed_total",
 		"Routes of delegated prefixes that the kernel refused; their clients got no "
 		"answer.",

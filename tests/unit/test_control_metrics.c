@@ -16,6 +16,10 @@ static const struct status_drop drops[] = {
 static struct status_view view(void)
 {
 	stats = (struct dhcp6_stats){ .received = 10, .over_limit = 4 };
+	stats.recall.waiting = 21;
+	stats.recall.sent = 22;
+	stats.recall.heard = 23;
+	stats.recall.given_up = 24;
 	stats.by_type[D6_SOLICIT] = 5;
 	stats.answers_by_type[D6_ADVERTISE] = 6;
 	return (struct status_view){
@@ -99,6 +103,10 @@ static void every_number_of_the_view_is_there(void **state)
 		"vbng_dhcpv6_messages_answered_total{instance=\"provider1\",type=\"REPLY\"} 0",
 		"vbng_dhcpv6_dropped_total{instance=\"provider1\",reason=\"malformed\"} 3",
 		"vbng_dhcpv6_over_limit_total{instance=\"provider1\"} 4",
+		"vbng_dhcpv6_recall_waiting{instance=\"provider1\"} 21",
+		"vbng_dhcpv6_recall_sent_total{instance=\"provider1\"} 22",
+		"vbng_dhcpv6_recall_heard_total{instance=\"provider1\"} 23",
+		"vbng_dhcpv6_recall_given_up_total{instance=\"provider1\"} 24",
 		"vbng_routes_failed_total{instance=\"provider1\"} 13",
 		"vbng_router_solicitations_received_total{instance=\"provider1\"} 8",
 		"vbng_router_solicitations_dropped_total{instance=\"provider1\",reason=\"hop_"
