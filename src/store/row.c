@@ -22,6 +22,7 @@ enum column {
 	VALID,
 	GRANTED,
 	UNTIL,
+	DETAILS,
 };
 
 /* --- clocks
@@ -84,6 +85,9 @@ int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_u
 	rc |= sqlite3_bind_int64(st, 1 + GRANTED, granted_unix_ms);
 	rc |= until_unix_ms ? sqlite3_bind_int64(st, 1 + UNTIL, *until_unix_ms)
 			    : sqlite3_bind_null(st, 1 + UNTIL);
+	/* A null pointer would be a NULL. */
+	rc |= sqlite3_bind_blob(st, 1 + DETAILS, r->details_len ? (const void *)r->details : "",
+				r->details_len, SQLITE_STATIC);
 	return rc == SQLITE_OK ? 0 : -ENOMEM;
 }
 
@@ -103,7 +107,7 @@ static bool read_number(sqlite3_stmt *st, enum column c, int64_t min, int64_t ma
 
 /* min to max bytes of it. */
 static bool read_bytes(sqlite3_stmt *st, enum column c, size_t min, size_t max, void *dst,
-		       uint8_t *ret_len)
+		       size_t *ret_len)
 {
 	if (sqlite3_column_type(st, (int)c) != SQLITE_BLOB)
 		return false;
@@ -113,7 +117,7 @@ static bool read_bytes(sqlite3_stmt *st, enum column c, size_t min, size_t max, 
 		return false;
 	if (len > 0)
 		memcpy(dst, bytes, (size_t)len);
-	*ret_len = (uint8_t)len;
+	*ret_len = (size_t)len;
 	return true;
 }
 
@@ -135,7 +139,7 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 	struct row row = { .for_ever = sqlite3_column_type(st, UNTIL) == SQLITE_NULL };
 	struct binding_record *r = &row.record;
 	int64_t kind, plen, state, iaid, preferred, valid;
-	uint8_t len;
+	size_t len, duid_len, lladdr_len, details_len;
 	if (!read_number(st, KIND, BINDING_NA, BINDING_PD, &kind) ||
 	    !read_number(st, PLEN, 1, 128, &plen) ||
 	    !read_number(st, STATE, BINDING_BOUND, BINDING_DECLINED, &state) ||
@@ -147,9 +151,13 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 	     !read_number(st, UNTIL, -INSTANT_MAX_MS, INSTANT_MAX_MS, &row.until_unix_ms)) ||
 	    !read_bytes(st, PREFIX, 16, 16, &r->prefix.addr, &len) ||
 	    !read_bytes(st, NEXT_HOP, 16, 16, &r->next_hop, &len) ||
-	    !read_bytes(st, DUID, 1, DUID_MAX, r->duid.bytes, &r->duid.len) ||
-	    !read_bytes(st, LLADDR, 0, BINDING_LLADDR_MAX, r->lladdr, &r->lladdr_len))
+	    !read_bytes(st, DUID, 1, DUID_MAX, r->duid.bytes, &duid_len) ||
+	    !read_bytes(st, LLADDR, 0, BINDING_LLADDR_MAX, r->lladdr, &lladdr_len) ||
+	    !read_bytes(st, DETAILS, 0, sizeof row.details, row.details, &details_len))
 		return false;
+	r->duid.len = (uint8_t)duid_len;
+	r->lladdr_len = (uint8_t)lladdr_len;
+	r->details_len = (uint16_t)details_len;
 	r->kind = (enum binding_kind)kind;
 	r->prefix.plen = (uint8_t)plen;
 	r->state = (enum binding_state)state;
@@ -170,6 +178,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 struct binding_record row_record(const struct row *row, struct store_now now, uint64_t latest_ms)
 {
 	struct binding_record r = row->record;
+	r.details = row->details;
 	r.granted_at_ms = earlier(to_mono(row->granted_unix_ms, now), latest_ms);
 	if (row->for_ever) {
 		r.valid_until_ms = UINT64_MAX;

@@ -15,12 +15,14 @@
 /* In this order wherever rows are written or read. */
 #define ROW_COLUMNS                                                                                \
 	"kind,prefix,plen,state,duid,iaid,next_hop,lladdr,preferred_s,valid_s,granted_unix_ms,"    \
-	"until_unix_ms"
-#define ROW_PLACES "?,?,?,?,?,?,?,?,?,?,?,?"
+	"until_unix_ms,details"
+#define ROW_PLACES "?,?,?,?,?,?,?,?,?,?,?,?,?"
 
-/* Its record's instants mean nothing: they are the wall clock's, here. */
+/* Its record's instants mean nothing: they are the wall clock's, here. So does its details'
+ * pointer. */
 struct row {
 	struct binding_record record;
+	uint8_t details[BINDING_DETAILS_MAX];
 	int64_t granted_unix_ms;
 	int64_t until_unix_ms;
 	bool for_ever; /* then until_unix_ms means nothing */
@@ -41,5 +43,6 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row);
 /*
  * The record, its instants on the monotonic clock. However the wall clock has jumped since, it does
  * not last longer from now on than it was granted for, and was not granted later than latest_ms.
+ * Its details are the row's.
  */
 struct binding_record row_record(const struct row *row, struct store_now now, uint64_t latest_ms);

@@ -19,6 +19,11 @@ enum {
 	AHEAD_MS = 2000, /* the two clocks are not read in the same moment */
 };
 
+static const char *const note_keys[] = {
+	[STORE_RECONFIGURE_SECRET] = "reconfigure_secret",
+	[STORE_CONFIG_DIGEST] = "config_digest",
+};
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
@@ -34,6 +39,8 @@ static const char *const step_sql[] = {
 	" granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER," /* NULL: for ever */
 	" PRIMARY KEY(kind, prefix, plen)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
+	/* 2: what else is known of a client */
+	"ALTER TABLE binding ADD COLUMN details BLOB NOT NULL DEFAULT x'';",
 };
 static const struct db_steps steps = { step_sql, ARRAY_LEN(step_sql) };
 
@@ -83,25 +90,36 @@ static bool rescue_run(sqlite3 *db, const char *sql, size_t most, struct rescue 
 	return rc == SQLITE_DONE;
 }
 
-static int read_duid(sqlite3 *db, struct duid *ret_duid)
+/* How many bytes; -ENODATA: there are none of that key; -EUCLEAN: not 1 to size of them. */
+static int read_meta(sqlite3 *db, const char *key, void *ret_bytes, size_t size)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key='duid'", -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key=?", -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
 	int r = rc == SQLITE_DONE ? -ENODATA : db_error(db, rc);
 	if (rc == SQLITE_ROW) {
 		const void *bytes = sqlite3_column_blob(st, 0);
 		int len = sqlite3_column_bytes(st, 0);
-		if (bytes && len >= 1 && len <= DUID_MAX) {
-			ret_duid->len = (uint8_t)len;
-			memcpy(ret_duid->bytes, bytes, (size_t)len);
-		} else {
-			r = -EUCLEAN;
-		}
+		r = bytes && len >= 1 && (size_t)len <= size ? len : -EUCLEAN;
+		if (r > 0)
+			memcpy(ret_bytes, bytes, (size_t)len);
 	}
 	(void)sqlite3_finalize(st); /* repeats what step said */
 	return r;
+}
+
+static int read_duid(sqlite3 *db, struct duid *ret_duid)
+{
+	uint8_t bytes[DUID_MAX];
+	int n = read_meta(db, "duid", bytes, sizeof bytes);
+	if (n < 0)
+		return n;
+	ret_duid->len = (uint8_t)n;
+	memcpy(ret_duid->bytes, bytes, (size_t)n);
+	return 0;
 }
 
 /* From both ends towards the damage. Nothing of it is written to that file. */
@@ -190,13 +208,15 @@ void store_close(struct store *s)
 	free(s);
 }
 
-static int put_duid(sqlite3 *db, const struct duid *duid)
+static int put_meta(sqlite3 *db, const char *key, const void *bytes, size_t len)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO meta(key,value) VALUES('duid', ?)",
-				    -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO meta(key,value) VALUES(?,?)", -1,
+				    &st, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_blob(st, 1, duid->bytes, duid->len, SQLITE_STATIC);
+		rc = sqlite3_bind_text(st, 1, key, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_blob(st, 2, bytes, (int)len, SQLITE_STATIC);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
 	int r = db_error(db, rc);
@@ -208,10 +228,12 @@ static int put_rescued(struct store *s, const struct rescue *rescue)
 {
 	int r = db_step(s->begin);
 	if (r == 0 && rescue->duid.len)
-		r = put_duid(s->db, &rescue->duid);
+		r = put_meta(s->db, "duid", rescue->duid.bytes, rescue->duid.len);
 	for (size_t i = 0; i < rescue->n && r == 0; i++) {
 		const struct row *row = &rescue->rows[i];
-		r = row_bind(s->put, &row->record, row->granted_unix_ms,
+		struct binding_record record = row->record;
+		record.details = row->details;
+		r = row_bind(s->put, &record, row->granted_unix_ms,
 			     row->for_ever ? NULL : &row->until_unix_ms);
 		if (r == 0)
 			r = db_step(s->put);
@@ -437,6 +459,24 @@ int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 	int r = read_duid(s->db, ret_duid);
 	if (r != -ENODATA)
 		return r;
-	r = put_duid(s->db, fresh);
+	r = put_meta(s->db, "duid", fresh->bytes, fresh->len);
 	return r < 0 ? r : read_duid(s->db, ret_duid);
+}
+
+int store_note_get(struct store *s, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN])
+{
+	uint8_t bytes[STORE_NOTE_LEN];
+	int n = read_meta(s->db, note_keys[note], bytes, sizeof bytes);
+	if (n < 0)
+		return n;
+	if (n != STORE_NOTE_LEN)
+		return -EUCLEAN;
+	memcpy(ret_bytes, bytes, sizeof bytes);
+	return 0;
+}
+
+int store_note_put(struct store *s, enum store_note note,
+		   const uint8_t bytes[static STORE_NOTE_LEN])
+{
+	return put_meta(s->db, note_keys[note], bytes, STORE_NOTE_LEN);
 }

@@ -85,3 +85,14 @@ int store_rewrite_end(struct store *s, bool commit);
 
 /* The server's DUID: fresh is written where there is none yet. */
 int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid);
+
+/* What else outlives a restart. */
+enum store_note {
+	STORE_RECONFIGURE_SECRET, /* out of which clients' keys are made (wire/dhcp6_auth.h) */
+	STORE_CONFIG_DIGEST,      /* of what clients were told last */
+};
+enum { STORE_NOTE_LEN = 32 };
+/* -ENODATA: there is none; -EUCLEAN: it is of another length. */
+int store_note_get(struct store *s, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN]);
+int store_note_put(struct store *s, enum store_note note,
+		   const uint8_t bytes[static STORE_NOTE_LEN]);

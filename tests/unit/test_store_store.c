@@ -28,6 +28,7 @@ struct fixture {
 	struct store_counts counts;
 	size_t n;
 	struct binding_record loaded[MAX_LOADED];
+	uint8_t details[MAX_LOADED][BINDING_DETAILS_MAX];
 };
 
 static int setup(void **state)
@@ -60,7 +61,11 @@ static int collect(void *ctx, const struct binding_record *r)
 {
 	struct fixture *f = ctx;
 	assert_true(f->n < MAX_LOADED);
-	f->loaded[f->n++] = *r;
+	f->loaded[f->n] = *r;
+	if (r->details_len)
+		memcpy(f->details[f->n], r->details, r->details_len);
+	f->loaded[f->n].details = f->details[f->n];
+	f->n++;
 	return 0;
 }
 
@@ -101,6 +106,11 @@ static void what_is_committed_is_there_after_a_restart(void **state)
 	changes[1].record.valid_lft_s = UINT32_MAX;
 	changes[2].record.state = BINDING_FREED;
 	changes[2].record.valid_until_ms = now.mono_ms;
+	uint8_t details[BINDING_DETAILS_MAX];
+	memset(details, 0xa7, sizeof details);
+	changes[0].record.details = changes[1].record.details = details;
+	changes[0].record.details_len = sizeof details;
+	changes[1].record.details_len = 1;
 	assert_int_equal(store_commit(f->store, changes, 3, now), 0);
 	store_close(f->store);
 	open_it(f);
@@ -116,6 +126,8 @@ static void what_is_committed_is_there_after_a_restart(void **state)
 		assert_int_equal(a->state, b->state);
 		assert_memory_equal(&a->next_hop, &b->next_hop, sizeof a->next_hop);
 		assert_memory_equal(a->lladdr, b->lladdr, 6);
+		assert_int_equal(a->details_len, b->details_len);
+		assert_memory_equal(a->details, details, b->details_len);
 		assert_int_equal(a->valid_lft_s, b->valid_lft_s);
 		assert_true(a->valid_until_ms == b->valid_until_ms);
 	}
@@ -248,7 +260,9 @@ static void insert_row(sqlite3 *db, unsigned number, const char *column, const c
 					      "14400",
 					      "1800000000000",
 					      "1800014400000" };
-	char sql[1024] = "INSERT INTO binding VALUES(", prefix[64], *error = NULL;
+	char sql[1024] = "INSERT INTO binding(kind,prefix,plen,state,duid,iaid,next_hop,lladdr,"
+			 "preferred_s,valid_s,granted_unix_ms,until_unix_ms) VALUES(",
+	     prefix[64], *error = NULL;
 	snprintf(prefix, sizeof prefix, "x'20010db8%04x00000000000000000000'", number);
 	for (size_t i = 0; i < 12; i++) {
 		const char *v = column && strcmp(names[i], column) == 0 ? value
@@ -288,6 +302,26 @@ static void close_it(struct fixture *f)
 {
 	store_close(f->store);
 	f->store = NULL;
+}
+
+static void notes_outlive_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t note[STORE_NOTE_LEN], read[STORE_NOTE_LEN];
+	open_it(f);
+	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), -ENODATA);
+	for (uint8_t i = 1; i < 3; i++) {
+		memset(note, i, sizeof note);
+		assert_int_equal(store_note_put(f->store, STORE_CONFIG_DIGEST, note), 0);
+	}
+	reopen(f);
+	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), 0);
+	assert_memory_equal(read, note, sizeof note);
+	assert_int_equal(store_note_get(f->store, STORE_RECONFIGURE_SECRET, read), -ENODATA);
+	close_it(f);
+	run_sql(f, "UPDATE meta SET value=x'01' WHERE key='config_digest'");
+	open_it(f);
+	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), -EUCLEAN);
 }
 
 static void rows_that_cannot_be_are_passed_over_and_counted(void **state)
@@ -859,6 +893,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(what_is_committed_is_there_after_a_restart),
+		STORE_TEST(notes_outlive_a_restart),
 		STORE_TEST(a_later_change_replaces_and_an_erased_one_is_gone),
 		STORE_TEST(lifetimes_go_on_over_a_reboot),
 		STORE_TEST(a_wall_clock_that_went_back_makes_nothing_immortal),
