@@ -2,6 +2,8 @@
 #include "daemon/config.h"
 
 #include "base/cleanup.h"
+#include "daemon/config_check.h"
+#include "daemon/config_options.h"
 #include "daemon/config_table.h"
 #include "daemon/config_wgconf.h"
 
@@ -15,20 +17,8 @@
 
 enum { FILE_VALUE_MAX = 65536 };
 
-/* A variable's text while it is being read. */
-struct raw {
-	char *value;    /* NULL: not given */
-	char from[256]; /* how people gave it: "NAME", "NAME_FILE=/run/x" or "provider.conf line 3"
-			 */
-};
-
-struct reading {
-	struct raw *raws; /* beside config_variables */
-	struct config c;
-	struct config_report *report;
-	bool out_of_memory;
-	bool *faulty; /* beside config_variables: told already */
-};
+/* The variables of which there is one for each option code. */
+static const char option_prefix[] = "DHCPV6_OPTION_", option_pattern[] = "DHCPV6_OPTION_<code>";
 
 __attribute__((format(printf, 4, 0))) static void note(struct reading *rd, char ***list, size_t *n,
 						       const char *fmt, va_list args)
@@ -44,7 +34,7 @@ __attribute__((format(printf, 4, 0))) static void note(struct reading *rd, char 
 	(*list)[(*n)++] = line;
 }
 
-__attribute__((format(printf, 2, 3))) static void fault(struct reading *rd, const char *fmt, ...)
+void reading_fault(struct reading *rd, const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
@@ -52,24 +42,12 @@ __attribute__((format(printf, 2, 3))) static void fault(struct reading *rd, cons
 	va_end(args);
 }
 
-__attribute__((format(printf, 2, 3))) static void warn(struct reading *rd, const char *fmt, ...)
+void reading_warn(struct reading *rd, const char *fmt, ...)
 {
 	va_list args;
 	va_start(args, fmt);
 	note(rd, &rd->report->warnings, &rd->report->n_warnings, fmt, args);
 	va_end(args);
-}
-
-/* Every fault ends with an example of the variable's value, as it would stand in an env file. */
-static void fault_with_example(struct reading *rd, size_t i, const char *why)
-{
-	const struct config_variable *v = &config_variables[i];
-	const char *name = rd->raws[i].from[0] ? rd->raws[i].from : v->name;
-	rd->faulty[i] = true;
-	if (v->secret)
-		fault(rd, "%s: %s. 'vbng genkey' makes a key", name, why);
-	else
-		fault(rd, "%s: %s. Example: %s=%s", name, why, v->name, v->example);
 }
 
 static size_t find_variable(const char *name, size_t len)
@@ -79,6 +57,34 @@ static size_t find_variable(const char *name, size_t len)
 		    memcmp(config_variables[i].name, name, len) == 0)
 			return i;
 	return config_n_variables;
+}
+
+size_t reading_find(const char *name)
+{
+	return find_variable(name, strlen(name));
+}
+
+bool reading_given(const struct reading *rd, const char *name)
+{
+	return rd->raws[reading_find(name)].value != NULL;
+}
+
+bool reading_faulty(const struct reading *rd, const char *name)
+{
+	return rd->faulty[reading_find(name)];
+}
+
+void reading_fault_of(struct reading *rd, size_t i, const char *why)
+{
+	const struct config_variable *v =
+		&config_variables[i < config_n_variables ? i : reading_find(option_pattern)];
+	const char *name = rd->raws[i].from[0] ? rd->raws[i].from : v->name;
+	rd->faulty[i] = true;
+	if (v->secret)
+		reading_fault(rd, "%s: %s. 'vbng genkey' makes a key", name, why);
+	else
+		reading_fault(rd, "%s: %s. Example: %s=%s", name, why, config_example_name(v),
+			      v->example);
 }
 
 static const char *lookup(char *const *env, const char *name)
@@ -134,17 +140,18 @@ static void clean(struct reading *rd, size_t i)
 	struct raw *raw = &rd->raws[i];
 	size_t n = strlen(raw->value);
 	if (n > 0 && raw->value[n - 1] == '\r') {
-		warn(rd,
-		     "%s: took a carriage return off its end (was the file edited on another "
-		     "system?)",
-		     raw->from);
+		reading_warn(
+			rd,
+			"%s: took a carriage return off its end (was the file edited on another "
+			"system?)",
+			raw->from);
 		trim_end(raw->value, "\r");
 		n = strlen(raw->value);
 	}
 	if (n >= 2 && (raw->value[0] == '"' || raw->value[0] == '\'') &&
 	    raw->value[n - 1] == raw->value[0]) {
-		warn(rd, "%s: took the quotes around its value off (env files need none)",
-		     raw->from);
+		reading_warn(rd, "%s: took the quotes around its value off (env files need none)",
+			     raw->from);
 		memmove(raw->value, raw->value + 1, n - 2);
 		raw->value[n - 2] = '\0';
 	}
@@ -178,7 +185,7 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 		path = NULL;
 	if (value && path && *value) {
 		rd->faulty[i] = true;
-		fault(rd, "%s and %s are both given. Keep one", name, file_name);
+		reading_fault(rd, "%s and %s are both given. Keep one", name, file_name);
 		return;
 	}
 	if (value && !path) {
@@ -191,8 +198,8 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 	int r = read_file(path, &text);
 	if (r < 0 || !text) {
 		rd->faulty[i] = true;
-		fault(rd, "%s=%s: cannot be read: %s", file_name, path,
-		      r == -EILSEQ ? "it is no text" : strerror(-r));
+		reading_fault(rd, "%s=%s: cannot be read: %s", file_name, path,
+			      r == -EILSEQ ? "it is no text" : strerror(-r));
 		return;
 	}
 	trim_end(text, "\r\n");
@@ -200,18 +207,61 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 	take_value(rd, i, text, from);
 }
 
+/* How many bytes of an entry are DHCPV6_OPTION_<digits>, with or without _FILE; 0: it is no such
+ * variable. */
+static size_t option_name_len(const char *entry)
+{
+	size_t prefix = sizeof option_prefix - 1;
+	if (strncmp(entry, option_prefix, prefix) != 0)
+		return 0;
+	size_t digits = strspn(entry + prefix, "0123456789"), end = prefix + digits;
+	bool whole = entry[end] == '=' || strncmp(entry + end, "_FILE=", 6) == 0;
+	return digits && whole ? end : 0;
+}
+
+static void gather_options(struct reading *rd, char *const *env)
+{
+	for (; *env; env++) {
+		size_t len = option_name_len(*env);
+		if (!len)
+			continue;
+		char name[64];
+		snprintf(name, sizeof name, "%.*s", (int)len, *env);
+		const char *digits = *env + sizeof option_prefix - 1;
+		size_t n_digits = len - (sizeof option_prefix - 1);
+		unsigned long code = n_digits <= 5 ? strtoul(digits, NULL, 10) : 0;
+		if (code == 0 || code > UINT16_MAX || digits[0] == '0') {
+			reading_fault(rd,
+				      "%s: this is no option's code; it can be 1 to 65535, without "
+				      "zeros before it",
+				      name);
+			continue;
+		}
+		bool again = false; /* DHCPV6_OPTION_242_FILE beside DHCPV6_OPTION_242 */
+		for (size_t i = config_n_variables; i < rd->n; i++)
+			again |= rd->raws[i].code == code;
+		if (again)
+			continue;
+		rd->raws[rd->n].code = (uint16_t)code;
+		gather_one(rd, env, rd->n++, name);
+	}
+}
+
 static void gather(struct reading *rd, char *const *env)
 {
 	for (size_t i = 0; i < config_n_variables; i++)
 		gather_one(rd, env, i, config_variables[i].name);
 	/* The name that the predecessor gave it. */
-	size_t ns = find_variable("DHCPV6_NAMESERVER", strlen("DHCPV6_NAMESERVER"));
+	size_t ns = reading_find("DHCPV6_NAMESERVER");
 	bool given = rd->raws[ns].value != NULL;
 	if (given && lookup(env, "DHCPV6_PD_NAMESERVER"))
-		fault(rd, "DHCPV6_NAMESERVER and DHCPV6_PD_NAMESERVER are both given, and mean the "
-			  "same. Keep one");
+		reading_fault(
+			rd,
+			"DHCPV6_NAMESERVER and DHCPV6_PD_NAMESERVER are both given, and mean the "
+			"same. Keep one");
 	else if (!given)
 		gather_one(rd, env, ns, "DHCPV6_PD_NAMESERVER");
+	gather_options(rd, env);
 }
 
 /* --- names that nobody knows
@@ -260,15 +310,15 @@ static void warn_unknown(struct reading *rd, char *const *env)
 		bool mine = false;
 		for (size_t k = 0; k < ARRAY_LEN(ours); k++)
 			mine |= strncmp(*env, ours[k], strlen(ours[k])) == 0;
-		if (!mine || known(*env, len))
+		if (!mine || known(*env, len) || option_name_len(*env))
 			continue;
 		size_t best = 0;
 		for (size_t i = 1; i < config_n_variables; i++)
 			if (distance(*env, len, config_variables[i].name) <
 			    distance(*env, len, config_variables[best].name))
 				best = i;
-		warn(rd, "%.*s: there is no such variable. Did you mean %s?", (int)len, *env,
-		     config_variables[best].name);
+		reading_warn(rd, "%.*s: there is no such variable. Did you mean %s?", (int)len,
+			     *env, config_variables[best].name);
 	}
 }
 
@@ -279,7 +329,7 @@ static void on_conf_value(void *ctx, const char *variable, const char *value, co
 			  unsigned line)
 {
 	struct reading *rd = (struct reading *)ctx;
-	size_t i = find_variable(variable, strlen(variable));
+	size_t i = reading_find(variable);
 	char from[256];
 	if (rd->raws[i].value || rd->faulty[i])
 		return; /* the variable wins */
@@ -291,21 +341,21 @@ static void on_conf_note(void *ctx, bool is_fault, const char *text)
 {
 	struct reading *rd = (struct reading *)ctx;
 	if (is_fault)
-		fault(rd, "%s", text);
+		reading_fault(rd, "%s", text);
 	else
-		warn(rd, "%s", text);
+		reading_warn(rd, "%s", text);
 }
 
 static void read_conf(struct reading *rd)
 {
-	size_t i = find_variable("WIREGUARD_CONFIG_FILE", strlen("WIREGUARD_CONFIG_FILE"));
+	size_t i = reading_find("WIREGUARD_CONFIG_FILE");
 	if (!rd->raws[i].value)
 		return;
 	char *text = NULL;
 	int r = read_file(rd->raws[i].value, &text);
 	if (r < 0 || !text) {
-		fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value,
-		      r == -EILSEQ ? "it is no text" : strerror(-r));
+		reading_fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value,
+			      r == -EILSEQ ? "it is no text" : strerror(-r));
 		return;
 	}
 	wgconf_read(rd->raws[i].value, text, on_conf_value, on_conf_note, rd);
@@ -338,156 +388,83 @@ static void preset(struct config *c)
 	};
 }
 
-static bool given(const struct reading *rd, const char *name)
+static void judge(struct reading *rd, size_t i, int result, const struct why *why)
 {
-	return rd->raws[find_variable(name, strlen(name))].value != NULL;
+	if (result < 0)
+		reading_fault_of(rd, i, why->text);
+	else if (why->warning[0])
+		reading_warn(rd, "%s: %s", rd->raws[i].from, why->warning);
 }
 
-static bool is_faulty(const struct reading *rd, const char *name)
+/* How people gave an option, for config_print(): its bytes do not tell. */
+static void keep_text(struct reading *rd, size_t i, const char *name)
 {
-	return rd->faulty[find_variable(name, strlen(name))];
+	size_t at = strlen(rd->c.options_text), room = sizeof rd->c.options_text - at;
+	if (rd->faulty[i])
+		return;
+	/* A file's value may have several lines. */
+	for (char *p = rd->raws[i].value; *p; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	int n = snprintf(rd->c.options_text + at, room, "%s=%s\n", name, rd->raws[i].value);
+	if (n < 0 || (size_t)n >= room) {
+		rd->c.options_text[at] = '\0';
+		reading_fault_of(rd, i, "is too long");
+	}
 }
 
 static void parse_all(struct reading *rd)
 {
 	for (size_t i = 0; i < config_n_variables; i++) {
 		const struct config_variable *v = &config_variables[i];
-		struct why why = { "" };
+		struct why why = { .text = "" };
 		if (!rd->raws[i].value)
 			continue;
 		if (!v->parse)
-			warn(rd, "%s: this version does not serve it, it changes nothing", v->name);
-		else if (v->parse(rd->raws[i].value, &rd->c, &why) < 0)
-			fault_with_example(rd, i, why.text);
+			reading_warn(rd, "%s: this version does not serve it, it changes nothing",
+				     v->name);
+		else
+			judge(rd, i, v->parse(rd->raws[i].value, &rd->c, &why), &why);
+		if (v->kind == CONFIG_DHCP6)
+			keep_text(rd, i, v->name);
+	}
+	for (size_t i = config_n_variables; i < rd->n; i++) {
+		struct why why = { .text = "" };
+		char name[64];
+		if (!rd->raws[i].value)
+			continue;
+		judge(rd, i, option_raw(rd->raws[i].code, rd->raws[i].value, &rd->c, &why), &why);
+		snprintf(name, sizeof name, "%s%u", option_prefix, rd->raws[i].code);
+		keep_text(rd, i, name);
 	}
 	for (size_t i = 0; i < config_n_variables; i++) {
 		const struct config_variable *v = &config_variables[i];
 		if (v->section != CONFIG_REQUIRED || rd->raws[i].value || rd->faulty[i])
 			continue;
-		if (!(v->for_tunnel && rd->c.backend == WG_BACKEND_NONE))
-			fault_with_example(rd, i, "is missing");
+		if (!(v->kind == CONFIG_FOR_TUNNEL && rd->c.backend == WG_BACKEND_NONE))
+			reading_fault_of(rd, i, "is missing");
 	}
-}
-
-static void derive_prefixes(struct reading *rd)
-{
-	struct config *c = &rd->c;
-	if (!c->assigned.plen)
-		return; /* told already */
-	if (!given(rd, "TRANSFER_PREFIX"))
-		c->transfer = prefix6_nth(&c->assigned, 64, 0);
-	if (!given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen < 64)
-		c->pd_pool = prefix6_nth(&c->assigned, (uint8_t)(c->assigned.plen + 1), 1);
-	if (!given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen == 64) {
-		fault(rd, "ASSIGNED_PREFIX: a /64 is the transfer network, and leaves nothing to "
-			  "delegate. Ask the provider for a /60 at the "
-			  "least, or set DHCPV6_PD_PREFIX");
-		return;
-	}
-	if (!given(rd, "DHCPV6_PD_DELEGATION_LENGTH"))
-		c->pd_len = c->pd_pool.plen <= 56 ? 56 : c->pd_pool.plen <= 60 ? 60 : 64;
-}
-
-static void check_prefixes(struct reading *rd)
-{
-	struct config *c = &rd->c;
-	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
-	bool pool = c->pd_pool.plen && !is_faulty(rd, "DHCPV6_PD_PREFIX") &&
-		    !is_faulty(rd, "DHCPV6_PD_DELEGATION_LENGTH");
-	if (!c->assigned.plen)
-		return;
-	if (pool && c->pd_len < c->pd_pool.plen)
-		fault(rd,
-		      "DHCPV6_PD_DELEGATION_LENGTH: a /%u does not fit into the pool "
-		      "DHCPV6_PD_PREFIX=%s",
-		      c->pd_len, prefix6_format(&c->pd_pool, a));
-	else if (pool && prefix6_contains(&c->transfer, &c->pd_pool))
-		fault(rd,
-		      "DHCPV6_PD_PREFIX=%s lies in the transfer network TRANSFER_PREFIX=%s: there "
-		      "is nothing left to delegate",
-		      prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
-	if (pool && !prefix6_contains(&c->assigned, &c->pd_pool))
-		warn(rd,
-		     "DHCPV6_PD_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider "
-		     "route it to us?",
-		     prefix6_format(&c->pd_pool, a), prefix6_format(&c->assigned, b));
-	if (c->transfer.plen && !prefix6_contains(&c->assigned, &c->transfer))
-		warn(rd,
-		     "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider route "
-		     "it to us?",
-		     prefix6_format(&c->transfer, a), prefix6_format(&c->assigned, b));
-}
-
-static void check_times(struct reading *rd)
-{
-	struct config *c = &rd->c;
-	if (c->preferred_lft_s > c->valid_lft_s)
-		fault(rd,
-		      "DHCPV6_PREFERRED_LIFETIME: %u s is more than DHCPV6_VALID_LIFETIME's %u s. "
-		      "Example: DHCPV6_PREFERRED_LIFETIME=1800",
-		      c->preferred_lft_s, c->valid_lft_s);
-	if (!given(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL"))
-		c->ra_min_interval_s = c->ra_max_interval_s / 3 > 3 ? c->ra_max_interval_s / 3 : 3;
-	/* RFC 4861 §6.2.1 */
-	if (c->ra_min_interval_s > 3 && c->ra_min_interval_s * 4 > c->ra_max_interval_s * 3)
-		fault(rd,
-		      "ROUTER_ADVERTISEMENT_MIN_INTERVAL: %u s is more than three quarters of "
-		      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s. "
-		      "Example: ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u",
-		      c->ra_min_interval_s, c->ra_max_interval_s, c->ra_max_interval_s / 3);
-	if (!given(rd, "ROUTER_ADVERTISEMENT_LIFETIME"))
-		c->ra_lifetime_s = (uint16_t)(3 * c->ra_max_interval_s);
-	else if (c->ra_lifetime_s && c->ra_lifetime_s < c->ra_max_interval_s)
-		fault(rd,
-		      "ROUTER_ADVERTISEMENT_LIFETIME: %u s is less than "
-		      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s: subscribers would lose "
-		      "their default router between two advertisements. Example: "
-		      "ROUTER_ADVERTISEMENT_LIFETIME=1800",
-		      c->ra_lifetime_s, c->ra_max_interval_s);
-	for (size_t i = 0; i < c->n_ra_routes; i++)
-		c->ra_routes[i].lft_s = c->ra_lifetime_s;
-}
-
-static void derive_rest(struct reading *rd)
-{
-	struct config *c = &rd->c;
-	struct why why = { "" };
-	size_t dns = find_variable("DNS_UPSTREAM", strlen("DNS_UPSTREAM"));
-	if (!given(rd, "DHCPV6_NAMESERVER")) {
-		const char *text =
-			rd->raws[dns].value ? rd->raws[dns].value : config_variables[dns].fallback;
-		if (value_addr6_list(text, CONFIG_MAX_NAMESERVERS, c->nameservers,
-				     &c->n_nameservers, &why) < 0)
-			fault_with_example(rd, dns, why.text);
-	}
-	if (c->backend != WG_BACKEND_NONE)
-		wgkey_public(c->wg_private_key, c->wg_public_key);
-	if (c->backend != WG_BACKEND_NONE &&
-	    memcmp(c->wg_public_key, c->wg_peer, sizeof c->wg_peer) == 0 &&
-	    !is_faulty(rd, "WIREGUARD_PEER"))
-		fault(rd, "WIREGUARD_PEER: this is the public key of WIREGUARD_PRIVATE_KEY, our "
-			  "own. The provider's is wanted");
 }
 
 int config_read(char *const *env, struct config *ret_config, struct config_report *report)
 {
 	*report = (struct config_report){ 0 };
-	struct reading rd = { .report = report };
-	rd.raws = calloc(config_n_variables, sizeof *rd.raws);
-	rd.faulty = calloc(config_n_variables, sizeof *rd.faulty);
+	struct reading rd = { .n = config_n_variables, .report = report };
+	size_t n_most = config_n_variables;
+	for (size_t i = 0; env[i]; i++)
+		n_most += option_name_len(env[i]) > 0;
+	rd.raws = calloc(n_most, sizeof *rd.raws);
+	rd.faulty = calloc(n_most, sizeof *rd.faulty);
 	rd.out_of_memory = !rd.raws || !rd.faulty;
 	if (!rd.out_of_memory) {
 		preset(&rd.c);
 		gather(&rd, env);
 		read_conf(&rd);
 		parse_all(&rd);
-		derive_prefixes(&rd);
-		check_prefixes(&rd);
-		check_times(&rd);
-		derive_rest(&rd);
+		config_check(&rd);
 		warn_unknown(&rd, env);
 	}
-	for (size_t i = 0; rd.raws && i < config_n_variables; i++) {
+	for (size_t i = 0; rd.raws && i < rd.n; i++) {
 		if (rd.raws[i].value)
 			explicit_bzero(rd.raws[i].value, strlen(rd.raws[i].value));
 		free(rd.raws[i].value);

@@ -25,6 +25,9 @@ enum {
 	CONFIG_MAX_ROUTES = 16,
 	CONFIG_PATH_MAX = 256,
 	CONFIG_LISTEN_MAX = 64,
+	CONFIG_URI_MAX = 255, /* RFC 8910 §2: longer ones do not fit everywhere */
+	CONFIG_OPTION_BYTES = 4096,
+	CONFIG_OPTION_TEXT = 16384,
 };
 
 enum wg_backend { WG_BACKEND_AUTO, WG_BACKEND_KERNEL, WG_BACKEND_USERSPACE, WG_BACKEND_NONE };
@@ -82,6 +85,10 @@ struct config {
 	struct prefix6 transfer; /* always a /64 */
 	struct prefix6 pd_pool;
 	uint8_t pd_len;
+	uint8_t pd_min_len; /* what hints get: min <= pd_len <= max */
+	uint8_t pd_max_len;
+	uint8_t pd_exclude_len; /* 0: nothing is excluded; as in struct dhcp6_config */
+	uint64_t pd_exclude_subnet;
 
 	char subscriber[IFNAMSIZ];
 	enum subscriber_mode subscriber_mode;
@@ -98,6 +105,10 @@ struct config {
 	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];
 	size_t n_search;
 	char search[CONFIG_MAX_SEARCH][256];
+	size_t options_len; /* options for those who ask, one behind the other as on the wire */
+	uint8_t options[CONFIG_OPTION_BYTES];
+	char options_text[CONFIG_OPTION_TEXT];   /* the same as NAME=value lines */
+	char captive_portal[CONFIG_URI_MAX + 1]; /* empty: none; one of the options, too */
 
 	uint16_t ra_min_interval_s;
 	uint16_t ra_max_interval_s;

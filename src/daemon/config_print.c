@@ -4,6 +4,7 @@
 #include "daemon/config_table.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 
 static const char *on_off(bool on)
@@ -88,6 +89,11 @@ void config_print(const struct config *c, FILE *out)
 	fprintf(out, "TRANSFER_PREFIX=%s\n", prefix6_format(&c->transfer, text));
 	fprintf(out, "DHCPV6_PD_PREFIX=%s\n", prefix6_format(&c->pd_pool, text));
 	fprintf(out, "DHCPV6_PD_DELEGATION_LENGTH=%u\n", c->pd_len);
+	fprintf(out, "DHCPV6_PD_MIN_LENGTH=%u\nDHCPV6_PD_MAX_LENGTH=%u\n", c->pd_min_len,
+		c->pd_max_len);
+	if (c->pd_exclude_len)
+		fprintf(out, "DHCPV6_PD_EXCLUDE=%" PRIu64 "/%u\n", c->pd_exclude_subnet,
+			c->pd_exclude_len);
 	fprintf(out, "SUBSCRIBER_INTERFACE=%s\nSUBSCRIBER_MODE=%s\n", c->subscriber,
 		modes[c->subscriber_mode]);
 	fprintf(out, "SUBSCRIBER_LINK_LOCAL=%s\n", in6_format(&c->link_local, text));
@@ -100,6 +106,7 @@ void config_print(const struct config *c, FILE *out)
 	for (size_t i = 0; i < c->n_search; i++)
 		fprintf(out, "%s%s%s", i ? "," : "DNS_SEARCH=", c->search[i],
 			i + 1 < c->n_search ? "" : "\n");
+	fputs(c->options_text, out);
 	print_advertisements(c, out);
 	fprintf(out, "HOST_NETNS=%s\nSTATE_DIR=%s\n", c->host_netns, c->state_dir);
 	if (c->metrics.text[0])
@@ -147,8 +154,8 @@ void config_print_example(FILE *out)
 				fprintf(out, "\n# default: %s", v->fallback);
 			/* A key that everybody can read here must not end up in anybody's tunnel.
 			 */
-			fprintf(out, "\n%s%s=%s\n", s == CONFIG_REQUIRED ? "" : "#", v->name,
-				v->secret ? "" : v->example);
+			fprintf(out, "\n%s%s=%s\n", s == CONFIG_REQUIRED ? "" : "#",
+				config_example_name(v), v->secret ? "" : v->example);
 		}
 	}
 }

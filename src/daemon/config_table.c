@@ -2,6 +2,7 @@
 #include "daemon/config_table.h"
 
 #include "base/cleanup.h"
+#include "daemon/config_options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,17 +44,30 @@ static int preshared_key(const char *v, struct config *c, struct why *why)
 
 static int address(const char *v, struct config *c, struct why *why)
 {
-	return value_prefix(v, 128, false, &c->wg_address, why);
+	struct prefix6 p;
+	if (value_prefix(v, 128, false, &p, why) < 0)
+		return -EINVAL;
+	if (p.plen == 0)
+		return value_fault(why, "'%.60s': a length of 0 would put everybody on our link",
+				   v);
+	const struct prefix6 host = { p.addr, 128 };
+	int r = value_routable(&host, v, why);
+	if (r == 0)
+		c->wg_address = p;
+	return r;
 }
 
 static int assigned(const char *v, struct config *c, struct why *why)
 {
-	int r = value_assigned(v, &c->assigned, why);
-	if (r == 0 && c->assigned.plen > 64)
+	struct prefix6 p;
+	if (value_assigned(v, &p, why) < 0 || value_routable(&p, v, why) < 0)
+		return -EINVAL;
+	if (p.plen > 64)
 		return value_fault(
 			why, "'%.60s' is longer than /64: there is no room for a transfer network",
 			v);
-	return r;
+	c->assigned = p;
+	return 0;
 }
 
 static int subscriber(const char *v, struct config *c, struct why *why)
@@ -69,22 +83,43 @@ static int transfer(const char *v, struct config *c, struct why *why)
 	if (p.plen != 64)
 		return value_fault(why, "is a /%u; hosts form their addresses in a /64 alone",
 				   p.plen);
-	c->transfer = p;
-	return 0;
+	int r = value_routable(&p, v, why);
+	if (r == 0)
+		c->transfer = p;
+	return r;
 }
 
 static int pd_prefix(const char *v, struct config *c, struct why *why)
 {
-	return value_prefix(v, -1, true, &c->pd_pool, why);
+	struct prefix6 p;
+	if (value_prefix(v, -1, true, &p, why) < 0 || value_routable(&p, v, why) < 0)
+		return -EINVAL;
+	c->pd_pool = p;
+	return 0;
 }
 
-static int pd_length(const char *v, struct config *c, struct why *why)
+static int length(const char *v, uint8_t *ret_length, struct why *why)
 {
 	uint32_t n;
 	int r = value_u32(v, 1, 64, &n, why);
 	if (r == 0)
-		c->pd_len = (uint8_t)n;
+		*ret_length = (uint8_t)n;
 	return r;
+}
+
+static int pd_length(const char *v, struct config *c, struct why *why)
+{
+	return length(v, &c->pd_len, why);
+}
+
+static int pd_min_length(const char *v, struct config *c, struct why *why)
+{
+	return length(v, &c->pd_min_len, why);
+}
+
+static int pd_max_length(const char *v, struct config *c, struct why *why)
+{
+	return length(v, &c->pd_max_len, why);
 }
 
 static int mtu(const char *v, struct config *c, struct why *why)
@@ -256,6 +291,13 @@ static int debug(const char *v, struct config *c, struct why *why)
 	return r;
 }
 
+static int option_pattern(const char *v, struct config *c, struct why *why)
+{
+	(void)v;
+	(void)c;
+	return value_fault(why, "<code> stands for the option's number");
+}
+
 /* Read by config_read() itself, before the others. */
 static int elsewhere(const char *v, struct config *c, struct why *why)
 {
@@ -269,115 +311,178 @@ const struct config_variable config_variables[] = {
 	{ "WIREGUARD_INTERFACE_SUFFIX", CONFIG_REQUIRED, "provider1", NULL,
 	  "the tunnel is called `wg-<suffix>` inside the container (at most 12 characters); also "
 	  "the instance's name in logs",
-	  suffix, false, false },
+	  suffix, false, CONFIG_PLAIN },
 	{ "WIREGUARD_PRIVATE_KEY", CONFIG_REQUIRED, "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I=",
-	  NULL, "our private key, base64", private_key, true, true },
+	  NULL, "our private key, base64", private_key, true, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_PEER", CONFIG_REQUIRED, "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", NULL,
-	  "the provider's public key", peer, false, true },
+	  "the provider's public key", peer, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ADDRESS", CONFIG_REQUIRED, "2001:db8::2/64", NULL,
-	  "our address inside the tunnel; /128 where no length is given", address, false, true },
+	  "our address inside the tunnel; /128 where no length is given", address, false,
+	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ENDPOINT", CONFIG_REQUIRED, "192.0.2.42:51820", NULL,
-	  "the provider's endpoint: IPv4 or [IPv6], with port", value_endpoint, false, true },
+	  "the provider's endpoint: IPv4 or [IPv6], with port", value_endpoint, false,
+	  CONFIG_FOR_TUNNEL },
 	{ "ASSIGNED_PREFIX", CONFIG_REQUIRED, "2001:db8:ffff::/48", NULL,
 	  "the prefix that the provider routes to us; /48 where no length is given", assigned,
-	  false, false },
+	  false, CONFIG_PLAIN },
 	{ "SUBSCRIBER_INTERFACE", CONFIG_REQUIRED, "enp2s0", NULL,
-	  "the NIC on the host to which the subscribers are connected", subscriber, false, false },
+	  "the NIC on the host to which the subscribers are connected", subscriber, false,
+	  CONFIG_PLAIN },
 
 	{ "TRANSFER_PREFIX", CONFIG_DERIVED, "2001:db8:ffff::/64",
 	  "the first /64 of ASSIGNED_PREFIX",
-	  "the network between us and the CPEs; we are `::1` in it", transfer, false, false },
+	  "the network between us and the CPEs; we are `::1` in it", transfer, false,
+	  CONFIG_PLAIN },
 	{ "DHCPV6_PD_PREFIX", CONFIG_DERIVED, "2001:db8:ffff:8000::/49",
 	  "the upper half of ASSIGNED_PREFIX", "the pool from which prefixes are delegated",
-	  pd_prefix, false, false },
+	  pd_prefix, false, CONFIG_PLAIN },
 	{ "DHCPV6_PD_DELEGATION_LENGTH", CONFIG_DERIVED, "56",
 	  "56 (60 or 64 where the pool is too small for it)", "length of a delegated prefix",
-	  pd_length, false, false },
+	  pd_length, false, CONFIG_PLAIN },
+	{ "DHCPV6_PD_MIN_LENGTH", CONFIG_DERIVED, "52", "DHCPV6_PD_DELEGATION_LENGTH",
+	  "the shortest prefix that a client gets whose hint asks for one (the biggest network)",
+	  pd_min_length, false, CONFIG_PLAIN },
+	{ "DHCPV6_PD_MAX_LENGTH", CONFIG_DERIVED, "64", "DHCPV6_PD_DELEGATION_LENGTH",
+	  "the longest; where it differs from the shortest, the pool can have 2^24 prefixes of "
+	  "this length at most",
+	  pd_max_length, false, CONFIG_PLAIN },
 
 	{ "WIREGUARD_PRESHARED_KEY", CONFIG_OPTIONAL,
 	  "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=", "none", "base64", preshared_key, true,
-	  true },
+	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_MTU", CONFIG_OPTIONAL, "1420", "1420",
-	  "the tunnel's MTU, advertised to subscribers", mtu, false, true },
+	  "the tunnel's MTU, advertised to subscribers", mtu, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_KEEPALIVE", CONFIG_OPTIONAL, "25", "25", "seconds, 0 for none", keepalive,
-	  false, true },
+	  false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ALLOWED_IPS", CONFIG_OPTIONAL, "::/0", "::/0",
-	  "what is routed into the tunnel, comma separated", value_allowed_ips, false, true },
+	  "what is routed into the tunnel, comma separated", value_allowed_ips, false,
+	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_LISTEN_PORT", CONFIG_OPTIONAL, "51820", "chosen by the kernel",
-	  "our UDP port on the host", listen_port, false, true },
+	  "our UDP port on the host", listen_port, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_BACKEND", CONFIG_OPTIONAL, "auto", "auto",
 	  "`kernel`, `userspace` (wireguard-go), `auto`, or `none` for an access network without "
 	  "an uplink",
-	  backend, false, false },
+	  backend, false, CONFIG_PLAIN },
 	{ "WIREGUARD_CONFIG_FILE", CONFIG_OPTIONAL, "/run/secrets/provider.conf", "none",
 	  "a wg-quick style .conf as providers hand them out; the variables win over what it says",
-	  elsewhere, false, true },
+	  elsewhere, false, CONFIG_FOR_TUNNEL },
 	{ "DHCPV6_VALID_LIFETIME", CONFIG_OPTIONAL, "14400", "14400",
-	  "seconds, for DHCPv6 and for the advertised prefix", valid_lifetime, false, false },
+	  "seconds, for DHCPv6 and for the advertised prefix", valid_lifetime, false,
+	  CONFIG_PLAIN },
 	{ "DHCPV6_PREFERRED_LIFETIME", CONFIG_OPTIONAL, "1800", "1800",
-	  "seconds; T1 and T2 are 0.5 and 0.8 of it", preferred_lifetime, false, false },
+	  "seconds; T1 and T2 are 0.5 and 0.8 of it", preferred_lifetime, false, CONFIG_PLAIN },
 	{ "DHCPV6_IA_NA", CONFIG_OPTIONAL, "on", "on",
 	  "also hand out WAN addresses from the transfer network to those who ask", ia_na, false,
-	  false },
+	  CONFIG_PLAIN },
 	{ "DHCPV6_RAPID_COMMIT", CONFIG_OPTIONAL, "on", "on",
-	  "two messages instead of four for those who ask", rapid_commit, false, false },
+	  "two messages instead of four for those who ask", rapid_commit, false, CONFIG_PLAIN },
 	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "DNS_UPSTREAM",
 	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated",
-	  nameservers, false, false },
+	  nameservers, false, CONFIG_PLAIN },
 	{ "DNS_UPSTREAM", CONFIG_OPTIONAL, "2620:fe::fe,2001:4860:4860::8888",
 	  "2620:fe::fe,2001:4860:4860::8888",
 	  "announced as DNS servers unless DHCPV6_NAMESERVER says otherwise", elsewhere, false,
-	  false },
+	  CONFIG_PLAIN },
 	{ "DNS_SEARCH", CONFIG_OPTIONAL, "provider1.example", "none",
-	  "search list, comma separated", value_search, false, false },
+	  "search list, comma separated", value_search, false, CONFIG_PLAIN },
+	{ "DHCPV6_NTP_SERVER", CONFIG_OPTIONAL, "2001:db8::123,ntp.provider1.example", "none",
+	  "time sources for those who ask (RFC 5908), comma separated: addresses, multicast "
+	  "groups, "
+	  "names",
+	  option_ntp, false, CONFIG_DHCP6 },
+	{ "DHCPV6_SOL_MAX_RT", CONFIG_OPTIONAL, "3600", "none",
+	  "seconds, 60 to 86400: the longest pause between a client's SOLICITs (RFC 9915 §21.24)",
+	  option_sol_max_rt, false, CONFIG_DHCP6 },
+	{ "DHCPV6_INF_MAX_RT", CONFIG_OPTIONAL, "3600", "none",
+	  "the same for INFORMATION-REQUESTs (RFC 9915 §21.25)", option_inf_max_rt, false,
+	  CONFIG_DHCP6 },
+	{ "DHCPV6_INFORMATION_REFRESH_TIME", CONFIG_OPTIONAL, "86400", "none",
+	  "seconds, 600 at least, after which clients without a binding ask again (RFC 9915 "
+	  "§21.23)",
+	  option_refresh_time, false, CONFIG_DHCP6 },
+	{ "DHCPV6_AFTR_NAME", CONFIG_OPTIONAL, "aftr.provider1.example", "none",
+	  "the other end of a DS-Lite tunnel (RFC 6334)", option_aftr, false, CONFIG_DHCP6 },
+	{ "DHCPV6_CAPTIVE_PORTAL", CONFIG_OPTIONAL, "https://portal.provider1.example/api", "none",
+	  "the portal's API (RFC 8910), or `urn:ietf:params:capport:unrestricted` for none",
+	  option_captive_portal, false, CONFIG_DHCP6 },
+	{ "DHCPV6_S46_MAPE", CONFIG_OPTIONAL,
+	  "br=2001:db8::1 rule=2001:db8:4000::/40,192.0.2.0/24,ea=16", "none",
+	  "MAP-E (RFC 7598): one or more `br=ADDRESS`, one or more "
+	  "`rule=PREFIX,IPV4/"
+	  "LENGTH,ea=BITS[,fmr][,psid-offset=BITS][,psid-len=BITS][,psid=NUMBER]`, "
+	  "blanks between",
+	  option_s46_mape, false, CONFIG_DHCP6 },
+	{ "DHCPV6_S46_MAPT", CONFIG_OPTIONAL,
+	  "dmr=64:ff9b::/96 rule=2001:db8:4000::/40,192.0.2.0/24,ea=16", "none",
+	  "MAP-T (RFC 7598): `dmr=PREFIX` and rules as above", option_s46_mapt, false,
+	  CONFIG_DHCP6 },
+	{ "DHCPV6_S46_LW4O6", CONFIG_OPTIONAL, "br=2001:db8::1", "none",
+	  "lightweight 4over6 (RFC 7598): one or more `br=ADDRESS`, and at most one "
+	  "`bind=IPV4,PREFIX[,psid-offset=BITS][,psid-len=BITS][,psid=NUMBER]`",
+	  option_s46_lw4o6, false, CONFIG_DHCP6 },
+	{ "DHCPV6_PD_EXCLUDE", CONFIG_OPTIONAL, "0/64", "none",
+	  "what clients that ask for it leave out of their delegated prefix (RFC 6603), as "
+	  "NUMBER/LENGTH: 0/64 is the first /64 in it, 255/64 (or 0xff/64) the last of a /56",
+	  option_pd_exclude, false, CONFIG_PLAIN },
+	{ "DHCPV6_OPTION_<code>", CONFIG_OPTIONAL, "0a0b0c", "none",
+	  "any other option for those who ask, by its number, as hex", option_pattern, false,
+	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL", CONFIG_OPTIONAL, "200",
-	  "200 (or a third of the longest)", "seconds (RFC 4861)", ra_min, false, false },
+	  "200 (or a third of the longest)", "seconds (RFC 4861)", ra_min, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL", CONFIG_OPTIONAL, "600", "600", "seconds (RFC 4861)",
-	  ra_max, false, false },
+	  ra_max, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_LIFETIME", CONFIG_OPTIONAL, "1800",
 	  "1800 (or three times the longest interval)",
-	  "seconds that we are a default router, 0 for not at all", ra_lifetime, false, false },
+	  "seconds that we are a default router, 0 for not at all", ra_lifetime, false,
+	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_PREFERENCE", CONFIG_OPTIONAL, "medium", "medium",
-	  "`low`, `medium`, `high` (RFC 4191)", ra_preference, false, false },
+	  "`low`, `medium`, `high` (RFC 4191)", ra_preference, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_MANAGED", CONFIG_OPTIONAL, "off", "off", "the M flag", ra_managed,
-	  false, false },
+	  false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_OTHER", CONFIG_OPTIONAL, "on", "on", "the O flag", ra_other, false,
-	  false },
+	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP", CONFIG_OPTIONAL, "on", "on",
 	  "the farewell also deprecates the prefix (not wanted where another router serves the "
 	  "same)",
-	  ra_deprecate, false, false },
+	  ra_deprecate, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_ROUTES", CONFIG_OPTIONAL, "2001:db8:1::/48@high", "none",
 	  "more-specific routes (RFC 4191): prefix[@preference], comma separated", value_routes,
-	  false, false },
+	  false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_PREF64", CONFIG_OPTIONAL, "64:ff9b::/96", "none",
-	  "NAT64 prefix (RFC 8781)", value_pref64, false, false },
+	  "NAT64 prefix (RFC 8781)", value_pref64, false, CONFIG_PLAIN },
 	{ "SUBSCRIBER_MODE", CONFIG_OPTIONAL, "auto", "auto",
 	  "`move` the NIC from the host; `local` when it is already in our namespace; `auto` is "
 	  "`move`, or `local` where the host has none "
 	  "of that name and we have",
-	  mode, false, false },
+	  mode, false, CONFIG_PLAIN },
 	{ "SUBSCRIBER_LINK_LOCAL", CONFIG_OPTIONAL, "fe80::1", "fe80::1",
 	  "ours on the link; another one is chosen, and logged, when somebody has it", link_local,
-	  false, false },
+	  false, CONFIG_PLAIN },
 	{ "HOST_NETNS", CONFIG_OPTIONAL, "/var/run/netns/host",
 	  "/var/run/netns/host (or /var/run/netns/init, where only that is mounted)",
-	  "where the host's network namespace is mounted", host_netns, false, false },
+	  "where the host's network namespace is mounted", host_netns, false, CONFIG_PLAIN },
 	{ "STATE_DIR", CONFIG_OPTIONAL, "/var/lib/vbng", "/var/lib/vbng",
-	  "leases live here; without a volume as long as the container", state_dir, false, false },
+	  "leases live here; without a volume as long as the container", state_dir, false,
+	  CONFIG_PLAIN },
 	{ "METRICS_LISTEN", CONFIG_OPTIONAL, "host:127.0.0.1:9547", "none",
 	  "address:port where Prometheus finds `/metrics`, in the container's network namespace "
 	  "or, "
 	  "with `host:` before it, in the host's; IPv6 addresses in brackets, all addresses "
 	  "without "
 	  "one",
-	  metrics_listen, false, false },
+	  metrics_listen, false, CONFIG_PLAIN },
 	{ "LOG_LEVEL", CONFIG_OPTIONAL, "info", "info", "`error`, `warning`, `info`, `debug`",
-	  log_level, false, false },
+	  log_level, false, CONFIG_PLAIN },
 	{ "LOG_FORMAT", CONFIG_OPTIONAL, "text", "text", "`text` or `json`", log_format, false,
-	  false },
-	{ "DEBUG", CONFIG_OPTIONAL, "1", "off", "DEBUG=1 is LOG_LEVEL=debug", debug, false, false },
-	{ "UPLINK_LOSS", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
-	{ "UPLINK_PROBE", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, false },
+	  CONFIG_PLAIN },
+	{ "DEBUG", CONFIG_OPTIONAL, "1", "off", "DEBUG=1 is LOG_LEVEL=debug", debug, false,
+	  CONFIG_PLAIN },
+	{ "UPLINK_LOSS", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, CONFIG_PLAIN },
+	{ "UPLINK_PROBE", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, CONFIG_PLAIN },
 };
 const size_t config_n_variables = ARRAY_LEN(config_variables);
+
+const char *config_example_name(const struct config_variable *v)
+{
+	return strchr(v->name, '<') ? "DHCPV6_OPTION_242" : v->name;
+}

@@ -6,6 +6,12 @@
 
 enum config_section { CONFIG_REQUIRED, CONFIG_DERIVED, CONFIG_OPTIONAL };
 
+enum config_kind {
+	CONFIG_PLAIN,
+	CONFIG_FOR_TUNNEL, /* not needed with WIREGUARD_BACKEND=none */
+	CONFIG_DHCP6,      /* goes into config's options, which print as they were given */
+};
+
 struct config_variable {
 	const char *name;
 	enum config_section section;
@@ -16,8 +22,10 @@ struct config_variable {
 	int (*parse)(const char *text, struct config *c,
 		     struct why *why); /* NULL: this version does not serve it */
 	bool secret;
-	bool for_tunnel; /* not needed with WIREGUARD_BACKEND=none */
+	enum config_kind kind;
 };
 
 extern const struct config_variable config_variables[];
 extern const size_t config_n_variables;
+/* The name that goes with the example: DHCPV6_OPTION_<code> stands for many. */
+const char *config_example_name(const struct config_variable *v);

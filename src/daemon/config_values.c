@@ -21,6 +21,19 @@ int value_fault(struct why *why, const char *fmt, ...)
 	return -EINVAL;
 }
 
+void value_warn(struct why *why, const char *fmt, ...)
+{
+	size_t at = strlen(why->warning);
+	if (at && at + 2 < sizeof why->warning) {
+		memcpy(why->warning + at, "; ", 3);
+		at += 2;
+	}
+	va_list args;
+	va_start(args, fmt);
+	(void)vsnprintf(why->warning + at, sizeof why->warning - at, fmt, args); /* cut likewise */
+	va_end(args);
+}
+
 int value_key(const char *text, uint8_t ret_key[static WGKEY_LEN], struct why *why)
 {
 	size_t len = strlen(text);
@@ -101,6 +114,68 @@ int value_prefix(const char *text, int default_plen, bool masked, struct prefix6
 				   text, prefix6_format(&should, meant));
 	}
 	*ret_prefix = p;
+	return 0;
+}
+
+int value_routable(const struct prefix6 *p, const char *text, struct why *why)
+{
+	static const struct {
+		struct prefix6 prefix;
+		const char *what;
+	} classes[] = {
+		{ { .addr = { .s6_addr = { 0xff } }, .plen = 8 }, "multicast" },
+		{ { .addr = { .s6_addr = { 0xfe, 0x80 } }, .plen = 10 }, "link-local" },
+		{ { .addr = { .s6_addr = { 0 } }, .plen = 128 }, "unspecified" },
+		{ { .addr = { .s6_addr = { [15] = 1 } }, .plen = 128 }, "loopback" },
+		{ { .addr = { .s6_addr = { [10] = 0xff, [11] = 0xff } }, .plen = 96 },
+		  "IPv4-mapped" },
+	};
+	if (p->plen == 0)
+		return value_fault(why, "'%.60s' is everything, not a prefix of yours", text);
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+		if (prefix6_overlaps(&classes[i].prefix, p))
+			return value_fault(why,
+					   "'%.60s' has %s addresses, which are not routed; a "
+					   "global or a unique local one (fd00::/8) is wanted",
+					   text, classes[i].what);
+	return 0;
+}
+
+struct in_addr value_masked4(struct in_addr addr, uint8_t plen)
+{
+	uint32_t mask = plen ? UINT32_MAX << (32 - plen) : 0;
+	return (struct in_addr){ addr.s_addr & htonl(mask) };
+}
+
+int value_prefix4(const char *text, struct in_addr *ret_addr, uint8_t *ret_plen, struct why *why)
+{
+	char host[INET_ADDRSTRLEN];
+	uint32_t plen = 32;
+	const char *slash = strchr(text, '/');
+	size_t n = slash ? (size_t)(slash - text) : strlen(text);
+	struct why unused;
+	struct in_addr addr = { 0 };
+	bool good = n < sizeof host && (!slash || value_u32(slash + 1, 0, 32, &plen, &unused) == 0);
+	if (good) {
+		memcpy(host, text, n);
+		host[n] = '\0';
+		good = inet_pton(AF_INET, host, &addr) == 1;
+	}
+	if (!good)
+		return value_fault(why, "'%.60s' is no IPv4 ADDRESS/LENGTH", text);
+	*ret_addr = addr;
+	*ret_plen = (uint8_t)plen;
+	return 0;
+}
+
+int value_fqdn(const char *text, struct why *why)
+{
+	struct in_addr v4;
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return value_fault(why, "'%.60s' is an IPv4 address", text);
+	const char *dot = strchr(text, '.');
+	if (!dnsname_valid(text) || !dot || !dot[1])
+		return value_fault(why, "'%.60s' is no fully qualified domain name", text);
 	return 0;
 }
 
@@ -231,8 +306,8 @@ int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct w
 	size_t n = 0;
 	int r = 0;
 	char *rest = NULL;
-	for (char *item = strtok_r(copy, ", \t", &rest); item && r >= 0;
-	     item = strtok_r(NULL, ", \t", &rest)) {
+	for (char *item = strtok_r(copy, ", \t\r\n", &rest); item && r >= 0;
+	     item = strtok_r(NULL, ", \t\r\n", &rest)) {
 		n++;
 		r = fn(ctx, item, why);
 	}
@@ -270,27 +345,26 @@ static int add_allowed(void *ctx, const char *item, struct why *why)
 	struct config *c = (struct config *)ctx;
 	if (c->n_allowed_ips == CONFIG_MAX_ALLOWED_IPS)
 		return value_fault(why, "has more than %d entries", CONFIG_MAX_ALLOWED_IPS);
-	struct ip_prefix *p = &c->allowed_ips[c->n_allowed_ips];
+	struct ip_prefix p = { .family = AF_INET6 };
 	struct prefix6 v6;
+	struct in_addr v4 = { 0 };
+	bool masked;
 	if (prefix6_parse(item, 128, &v6) == 0) {
-		v6 = prefix6_masked(&v6);
-		*p = (struct ip_prefix){ .family = AF_INET6, .v6 = v6.addr, .plen = v6.plen };
-		c->n_allowed_ips++;
-		return 0;
+		masked = prefix6_is_masked(&v6);
+		p.v6 = prefix6_masked(&v6).addr;
+		p.plen = v6.plen;
+	} else if (value_prefix4(item, &v4, &p.plen, why) == 0) {
+		p.family = AF_INET;
+		p.v4 = value_masked4(v4, p.plen);
+		masked = p.v4.s_addr == v4.s_addr;
+	} else {
+		return value_fault(why, "'%.60s' is no ADDRESS/LENGTH", item);
 	}
-	char host[64];
-	uint32_t plen = 32;
-	const char *slash = strchr(item, '/');
-	size_t n = slash ? (size_t)(slash - item) : strlen(item);
-	struct why unused;
-	if (n >= sizeof host || (slash && value_u32(slash + 1, 0, 32, &plen, &unused) < 0))
-		return value_fault(why, "'%.60s' is no ADDRESS/LENGTH", item);
-	memcpy(host, item, n);
-	host[n] = '\0';
-	*p = (struct ip_prefix){ .family = AF_INET, .plen = (uint8_t)plen };
-	if (inet_pton(AF_INET, host, &p->v4) != 1)
-		return value_fault(why, "'%.60s' is no ADDRESS/LENGTH", item);
-	c->n_allowed_ips++;
+	char meant[INET6_ADDRSTRLEN];
+	if (!masked)
+		value_warn(why, "'%.60s' has bits set behind its length, it is taken as %s/%u",
+			   item, inet_ntop(p.family, &p.v6, meant, sizeof meant), p.plen);
+	c->allowed_ips[c->n_allowed_ips++] = p;
 	return 0;
 }
 

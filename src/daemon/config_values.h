@@ -13,6 +13,7 @@
 enum { WHY_MAX = 256 };
 struct why {
 	char text[WHY_MAX];
+	char warning[WHY_MAX]; /* of a value that was taken all the same; empty: none */
 };
 
 int value_key(const char *text, uint8_t ret_key[static WGKEY_LEN], struct why *why);
@@ -21,6 +22,15 @@ int value_flag(const char *text, bool *ret_flag, struct why *why);
 /* Bits behind the length are a fault where masked is true. */
 int value_prefix(const char *text, int default_plen, bool masked, struct prefix6 *ret_prefix,
 		 struct why *why);
+/* Whether what we route or stand on can lie there: neither everything nor multicast, link-local,
+ * loopback, unspecified or IPv4-mapped. Unique local and documentation prefixes can. */
+int value_routable(const struct prefix6 *p, const char *text, struct why *why);
+/* IPv4, ADDRESS/LENGTH; 32 where no length is given. */
+int value_prefix4(const char *text, struct in_addr *ret_addr, uint8_t *ret_plen, struct why *why);
+/* With the bits behind the length cleared. */
+struct in_addr value_masked4(struct in_addr addr, uint8_t plen);
+/* A domain name of at least two labels, and no IPv4 address. */
+int value_fqdn(const char *text, struct why *why);
 /* As value_prefix, and the predecessor's "2001:db8:ffff:", which lacks its last colon. */
 int value_assigned(const char *text, struct prefix6 *ret_prefix, struct why *why);
 int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why);
@@ -46,3 +56,5 @@ int value_each(const char *text, int (*fn)(void *ctx, const char *item, struct w
 	       struct why *why);
 
 __attribute__((format(printf, 2, 3))) int value_fault(struct why *why, const char *fmt, ...);
+/* Adds to why->warning. */
+__attribute__((format(printf, 2, 3))) void value_warn(struct why *why, const char *fmt, ...);

@@ -8,6 +8,7 @@
 #include "control/client.h"
 #include "control/metrics.h"
 #include "control/render.h"
+#include "daemon/config_options.h"
 #include "daemon/forwarding.h"
 #include "daemon/message.h"
 #include "daemon/metrics.h"
@@ -1028,6 +1029,10 @@ static int init_dhcp6(struct server *s)
 		.own_addr = s->p->transfer_addr,
 		.pd_pool = c->pd_pool,
 		.pd_len = c->pd_len,
+		.pd_min_len = c->pd_min_len,
+		.pd_max_len = c->pd_max_len,
+		.pd_exclude_len = c->pd_exclude_len,
+		.pd_exclude_subnet = c->pd_exclude_subnet,
 		.preferred_lft_s = c->preferred_lft_s,
 		.valid_lft_s = c->valid_lft_s,
 		.ia_na = c->ia_na,
@@ -1053,6 +1058,7 @@ static int init_dhcp6(struct server *s)
 	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
 	for (size_t i = 0; i < c->n_search; i++)
 		d.search[i] = c->search[i];
+	d.n_extra = config_options_list(c, D6_MAX_EXTRA_OPTIONS, d.extra);
 	return dhcp6_server_new(&d, &s->dhcp6);
 }
 

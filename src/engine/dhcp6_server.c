@@ -15,6 +15,7 @@ enum {
 	IA_ROOM = 96, /* bytes of an IA with one prefix (and what it excludes), or with a status and
 			 its text */
 	STATUS_ROOM = 16, /* of a message's own status, and of Rapid Commit */
+	RECONFIGURE_ROOM = 4 + D6_AUTH_OPTION_LEN,
 	HARDWARE_TYPE_LEN =
 		2, /* before the address in a client link-layer address option (RFC 6939 §4) */
 };
@@ -96,7 +97,7 @@ static int init_pools(struct dhcp6_server *s)
 
 static size_t room_for_options(const struct dhcp6_config *c)
 {
-	size_t room = 8 + D6_AUTH_OPTION_LEN + 4 + c->n_nameservers * sizeof(struct in6_addr);
+	size_t room = 8 + RECONFIGURE_ROOM + c->n_nameservers * sizeof(struct in6_addr);
 	for (size_t i = 0; i < c->n_search; i++)
 		room += strlen(c->search[i]) + 2;
 	for (size_t i = 0; i < c->n_extra; i++)
@@ -117,7 +118,7 @@ static bool config_valid(const struct dhcp6_config *c)
 	return exclude_valid(c) && c->server_id.len > 0 && c->valid_lft_s > 0 &&
 	       c->preferred_lft_s <= c->valid_lft_s && c->n_nameservers <= D6_MAX_NAMESERVERS &&
 	       c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
-	       room_for_options(c) <= BATCH_ANSWER_MAX / 2;
+	       room_for_options(c) <= BATCH_ANSWER_MAX / 2 + RECONFIGURE_ROOM;
 }
 
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/config.h"
 
+#include "daemon/config_options.h"
+#include "daemon/config_table.h"
+#include "engine/ra.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -418,6 +422,713 @@ static void metrics_can_be_had_at_an_address_of_ours_or_of_the_host(void **state
 		     "is no ADDRESS:PORT");
 }
 
+/* Of a complete environment with these changes (NULL-terminated): faults and warnings that say so,
+ * NULL for none at all. */
+static void assert_says(const char *const *changes, const char *fault, const char *warning)
+{
+	struct env e = complete();
+	struct config c;
+	struct config_report report;
+	for (; *changes; changes++)
+		set(&e, *changes);
+	int r = config_read(e.entries, &c, &report);
+	assert_int_equal(r, fault ? -EINVAL : 0);
+	if (fault && !in_list(report.faults, report.n_faults, fault))
+		fail_msg("no fault says \"%s\", the first is: %s", fault, report.faults[0]);
+	if (warning && !in_list(report.warnings, report.n_warnings, warning))
+		fail_msg("no warning says \"%s\"", warning);
+	if (!fault && !warning && report.n_warnings)
+		fail_msg("a warning: %s", report.warnings[0]);
+	config_report_done(&report);
+	done(&e);
+}
+#define SAYS(fault, warning, ...)                                                                  \
+	assert_says((const char *const[]){ __VA_ARGS__, NULL }, fault, warning)
+
+/* What a complete environment with this change sends to those who ask, byte by byte. */
+static void assert_options(const char *change, const void *bytes, size_t len)
+{
+	struct env e = complete();
+	struct config c;
+	set(&e, change);
+	assert_reads(&e, &c);
+	assert_int_equal(c.options_len, len);
+	assert_memory_equal(c.options, bytes, len);
+	done(&e);
+}
+#define OPTIONS(change, ...)                                                                       \
+	do {                                                                                       \
+		static const uint8_t expected[] = { __VA_ARGS__ };                                 \
+		assert_options(change, expected, sizeof expected);                                 \
+	} while (0)
+
+static void every_example_of_the_documentation_is_accepted(void **state)
+{
+	(void)state;
+	size_t tried = 0;
+	for (size_t i = 0; i < config_n_variables; i++) {
+		const struct config_variable *v = &config_variables[i];
+		char entry[512];
+		if (!v->meaning || strcmp(v->name, "WIREGUARD_CONFIG_FILE") == 0)
+			continue; /* its example is a file, which is not there */
+		snprintf(entry, sizeof entry, "%s=%s", config_example_name(v), v->example);
+		SAYS(NULL, NULL, entry);
+		tried++;
+	}
+	assert_true(tried > 50);
+}
+
+static void what_is_printed_reads_as_the_same(void **state)
+{
+	(void)state;
+	static const char *const given[] = {
+		"DHCPV6_NTP_SERVER=2001:db8::123,ntp.example.net",
+		"DHCPV6_SOL_MAX_RT=7200",
+		"DHCPV6_S46_LW4O6=br=2001:db8::1 bind=192.0.2.1,2001:db8::/56,psid-len=4,psid=3",
+		"DHCPV6_OPTION_242=0a 0b",
+		"DHCPV6_CAPTIVE_PORTAL=https://portal.example/",
+		"DHCPV6_PD_EXCLUDE=0xff/64",
+		"DHCPV6_PD_MIN_LENGTH=52",
+		"DHCPV6_IA_NA=off",
+	};
+	struct env e = complete(), again = complete();
+	struct config c, read_again;
+	for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
+		set(&e, given[i]);
+	assert_reads(&e, &c);
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	config_print(&c, out);
+	assert_int_equal(fclose(out), 0);
+	char *rest = NULL;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (line[0] != '#' && !strstr(line, "(secret)"))
+			set(&again, line);
+	assert_reads(&again, &read_again);
+	assert_memory_equal(c.options, read_again.options, c.options_len);
+	assert_int_equal(read_again.options_len, c.options_len);
+	assert_string_equal(c.options_text, read_again.options_text);
+	assert_int_equal(read_again.pd_exclude_subnet, 255);
+	assert_int_equal(read_again.pd_exclude_len, 64);
+	assert_int_equal(read_again.pd_min_len, 52);
+	assert_int_equal(read_again.pd_max_len, 56);
+	assert_false(read_again.ia_na);
+	free(text);
+	done(&e);
+	done(&again);
+}
+
+static void what_cannot_be_routed_is_no_prefix_of_ours(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "ASSIGNED_PREFIX", "DHCPV6_PD_PREFIX",
+					     "TRANSFER_PREFIX", "WIREGUARD_ADDRESS" };
+	static const struct {
+		const char *value, *says;
+	} cases[] = {
+		{ "ff05::/64", "'ff05::/64' has multicast addresses" },
+		{ "fe80::/64", "'fe80::/64' has link-local addresses" },
+		{ "::ffff:0:0/112", "" }, /* too long for some */
+		{ "::/64", "" },          /* has ::, ::1 and the IPv4-mapped ones */
+	};
+	char entry[128];
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+			snprintf(entry, sizeof entry, "%s=%s", names[i], cases[k].value);
+			assert_fault(entry, cases[k].says);
+			assert_fault(entry, names[i]);
+		}
+	assert_fault("ASSIGNED_PREFIX=::/0", "ASSIGNED_PREFIX: '::/0' is everything");
+	assert_fault("DHCPV6_PD_PREFIX=::/0", "DHCPV6_PD_PREFIX: '::/0' is everything");
+	assert_fault("ASSIGNED_PREFIX=8000::/1", "has multicast addresses");
+	assert_fault("DHCPV6_PD_PREFIX=::ffff:0:0/100", "has IPv4-mapped addresses");
+	assert_fault("WIREGUARD_ADDRESS=::1", "has loopback addresses");
+	assert_fault("WIREGUARD_ADDRESS=::", "has unspecified addresses");
+	assert_fault("WIREGUARD_ADDRESS=::ffff:192.0.2.1", "has IPv4-mapped addresses");
+	assert_fault("WIREGUARD_ADDRESS=2001:db8::2/0", "a length of 0");
+	SAYS(NULL, NULL, "ASSIGNED_PREFIX=fd00:1:2::/48");
+	SAYS(NULL, NULL, "WIREGUARD_ADDRESS=fd00::2/64");
+}
+
+static void an_assigned_prefix_that_is_too_long_is_a_fault_and_nothing_more(void **state)
+{
+	(void)state;
+	assert_fault("ASSIGNED_PREFIX=2001:db8::/72", "is longer than /64");
+	assert_fault("ASSIGNED_PREFIX=2001:db8::/128", "is longer than /64");
+}
+
+static void lengths_of_hints_keep_around_the_delegation_length(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.pd_min_len, 56);
+	assert_int_equal(c.pd_max_len, 56);
+	set(&e, "DHCPV6_PD_MIN_LENGTH=52");
+	set(&e, "DHCPV6_PD_MAX_LENGTH=64");
+	assert_reads(&e, &c);
+	assert_int_equal(c.pd_min_len, 52);
+	assert_int_equal(c.pd_max_len, 64);
+	done(&e);
+	assert_fault("DHCPV6_PD_MIN_LENGTH=60",
+		     "DHCPV6_PD_MIN_LENGTH: a /60 is longer than the delegation length, /56");
+	assert_fault("DHCPV6_PD_MAX_LENGTH=52",
+		     "DHCPV6_PD_MAX_LENGTH: a /52 is shorter than the delegation length, /56");
+	assert_fault("DHCPV6_PD_MIN_LENGTH=48",
+		     "DHCPV6_PD_MIN_LENGTH: a /48 does not fit into the pool");
+	assert_fault("DHCPV6_PD_MIN_LENGTH=0", "it can be 1 to 64");
+	assert_fault("DHCPV6_PD_MAX_LENGTH=65", "it can be 1 to 64");
+	/* 2^24 of the longest and not one more */
+	SAYS(NULL, NULL, "ASSIGNED_PREFIX=2001:dba::/31", "DHCPV6_PD_MAX_LENGTH=56",
+	     "DHCPV6_PD_MIN_LENGTH=48");
+	SAYS("DHCPV6_PD_MAX_LENGTH: the pool DHCPV6_PD_PREFIX=2001:dbb::/32 has 2^25 prefixes of "
+	     "/57; "
+	     "where lengths differ it can have 2^24 of the longest. Give at most a /56",
+	     NULL, "ASSIGNED_PREFIX=2001:dba::/31", "DHCPV6_PD_MAX_LENGTH=57");
+	SAYS("DHCPV6_PD_MIN_LENGTH: the pool", NULL, "ASSIGNED_PREFIX=2001:db8::/30",
+	     "DHCPV6_PD_MIN_LENGTH=48");
+	/* one length has no such bound */
+	SAYS(NULL, NULL, "ASSIGNED_PREFIX=2001:dba::/31", "DHCPV6_PD_DELEGATION_LENGTH=64");
+}
+
+static void the_pool_keeps_clear_of_what_is_ours(void **state)
+{
+	(void)state;
+	SAYS("DHCPV6_PD_PREFIX=2001:db8:ffff::/56 is a single delegated prefix, and holds the "
+	     "transfer network",
+	     NULL, "DHCPV6_PD_PREFIX=2001:db8:ffff::/56");
+	SAYS(NULL, NULL, "DHCPV6_PD_PREFIX=2001:db8:ffff::/56", "DHCPV6_PD_DELEGATION_LENGTH=57");
+	SAYS(NULL, NULL, "DHCPV6_PD_PREFIX=2001:db8:ffff::/48");
+	SAYS(NULL, "WIREGUARD_ADDRESS=2001:db8:ffff::2/64 lies in the transfer network",
+	     "WIREGUARD_ADDRESS=2001:db8:ffff::2/64");
+	SAYS(NULL, "WIREGUARD_ADDRESS=2001:db8:ffff:8000::2/128 lies in the pool",
+	     "WIREGUARD_ADDRESS=2001:db8:ffff:8000::2");
+	SAYS(NULL, NULL, "WIREGUARD_ADDRESS=2001:db8:ffff:4000::2");
+}
+
+static void host_bits_of_allowed_ips_are_taken_off_with_a_warning(void **state)
+{
+	(void)state;
+	SAYS(NULL,
+	     "WIREGUARD_ALLOWED_IPS: '10.1.2.3/8' has bits set behind its length, it is taken as "
+	     "10.0.0.0/8; '2001:db8::1/64' has bits set behind its length, it is taken as "
+	     "2001:db8::/64",
+	     "WIREGUARD_ALLOWED_IPS=10.1.2.3/8, 2001:db8::1/64, 192.0.2.1");
+	struct env e = complete();
+	struct config c;
+	set(&e, "WIREGUARD_ALLOWED_IPS=10.1.2.3/8,192.0.2.1,203.0.113.9/0");
+	assert_reads(&e, &c);
+	assert_int_equal(c.n_allowed_ips, 3);
+	assert_int_equal(ntohl(c.allowed_ips[0].v4.s_addr), 0x0a000000);
+	assert_int_equal(ntohl(c.allowed_ips[1].v4.s_addr), 0xc0000201);
+	assert_int_equal(c.allowed_ips[1].plen, 32);
+	assert_int_equal(c.allowed_ips[2].v4.s_addr, 0);
+	done(&e);
+	SAYS(NULL, NULL, "WIREGUARD_ALLOWED_IPS=::/0,0.0.0.0/0");
+	assert_fault("WIREGUARD_ALLOWED_IPS=10.0.0.0/33", "'10.0.0.0/33' is no ADDRESS/LENGTH");
+	assert_fault("WIREGUARD_ALLOWED_IPS=somewhere", "'somewhere' is no ADDRESS/LENGTH");
+	assert_fault("WIREGUARD_ALLOWED_IPS=,", "is empty");
+}
+
+static void an_advertisement_holds_what_is_advertised(void **state)
+{
+	(void)state;
+	enum { NAME_LEN = 149 };
+	char few[1024] = "DNS_SEARCH=", many[2100], routes[1024] = "ROUTER_ADVERTISEMENT_ROUTES=";
+	char name[NAME_LEN + 2];
+	memset(name, 'a', NAME_LEN);
+	for (size_t k = 49; k < NAME_LEN; k += 50)
+		name[k] = '.';
+	memcpy(name + NAME_LEN, ",", 2);
+	for (size_t i = 0; i < 5; i++)
+		snprintf(few + strlen(few), sizeof few - strlen(few), "%s", name);
+	snprintf(many, sizeof many, "%s%s%s%s", few, name, name, name);
+	for (unsigned i = 0; i < 16; i++)
+		snprintf(routes + strlen(routes), sizeof routes - strlen(routes),
+			 "2001:db8:%x:1:2:3::/96,", i);
+	/* 104 of header, MTU, prefix and name servers, 16 routes of 24, 8 and 151 for each name */
+	SAYS("DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised do not fit into "
+	     "one "
+	     "router advertisement of 1460 bytes",
+	     NULL, many, routes);
+	SAYS(NULL, "make packets of 1296 bytes, more than the MTU of 1280", few, routes,
+	     "WIREGUARD_MTU=1280");
+	SAYS(NULL, NULL, few, routes, "WIREGUARD_MTU=1296");
+	SAYS(NULL, NULL, routes, "WIREGUARD_MTU=1280");
+	SAYS(NULL, NULL, few, "WIREGUARD_MTU=1280");
+}
+
+static void seconds_become_options_of_four_bytes(void **state)
+{
+	(void)state;
+	OPTIONS("DHCPV6_SOL_MAX_RT=60", 0, 82, 0, 4, 0, 0, 0, 60);
+	OPTIONS("DHCPV6_SOL_MAX_RT=86400", 0, 82, 0, 4, 0, 1, 0x51, 0x80);
+	OPTIONS("DHCPV6_INF_MAX_RT=3600", 0, 83, 0, 4, 0, 0, 0x0e, 0x10);
+	OPTIONS("DHCPV6_INFORMATION_REFRESH_TIME=600", 0, 32, 0, 4, 0, 0, 2, 0x58);
+	OPTIONS("DHCPV6_INFORMATION_REFRESH_TIME=4294967295", 0, 32, 0, 4, 255, 255, 255, 255);
+	assert_fault("DHCPV6_SOL_MAX_RT=59", "59 is out of bounds; it can be 60 to 86400");
+	assert_fault("DHCPV6_SOL_MAX_RT=86401", "it can be 60 to 86400");
+	assert_fault("DHCPV6_INF_MAX_RT=1h", "'1h' is no number");
+	assert_fault("DHCPV6_INF_MAX_RT=0", "it can be 60 to 86400");
+	assert_fault("DHCPV6_INFORMATION_REFRESH_TIME=599", "it can be 600 to 4294967295");
+}
+
+static void time_sources_are_options_of_their_own(void **state)
+{
+	(void)state;
+	OPTIONS("DHCPV6_NTP_SERVER=2001:db8::123, ff05::101,ntp.example", 0, 56, 0, 20, 0, 1, 0, 16,
+		0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x23, 0, 56, 0, 20, 0, 2, 0,
+		16, 0xff, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 56, 0, 17, 0, 3, 0, 13, 3,
+		'n', 't', 'p', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0);
+	assert_fault("DHCPV6_NTP_SERVER=192.0.2.1", "'192.0.2.1' is an IPv4 address");
+	assert_fault("DHCPV6_NTP_SERVER=::1", "no address that subscribers can reach");
+	assert_fault("DHCPV6_NTP_SERVER=::", "no address that subscribers can reach");
+	assert_fault("DHCPV6_NTP_SERVER=::ffff:192.0.2.1", "no address that subscribers can reach");
+	assert_fault("DHCPV6_NTP_SERVER=ntp", "neither an IPv6 address nor a fully qualified");
+	assert_fault("DHCPV6_NTP_SERVER=ntp..example", "neither an IPv6 address nor a fully");
+	assert_fault("DHCPV6_NTP_SERVER=,,", "is empty");
+	assert_fault("DHCPV6_NTP_SERVER=a.b,a.b,a.b,a.b,a.b,a.b,a.b,a.b,a.b",
+		     "has more than 8 time sources");
+}
+
+static void a_tunnel_endpoint_is_a_name(void **state)
+{
+	(void)state;
+	OPTIONS("DHCPV6_AFTR_NAME=aftr.example", 0, 64, 0, 14, 4, 'a', 'f', 't', 'r', 7, 'e', 'x',
+		'a', 'm', 'p', 'l', 'e', 0);
+	assert_fault("DHCPV6_AFTR_NAME=aftr", "'aftr' is no fully qualified domain name");
+	assert_fault("DHCPV6_AFTR_NAME=aftr.", "is no fully qualified domain name");
+	assert_fault("DHCPV6_AFTR_NAME=2001:db8::1", "is no fully qualified domain name");
+	assert_fault("DHCPV6_AFTR_NAME=192.0.2.1", "is an IPv4 address");
+	assert_fault("DHCPV6_AFTR_NAME=a.example,b.example", "is no fully qualified domain name");
+}
+
+static void a_captive_portal_is_an_https_uri(void **state)
+{
+	(void)state;
+	static const char *const good[] = { "https://p.example/api?a=b#c", "https://p.example",
+					    "HTTPS://p.example:8443/%41",
+					    "https://[2001:db8::1]:443/x",
+					    "urn:ietf:params:capport:unrestricted" };
+	static const struct {
+		const char *uri, *says;
+	} bad[] = {
+		{ "http://p.example/", "does not begin with https://" },
+		{ "p.example", "does not begin with https://" },
+		{ "urn:ietf:params:capport:none", "does not begin with https://" },
+		{ "https://p.example/a b", "characters that a URI cannot have" },
+		{ "https://p.example/\xc3\xa4", "characters that a URI cannot have" },
+		{ "https://p.example/%4", "characters that a URI cannot have" },
+		{ "https://p.example/%zz", "characters that a URI cannot have" },
+		{ "https://", "no valid HOST[:PORT]" },
+		{ "https:///api", "no valid HOST[:PORT]" },
+		{ "https://p.example:/", "no valid HOST[:PORT]" },
+		{ "https://p.example:65536/", "no valid HOST[:PORT]" },
+		{ "https://user@p.example/", "no valid HOST[:PORT]" },
+		{ "https://[2001:db8::1/", "no valid HOST[:PORT]" },
+		{ "https://[2001:db8::g]/", "no valid HOST[:PORT]" },
+		{ "https://[2001:db8::1]x/", "no valid HOST[:PORT]" },
+	};
+	char entry[512];
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		struct env e = complete();
+		struct config c;
+		snprintf(entry, sizeof entry, "DHCPV6_CAPTIVE_PORTAL=%s", good[i]);
+		set(&e, entry);
+		assert_reads(&e, &c);
+		assert_string_equal(c.captive_portal, good[i]);
+		assert_int_equal(c.options_len, 4 + strlen(good[i]));
+		assert_int_equal(c.options[1], 103);
+		assert_memory_equal(c.options + 4, good[i], strlen(good[i]));
+		done(&e);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(entry, sizeof entry, "DHCPV6_CAPTIVE_PORTAL=%s", bad[i].uri);
+		assert_fault(entry, bad[i].says);
+	}
+	snprintf(entry, sizeof entry, "DHCPV6_CAPTIVE_PORTAL=https://p.example/%0238d", 0);
+	assert_fault(entry, "has 256 characters; it can have 255");
+	entry[strlen(entry) - 1] = '\0';
+	SAYS(NULL, NULL, entry);
+}
+
+static void softwires_are_containers(void **state)
+{
+	(void)state;
+	OPTIONS("DHCPV6_S46_MAPE=br=2001:db8::1  rule=2001:db8:4000::/40,192.0.2.0/24,ea=16,fmr", 0,
+		94, 0, 37, 0, 90, 0, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+		89, 0, 13, 1, 16, 24, 192, 0, 2, 0, 40, 0x20, 1, 0xd, 0xb8, 0x40);
+	OPTIONS("DHCPV6_S46_MAPT=dmr=64:ff9b::/96 "
+		"rule=2001:db8::/32,192.0.2.1/32,ea=0,psid-offset=4,psid-len=8,psid=52",
+		0, 95, 0, 41, 0, 91, 0, 13, 96, 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 89,
+		0, 20, 0, 0, 32, 192, 0, 2, 1, 32, 0x20, 1, 0xd, 0xb8, 0, 93, 0, 4, 4, 8, 52, 0);
+	OPTIONS("DHCPV6_S46_LW4O6=br=2001:db8::1 bind=192.0.2.7,2001:db8:42::/48,psid-len=4,psid=5",
+		0, 96, 0, 43, 0, 90, 0, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+		0, 92, 0, 19, 192, 0, 2, 7, 48, 0x20, 1, 0xd, 0xb8, 0, 0x42, 0, 93, 0, 4, 0, 4,
+		0x50, 0);
+	/* MAP's offset is 6 where nothing is said (RFC 7597 §5.1), lw4o6's is 0 */
+	OPTIONS("DHCPV6_S46_LW4O6=br=2001:db8::1 bind=192.0.2.7,2001:db8::/32", 0, 96, 0, 33, 0, 90,
+		0, 16, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 92, 0, 9, 192, 0,
+		2, 7, 32, 0x20, 1, 0xd, 0xb8);
+	struct env e = complete();
+	struct config c;
+	set(&e, "DHCPV6_S46_MAPE=br=2001:db8::1 br=2001:db8::2 "
+		"rule=2001:db8::/32,192.0.2.1/32,ea=0,psid-len=8,psid=1");
+	assert_reads(&e, &c);
+	assert_memory_equal(c.options + c.options_len - 4, "\6\10\1\0", 4);
+	done(&e);
+}
+
+static void faults_of_softwires_name_the_item(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{ "MAPE=br=2001:db8::1", "DHCPV6_S46_MAPE: lacks rule=" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=8", "lacks br=" },
+		{ "MAPE=dmr=64:ff9b::/96", "'dmr=64:ff9b::/96' is none of br=, rule=" },
+		{ "MAPE=br", "'br' is none of br=, rule=" },
+		{ "MAPE=br=fe80::1", "br: 'fe80::1' has link-local addresses" },
+		{ "MAPE=br=192.0.2.1", "br: '192.0.2.1' is no IPv6 address" },
+		{ "MAPE=rule=", "rule: '' is no IPv6 prefix" },
+		{ "MAPE=rule=2001:db8::/32", "rule: lacks its IPv4 prefix" },
+		{ "MAPE=rule=2001:db8::1/32,192.0.2.0/24,ea=8", "did you mean 2001:db8::/32?" },
+		{ "MAPE=rule=2001:db8::,192.0.2.0/24,ea=8", "lacks its length" },
+		{ "MAPE=rule=2001:db8::/32,2001:db8::/32,ea=8", "is no IPv4 ADDRESS/LENGTH" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.9/24,ea=8", "did you mean 192.0.2.0/24?" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24", "lacks ea=" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=49", "'ea=49': 49 is out of bounds" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=8,ea=8", "'ea=8': given twice" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=8,fmrx", "'fmrx' is none of ea=, fmr," },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=19",
+		  "ea=19 leaves 11 bits behind the /24 for the PSID" },
+		{ "MAPE=rule=2001:db8::/120,192.0.2.0/24,ea=9", "ea=9 does not fit behind a /120" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.0/24,ea=8,psid-offset=16", "it can be 0 to 15" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.1/32,ea=0,psid-len=11",
+		  "psid-offset=6 and psid-len=11 are more than a port's 16 bits" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.1/32,ea=0,psid-len=4,psid=16",
+		  "psid=16 does not fit into psid-len=4" },
+		{ "MAPE=rule=2001:db8::/32,192.0.2.1/32,ea=0,psid=1",
+		  "psid=1 does not fit into psid-len=0" },
+		{ "MAPT=rule=2001:db8::/32,192.0.2.0/24,ea=8", "DHCPV6_S46_MAPT: lacks dmr=" },
+		{ "MAPT=dmr=64:ff9b::/96 dmr=64:ff9b::/96 rule=2001:db8::/32,192.0.2.0/24,ea=8",
+		  "has dmr= 2 times" },
+		{ "MAPT=dmr=64:ff9b::1/96", "dmr: '64:ff9b::1/96' has bits set" },
+		{ "MAPT=dmr=ff00::/8", "dmr: 'ff00::/8' has multicast addresses" },
+		{ "LW4O6=bind=192.0.2.1,2001:db8::/56", "DHCPV6_S46_LW4O6: lacks br=" },
+		{ "LW4O6=br=2001:db8::1 bind=x,2001:db8::/56", "bind: 'x' is no IPv4 address" },
+		{ "LW4O6=br=2001:db8::1 bind=192.0.2.1", "bind: lacks its IPv6 prefix" },
+		{ "LW4O6=br=2001:db8::1 bind=192.0.2.1,2001:db8::/56,ea=8",
+		  "'ea=8' is none of psid-offset=, psid-len=, psid=" },
+		{ "LW4O6=br=2001:db8::1 bind=192.0.2.1,2001:db8::/56 bind=192.0.2.2,2001:db8::/56",
+		  "has bind= 2 times, it can have it 1 times" },
+	};
+	char entry[256];
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(entry, sizeof entry, "DHCPV6_S46_%s", cases[i].text);
+		assert_fault(entry, cases[i].says);
+	}
+}
+
+static void a_part_of_each_prefix_is_excluded_by_its_number(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *entry;
+		uint64_t subnet;
+		unsigned len;
+	} good[] = { { "DHCPV6_PD_EXCLUDE=0/64", 0, 64 },
+		     { "DHCPV6_PD_EXCLUDE=255/64", 255, 64 },
+		     { "DHCPV6_PD_EXCLUDE=0xFF/64", 255, 64 },
+		     { "DHCPV6_PD_EXCLUDE=0xffffffffffffffff/128", UINT64_MAX, 128 } };
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		struct env e = complete();
+		struct config c;
+		set(&e, good[i].entry);
+		assert_reads(&e, &c);
+		assert_true(c.pd_exclude_subnet == good[i].subnet);
+		assert_int_equal(c.pd_exclude_len, good[i].len);
+		done(&e);
+	}
+	assert_fault("DHCPV6_PD_EXCLUDE=64", "is no NUMBER/LENGTH: 0/64 is the first /64");
+	assert_fault("DHCPV6_PD_EXCLUDE=/64", "the number before the slash is wrong");
+	assert_fault("DHCPV6_PD_EXCLUDE=-1/64", "the number before the slash is wrong");
+	assert_fault("DHCPV6_PD_EXCLUDE=ff/64", "the number before the slash is wrong");
+	assert_fault("DHCPV6_PD_EXCLUDE=0x/64", "the number before the slash is wrong");
+	assert_fault("DHCPV6_PD_EXCLUDE=0/129", "the length can be 1 to 128");
+	assert_fault("DHCPV6_PD_EXCLUDE=0/0", "the length can be 1 to 128");
+	assert_fault("DHCPV6_PD_EXCLUDE=0/56",
+		     "a /56 is not a part of a delegated /56. Example: DHCPV6_PD_EXCLUDE=0/64");
+	assert_fault(
+		"DHCPV6_PD_EXCLUDE=256/64",
+		"a delegated /56 has 2^8 prefixes of /64, counted from 0; there is no number 256");
+	SAYS("a delegated /60 has 2^4 prefixes of /64", NULL, "DHCPV6_PD_EXCLUDE=16/64",
+	     "DHCPV6_PD_MAX_LENGTH=60");
+	SAYS("Example: DHCPV6_PD_EXCLUDE=0/65", NULL, "DHCPV6_PD_EXCLUDE=0/64",
+	     "DHCPV6_PD_MAX_LENGTH=64");
+}
+
+static void any_other_option_is_given_as_hex(void **state)
+{
+	(void)state;
+	OPTIONS("DHCPV6_OPTION_242=0a0b0c", 0, 242, 0, 3, 10, 11, 12);
+	OPTIONS("DHCPV6_OPTION_65535=0xAb:cD 01", 255, 255, 0, 3, 0xab, 0xcd, 1);
+	OPTIONS("DHCPV6_OPTION_242=0x", 0, 242, 0, 0);
+	SAYS(NULL, NULL, "DHCPV6_OPTION_242=00", "DHCPV6_OPTION_243=00");
+	SAYS(NULL, NULL, "DHCPV6_OPTION_242=");
+	assert_fault("DHCPV6_OPTION_242=0a0", "DHCPV6_OPTION_242: is not hex: at '0'");
+	assert_fault("DHCPV6_OPTION_242=0g", "is not hex: at '0g'");
+	assert_fault("DHCPV6_OPTION_242=hello", "Example: DHCPV6_OPTION_242=0a0b0c");
+	assert_fault("DHCPV6_OPTION_0=00", "DHCPV6_OPTION_0: this is no option's code");
+	assert_fault("DHCPV6_OPTION_65536=00", "it can be 1 to 65535");
+	assert_fault("DHCPV6_OPTION_0242=00", "without zeros before it");
+	assert_fault("DHCPV6_OPTION_99999999999999999999=00", "this is no option's code");
+	assert_fault("DHCPV6_OPTION_<code>=00", "stands for the option's number");
+	assert_warns("DHCPV6_OPTION_NTP=00", "DHCPV6_OPTION_NTP: there is no such variable");
+	assert_warns("DHCPV6_OPTION_242X=00", "there is no such variable");
+}
+
+static void options_that_are_not_ours_to_give_are_told_with_the_reason(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned code;
+		const char *says;
+	} cases[] = {
+		{ 1, "is in every answer by itself" },
+		{ 2, "is in every answer by itself" },
+		{ 3, "is what the server hands out" },
+		{ 4, "is what the server hands out" },
+		{ 5, "is what the server hands out" },
+		{ 6, "is what clients ask by" },
+		{ 7, "ranks servers" },
+		{ 8, "is sent by clients" },
+		{ 9, "is for relay agents" },
+		{ 11, "authenticates messages" },
+		{ 12, "is obsolete" },
+		{ 13, "the server's own word" },
+		{ 14, "DHCPV6_RAPID_COMMIT" },
+		{ 16, "is sent by clients" },
+		{ 18, "is for relay agents" },
+		{ 20, "is for reconfiguration" },
+		{ 23, "has a variable of its own, DHCPV6_NAMESERVER" },
+		{ 24, "DNS_SEARCH" },
+		{ 25, "is what the server hands out" },
+		{ 26, "is what the server hands out" },
+		{ 32, "DHCPV6_INFORMATION_REFRESH_TIME" },
+		{ 38, "is for relay agents" },
+		{ 39, "answers a name" },
+		{ 45, "is for leasequeries" },
+		{ 56, "DHCPV6_NTP_SERVER" },
+		{ 64, "DHCPV6_AFTR_NAME" },
+		{ 67, "DHCPV6_PD_EXCLUDE" },
+		{ 82, "DHCPV6_SOL_MAX_RT" },
+		{ 83, "DHCPV6_INF_MAX_RT" },
+		{ 89, "see DHCPV6_S46_MAPE" },
+		{ 94, "DHCPV6_S46_MAPE" },
+		{ 95, "DHCPV6_S46_MAPT" },
+		{ 96, "DHCPV6_S46_LW4O6" },
+		{ 103, "DHCPV6_CAPTIVE_PORTAL" },
+		{ 135, "is for relay agents" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char entry[64], head[64];
+		snprintf(entry, sizeof entry, "DHCPV6_OPTION_%u=00", cases[i].code);
+		snprintf(head, sizeof head, "DHCPV6_OPTION_%u: option %u ", cases[i].code,
+			 cases[i].code);
+		assert_fault(entry, cases[i].says);
+		assert_fault(entry, head);
+	}
+}
+
+static void variables_that_are_named_as_the_reason_exist(void **state)
+{
+	(void)state;
+	for (unsigned code = 1; code <= UINT16_MAX; code++) {
+		struct config c = { 0 };
+		struct why why = { .text = "" };
+		if (option_raw((uint16_t)code, "00", &c, &why) == 0)
+			continue;
+		const char *name = strstr(why.text, "D");
+		if (!name || (strncmp(name, "DHCPV6_", 7) != 0 && strncmp(name, "DNS_", 4) != 0))
+			continue;
+		bool known = false;
+		size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+		for (size_t i = 0; i < config_n_variables; i++)
+			known |= strlen(config_variables[i].name) == len &&
+				 strncmp(config_variables[i].name, name, len) == 0;
+		if (!known)
+			fail_msg("option %u names %s, which is no variable", code, name);
+	}
+}
+
+static void raw_options_come_from_files_too(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/vbng-test-XXXXXX", entry[128];
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "0a0b\n0c\n", 8), 8);
+	close(fd);
+	snprintf(entry, sizeof entry, "DHCPV6_OPTION_242_FILE=%s", path);
+	OPTIONS(entry, 0, 242, 0, 3, 10, 11, 12);
+	SAYS(NULL, NULL, entry);
+	SAYS("DHCPV6_OPTION_242 and DHCPV6_OPTION_242_FILE are both given", NULL,
+	     "DHCPV6_OPTION_242=00", entry);
+	unlink(path);
+	assert_fault("DHCPV6_OPTION_242_FILE=/nowhere/at/all", "cannot be read: No such file");
+}
+
+static void all_options_together_are_bounded(void **state)
+{
+	(void)state;
+	static char entry[3 * CONFIG_OPTION_BYTES];
+	char more[64];
+	struct env e = complete();
+	struct config c;
+	struct config_report report;
+	/* 1452 bytes are a frame's; 4096 what the server takes */
+	snprintf(entry, sizeof entry, "DHCPV6_OPTION_242=%0*d", 2 * 1300, 0);
+	SAYS(NULL, "comes in fragments", entry);
+	snprintf(entry, sizeof entry, "DHCPV6_OPTION_242=%0*d", 2 * 4060, 0);
+	SAYS("they can have 4096", NULL, entry);
+	snprintf(entry, sizeof entry, "DHCPV6_OPTION_242=%0*d", 2 * 4093, 0);
+	assert_fault(entry, "DHCPV6_OPTION_242: there is no room for it");
+	for (unsigned i = 0; i < D6_MAX_EXTRA_OPTIONS; i++) {
+		snprintf(more, sizeof more, "DHCPV6_OPTION_%u=00", 200 + i);
+		set(&e, more);
+	}
+	assert_reads(&e, &c);
+	struct dhcp6_extra_option list[D6_MAX_EXTRA_OPTIONS];
+	assert_int_equal(config_options_list(&c, D6_MAX_EXTRA_OPTIONS, list), D6_MAX_EXTRA_OPTIONS);
+	set(&e, "DHCPV6_SOL_MAX_RT=60");
+	assert_int_equal(config_read(e.entries, &c, &report), -EINVAL);
+	assert_true(in_list(report.faults, report.n_faults, "they are more than 24 options"));
+	config_report_done(&report);
+	done(&e);
+}
+
+/* What the configuration lets through, the server takes. */
+static void the_largest_options_are_taken_by_the_server(void **state)
+{
+	(void)state;
+	static char entry[3 * CONFIG_OPTION_BYTES];
+	/* Beside two name servers: 4096 - 8 - 32 - 4. */
+	for (int len = 4052; len <= 4053; len++) {
+		struct env e = complete();
+		struct config c;
+		struct config_report report;
+		snprintf(entry, sizeof entry, "DHCPV6_OPTION_242=%0*d", 2 * len, 0);
+		set(&e, entry);
+		assert_int_equal(config_read(e.entries, &c, &report), len == 4052 ? 0 : -EINVAL);
+		config_report_done(&report);
+		done(&e);
+		if (len != 4052)
+			continue;
+		struct dhcp6_config d = { .transfer = c.transfer,
+					  .pd_pool = c.pd_pool,
+					  .pd_len = c.pd_len,
+					  .valid_lft_s = c.valid_lft_s,
+					  .preferred_lft_s = c.preferred_lft_s,
+					  .n_nameservers = c.n_nameservers,
+					  .server_id = { .len = 4 } };
+		d.n_extra = config_options_list(&c, D6_MAX_EXTRA_OPTIONS, d.extra);
+		struct dhcp6_server *server = NULL;
+		assert_int_equal(dhcp6_server_new(&d, &server), 0);
+		dhcp6_server_free(server);
+	}
+}
+
+static void the_refresh_time_is_for_information_requests_alone(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	set(&e, "DHCPV6_INFORMATION_REFRESH_TIME=600");
+	set(&e, "DHCPV6_SOL_MAX_RT=60");
+	assert_reads(&e, &c);
+	struct dhcp6_extra_option list[4];
+	assert_int_equal(config_options_list(&c, 4, list), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(list[i].information_only == (list[i].code == 32));
+	assert_int_equal(config_options_list(&c, 1, list), 1);
+	done(&e);
+}
+
+static void every_kind_of_bad_value_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *entry, *says;
+	} cases[] = {
+		{ "WIREGUARD_INTERFACE_SUFFIX=a/b", "cannot be an interface's name" },
+		{ "WIREGUARD_PEER=short", "it has 5 characters, a key in base64 has 44" },
+		{ "WIREGUARD_PEER=xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D!=", "not the base64" },
+		{ "WIREGUARD_ADDRESS=192.0.2.1/24", "is no IPv6 prefix" },
+		{ "WIREGUARD_ADDRESS=2001:db8::2/129", "is no IPv6 prefix" },
+		{ "WIREGUARD_ENDPOINT=[2001:db8::g]:51820",
+		  "no IPv6 address between the brackets" },
+		{ "WIREGUARD_ENDPOINT=192.0.2.1:65536", "is no port" },
+		{ "WIREGUARD_ENDPOINT=:51820", "lacks its port" },
+		{ "WIREGUARD_ENDPOINT=a b:51820", "is no ADDRESS:PORT" },
+		{ "SUBSCRIBER_INTERFACE=sixteen-letters-", "cannot be an interface's name" },
+		{ "SUBSCRIBER_INTERFACE=..", "cannot be an interface's name" },
+		{ "TRANSFER_PREFIX=2001:db8:ffff::1/64", "did you mean 2001:db8:ffff::/64?" },
+		{ "DHCPV6_PD_PREFIX=2001:db8:ffff::", "lacks its length" },
+		{ "DHCPV6_PD_DELEGATION_LENGTH=65", "it can be 1 to 64" },
+		{ "DHCPV6_PD_DELEGATION_LENGTH=/56", "is no number" },
+		{ "WIREGUARD_MTU=1279", "it can be 1280 to 9000" },
+		{ "WIREGUARD_MTU=9001", "it can be 1280 to 9000" },
+		{ "WIREGUARD_KEEPALIVE=65536", "it can be 0 to 65535" },
+		{ "WIREGUARD_LISTEN_PORT=0", "it can be 1 to 65535" },
+		{ "WIREGUARD_BACKEND=openvpn", "is none of auto, kernel, userspace, none" },
+		{ "DHCPV6_VALID_LIFETIME=0", "it can be 1 to 4294967295" },
+		{ "DHCPV6_VALID_LIFETIME=4294967296", "is out of bounds" },
+		{ "DHCPV6_PREFERRED_LIFETIME=0", "it can be 1 to 4294967295" },
+		{ "DHCPV6_IA_NA=2", "is neither on nor off" },
+		{ "DHCPV6_RAPID_COMMIT=maybe", "is neither on nor off" },
+		{ "DHCPV6_NAMESERVER=192.0.2.1", "is no IPv6 address" },
+		{ "DHCPV6_NAMESERVER=::1,::2,::3,::4,::5,::6,::7,::8,::9",
+		  "more than 8 addresses" },
+		{ "DNS_UPSTREAM=dns.example", "'dns.example' is no IPv6 address" },
+		{ "DNS_SEARCH=not_a,-name!", "is no domain name" },
+		{ "DNS_SEARCH=a,b,c,d,e,f,g,h,i", "more than 8 domains" },
+		{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL=2", "it can be 3 to 1800" },
+		{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL=3", "it can be 4 to 1800" },
+		{ "ROUTER_ADVERTISEMENT_LIFETIME=65536", "it can be 0 to 65535" },
+		{ "ROUTER_ADVERTISEMENT_PREFERENCE=highest", "is none of low, medium, high" },
+		{ "ROUTER_ADVERTISEMENT_MANAGED=x", "is neither on nor off" },
+		{ "ROUTER_ADVERTISEMENT_OTHER=x", "is neither on nor off" },
+		{ "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP=x", "is neither on nor off" },
+		{ "ROUTER_ADVERTISEMENT_ROUTES=2001:db8::/48@best",
+		  "is none of low, medium, high" },
+		{ "ROUTER_ADVERTISEMENT_ROUTES=2001:db8::1/48", "did you mean 2001:db8::/48?" },
+		{ "ROUTER_ADVERTISEMENT_ROUTES=2001:db8::", "lacks its length" },
+		{ "ROUTER_ADVERTISEMENT_PREF64=64:ff9b::1/96", "has bits set" },
+		{ "SUBSCRIBER_MODE=macvlan", "is not served by this version" },
+		{ "SUBSCRIBER_MODE=borrow", "is none of auto, move, local" },
+		{ "SUBSCRIBER_LINK_LOCAL=2001:db8::1", "is not link-local" },
+		{ "SUBSCRIBER_LINK_LOCAL=one", "is no IPv6 address" },
+		{ "HOST_NETNS=run/netns/host", "is no absolute path" },
+		{ "STATE_DIR=leases", "is no absolute path" },
+		{ "LOG_LEVEL=loud", "is none of error, warning, info, debug" },
+		{ "LOG_FORMAT=xml", "is none of text, json" },
+		{ "DEBUG=very", "is neither on nor off" },
+		{ "WIREGUARD_CONFIG_FILE=/nowhere/at/all", "cannot be read: No such file" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char name[96];
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(cases[i].entry, "="),
+			 cases[i].entry);
+		assert_fault(cases[i].entry, cases[i].says);
+		assert_fault(cases[i].entry, name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +1146,29 @@ int main(void)
 		cmocka_unit_test(without_a_tunnel_its_variables_are_not_wanted),
 		cmocka_unit_test(metrics_can_be_had_at_an_address_of_ours_or_of_the_host),
 		cmocka_unit_test(wiping_leaves_no_secret_in_the_environment),
+		cmocka_unit_test(every_example_of_the_documentation_is_accepted),
+		cmocka_unit_test(what_is_printed_reads_as_the_same),
+		cmocka_unit_test(what_cannot_be_routed_is_no_prefix_of_ours),
+		cmocka_unit_test(an_assigned_prefix_that_is_too_long_is_a_fault_and_nothing_more),
+		cmocka_unit_test(lengths_of_hints_keep_around_the_delegation_length),
+		cmocka_unit_test(the_pool_keeps_clear_of_what_is_ours),
+		cmocka_unit_test(host_bits_of_allowed_ips_are_taken_off_with_a_warning),
+		cmocka_unit_test(an_advertisement_holds_what_is_advertised),
+		cmocka_unit_test(seconds_become_options_of_four_bytes),
+		cmocka_unit_test(time_sources_are_options_of_their_own),
+		cmocka_unit_test(a_tunnel_endpoint_is_a_name),
+		cmocka_unit_test(a_captive_portal_is_an_https_uri),
+		cmocka_unit_test(softwires_are_containers),
+		cmocka_unit_test(faults_of_softwires_name_the_item),
+		cmocka_unit_test(a_part_of_each_prefix_is_excluded_by_its_number),
+		cmocka_unit_test(any_other_option_is_given_as_hex),
+		cmocka_unit_test(options_that_are_not_ours_to_give_are_told_with_the_reason),
+		cmocka_unit_test(variables_that_are_named_as_the_reason_exist),
+		cmocka_unit_test(raw_options_come_from_files_too),
+		cmocka_unit_test(all_options_together_are_bounded),
+		cmocka_unit_test(the_largest_options_are_taken_by_the_server),
+		cmocka_unit_test(the_refresh_time_is_for_information_requests_alone),
+		cmocka_unit_test(every_kind_of_bad_value_is_told),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

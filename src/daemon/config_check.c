@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/config_check.h"
+
+#include "base/cleanup.h"
+#include "daemon/config_options.h"
+#include "daemon/config_table.h"
+#include "engine/batch.h"
+#include "engine/dhcp6_server.h"
+#include "engine/pool.h"
+#include "engine/ra.h"
+#include "wire/nd.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+	IPV6_HEADER_BYTES = 40,
+	OPTION_HEADER_BYTES = 4,
+	ANSWER_REST_BYTES = 300, /* header, identifiers and two IAs */
+};
+
+static void derive_prefixes(struct reading *rd)
+{
+	struct config *c = &rd->c;
+	if (!c->assigned.plen)
+		return; /* told already */
+	if (!reading_given(rd, "TRANSFER_PREFIX"))
+		c->transfer = prefix6_nth(&c->assigned, 64, 0);
+	if (!reading_given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen < 64)
+		c->pd_pool = prefix6_nth(&c->assigned, (uint8_t)(c->assigned.plen + 1), 1);
+	if (!reading_given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen == 64) {
+		reading_fault(
+			rd, "ASSIGNED_PREFIX: a /64 is the transfer network, and leaves nothing to "
+			    "delegate. Ask the provider for a /60 at the "
+			    "least, or set DHCPV6_PD_PREFIX");
+		return;
+	}
+	if (!reading_given(rd, "DHCPV6_PD_DELEGATION_LENGTH"))
+		c->pd_len = c->pd_pool.plen <= 56 ? 56 : c->pd_pool.plen <= 60 ? 60 : 64;
+	if (!reading_given(rd, "DHCPV6_PD_MIN_LENGTH"))
+		c->pd_min_len = c->pd_len;
+	if (!reading_given(rd, "DHCPV6_PD_MAX_LENGTH"))
+		c->pd_max_len = c->pd_len;
+}
+
+/* The delegation length itself fits into the pool. */
+static void check_lengths(struct reading *rd)
+{
+	const struct config *c = &rd->c;
+	unsigned pool = c->pd_pool.plen;
+	char a[PREFIX6_STRLEN];
+	if (reading_faulty(rd, "DHCPV6_PD_MIN_LENGTH") ||
+	    reading_faulty(rd, "DHCPV6_PD_MAX_LENGTH"))
+		return;
+	if (c->pd_min_len > c->pd_len)
+		reading_fault(
+			rd,
+			"DHCPV6_PD_MIN_LENGTH: a /%u is longer than the delegation length, /%u. "
+			"Give at most %u, or set DHCPV6_PD_DELEGATION_LENGTH",
+			c->pd_min_len, c->pd_len, c->pd_len);
+	if (c->pd_max_len < c->pd_len)
+		reading_fault(rd,
+			      "DHCPV6_PD_MAX_LENGTH: a /%u is shorter than the delegation length, "
+			      "/%u. Give at least %u, or set DHCPV6_PD_DELEGATION_LENGTH",
+			      c->pd_max_len, c->pd_len, c->pd_len);
+	if (c->pd_min_len < pool)
+		reading_fault(rd,
+			      "DHCPV6_PD_MIN_LENGTH: a /%u does not fit into the pool "
+			      "DHCPV6_PD_PREFIX=%s. Give at least %u",
+			      c->pd_min_len, prefix6_format(&c->pd_pool, a), pool);
+	if (c->pd_min_len < c->pd_max_len && c->pd_max_len > pool + POOL_BITMAP_BITS)
+		reading_fault(rd,
+			      "%s: the pool DHCPV6_PD_PREFIX=%s has 2^%u prefixes of /%u; where "
+			      "lengths differ it can have 2^%u of the longest. Give at most a /%u "
+			      "as the longest, a smaller pool, or one length",
+			      reading_given(rd, "DHCPV6_PD_MAX_LENGTH") ? "DHCPV6_PD_MAX_LENGTH"
+									: "DHCPV6_PD_MIN_LENGTH",
+			      prefix6_format(&c->pd_pool, a), c->pd_max_len - pool, c->pd_max_len,
+			      POOL_BITMAP_BITS, pool + POOL_BITMAP_BITS);
+}
+
+static void check_exclude(struct reading *rd)
+{
+	const struct config *c = &rd->c;
+	unsigned bits = (unsigned)c->pd_exclude_len - c->pd_max_len;
+	if (!c->pd_exclude_len)
+		return;
+	if (c->pd_exclude_len <= c->pd_max_len)
+		reading_fault(rd,
+			      "DHCPV6_PD_EXCLUDE: a /%u is not a part of a delegated /%u. Example: "
+			      "DHCPV6_PD_EXCLUDE=0/%u",
+			      c->pd_exclude_len, c->pd_max_len,
+			      c->pd_max_len < 64 ? 64 : c->pd_max_len + 1);
+	else if (bits < 64 && c->pd_exclude_subnet >> bits)
+		reading_fault(
+			rd,
+			"DHCPV6_PD_EXCLUDE: a delegated /%u has 2^%u prefixes of /%u, counted "
+			"from 0; there is no number %" PRIu64 ". Example: DHCPV6_PD_EXCLUDE=0/%u",
+			c->pd_max_len, bits, c->pd_exclude_len, c->pd_exclude_subnet,
+			c->pd_exclude_len);
+}
+
+/* Where our own end of the tunnel must not be: a more specific route would lead it to a
+ * subscriber. */
+static void check_tunnel_address(struct reading *rd, bool pool)
+{
+	const struct config *c = &rd->c;
+	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
+	if (!c->wg_address.plen || c->backend == WG_BACKEND_NONE)
+		return;
+	if (c->transfer.plen && prefix6_has_addr(&c->transfer, &c->wg_address.addr))
+		reading_warn(
+			rd,
+			"WIREGUARD_ADDRESS=%s lies in the transfer network TRANSFER_PREFIX=%s, "
+			"which is on the subscribers' link. Set another TRANSFER_PREFIX",
+			prefix6_format(&c->wg_address, a), prefix6_format(&c->transfer, b));
+	else if (pool && prefix6_has_addr(&c->pd_pool, &c->wg_address.addr))
+		reading_warn(
+			rd,
+			"WIREGUARD_ADDRESS=%s lies in the pool DHCPV6_PD_PREFIX=%s, and may be "
+			"delegated to somebody. Set another DHCPV6_PD_PREFIX",
+			prefix6_format(&c->wg_address, a), prefix6_format(&c->pd_pool, b));
+}
+
+static void check_prefixes(struct reading *rd)
+{
+	struct config *c = &rd->c;
+	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
+	bool pool = c->pd_pool.plen && !reading_faulty(rd, "DHCPV6_PD_PREFIX") &&
+		    !reading_faulty(rd, "DHCPV6_PD_DELEGATION_LENGTH");
+	if (!c->assigned.plen)
+		return;
+	if (pool && c->pd_len < c->pd_pool.plen)
+		reading_fault(rd,
+			      "DHCPV6_PD_DELEGATION_LENGTH: a /%u does not fit into the pool "
+			      "DHCPV6_PD_PREFIX=%s",
+			      c->pd_len, prefix6_format(&c->pd_pool, a));
+	else if (pool && prefix6_contains(&c->transfer, &c->pd_pool))
+		reading_fault(rd,
+			      "DHCPV6_PD_PREFIX=%s lies in the transfer network "
+			      "TRANSFER_PREFIX=%s: there "
+			      "is nothing left to delegate",
+			      prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
+	else if (pool && c->pd_pool.plen == c->pd_max_len &&
+		 prefix6_contains(&c->pd_pool, &c->transfer))
+		reading_fault(
+			rd,
+			"DHCPV6_PD_PREFIX=%s is a single delegated prefix, and holds the "
+			"transfer network TRANSFER_PREFIX=%s: there is nothing left to delegate",
+			prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
+	else if (pool)
+		check_lengths(rd);
+	if (pool)
+		check_exclude(rd);
+	check_tunnel_address(rd, pool);
+	if (pool && !prefix6_contains(&c->assigned, &c->pd_pool))
+		reading_warn(
+			rd,
+			"DHCPV6_PD_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider "
+			"route it to us?",
+			prefix6_format(&c->pd_pool, a), prefix6_format(&c->assigned, b));
+	if (c->transfer.plen && !prefix6_contains(&c->assigned, &c->transfer))
+		reading_warn(rd,
+			     "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the "
+			     "provider route "
+			     "it to us?",
+			     prefix6_format(&c->transfer, a), prefix6_format(&c->assigned, b));
+}
+
+static void check_times(struct reading *rd)
+{
+	struct config *c = &rd->c;
+	if (c->preferred_lft_s > c->valid_lft_s)
+		reading_fault(rd,
+			      "DHCPV6_PREFERRED_LIFETIME: %u s is more than "
+			      "DHCPV6_VALID_LIFETIME's %u s. "
+			      "Example: DHCPV6_PREFERRED_LIFETIME=1800",
+			      c->preferred_lft_s, c->valid_lft_s);
+	if (!reading_given(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL"))
+		c->ra_min_interval_s = c->ra_max_interval_s / 3 > 3 ? c->ra_max_interval_s / 3 : 3;
+	/* RFC 4861 §6.2.1 */
+	if (c->ra_min_interval_s > 3 && c->ra_min_interval_s * 4 > c->ra_max_interval_s * 3)
+		reading_fault(
+			rd,
+			"ROUTER_ADVERTISEMENT_MIN_INTERVAL: %u s is more than three quarters of "
+			"ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s. "
+			"Example: ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u",
+			c->ra_min_interval_s, c->ra_max_interval_s, c->ra_max_interval_s / 3);
+	if (!reading_given(rd, "ROUTER_ADVERTISEMENT_LIFETIME"))
+		c->ra_lifetime_s = (uint16_t)(3 * c->ra_max_interval_s);
+	else if (c->ra_lifetime_s && c->ra_lifetime_s < c->ra_max_interval_s)
+		reading_fault(rd,
+			      "ROUTER_ADVERTISEMENT_LIFETIME: %u s is less than "
+			      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s: subscribers would lose "
+			      "their default router between two advertisements. Example: "
+			      "ROUTER_ADVERTISEMENT_LIFETIME=1800",
+			      c->ra_lifetime_s, c->ra_max_interval_s);
+	for (size_t i = 0; i < c->n_ra_routes; i++)
+		c->ra_routes[i].lft_s = c->ra_lifetime_s;
+}
+
+static void derive_rest(struct reading *rd)
+{
+	struct config *c = &rd->c;
+	struct why why = { .text = "" };
+	size_t dns = reading_find("DNS_UPSTREAM");
+	if (!reading_given(rd, "DHCPV6_NAMESERVER")) {
+		const char *text =
+			rd->raws[dns].value ? rd->raws[dns].value : config_variables[dns].fallback;
+		if (value_addr6_list(text, CONFIG_MAX_NAMESERVERS, c->nameservers,
+				     &c->n_nameservers, &why) < 0)
+			reading_fault_of(rd, dns, why.text);
+	}
+	if (c->backend != WG_BACKEND_NONE)
+		wgkey_public(c->wg_private_key, c->wg_public_key);
+	if (c->backend != WG_BACKEND_NONE &&
+	    memcmp(c->wg_public_key, c->wg_peer, sizeof c->wg_peer) == 0 &&
+	    !reading_faulty(rd, "WIREGUARD_PEER"))
+		reading_fault(
+			rd, "WIREGUARD_PEER: this is the public key of WIREGUARD_PRIVATE_KEY, our "
+			    "own. The provider's is wanted");
+}
+
+/* --- what must fit into one message
+ * ------------------------------------------------------------------------- */
+
+/* With everything that may stand in ours; the link is Ethernet's. */
+static void describe_ra(const struct config *c, struct nd_ra *ra)
+{
+	*ra = (struct nd_ra){
+		.router_lft_s = c->ra_lifetime_s,
+		.has_slla = true,
+		.mtu = c->wg_mtu,
+		.n_prefixes = 1,
+		.prefixes = { { .prefix = c->transfer } },
+		.n_routes = c->n_ra_routes,
+		.n_rdnss = c->n_nameservers,
+		.n_search = c->n_search,
+		.has_pref64 = c->has_pref64,
+		.pref64 = c->pref64,
+		.captive_portal = c->captive_portal[0] ? c->captive_portal : NULL,
+	};
+	memcpy(ra->routes, c->ra_routes, c->n_ra_routes * sizeof ra->routes[0]);
+	memcpy(ra->rdnss, c->nameservers, c->n_nameservers * sizeof ra->rdnss[0]);
+	for (size_t i = 0; i < c->n_search; i++)
+		ra->search[i] = c->search[i];
+}
+
+static void check_advertisement(struct reading *rd)
+{
+	static const char *const parts[] = { "DNS_SEARCH",        "ROUTER_ADVERTISEMENT_ROUTES",
+					     "DHCPV6_NAMESERVER", "ROUTER_ADVERTISEMENT_PREF64",
+					     "DNS_UPSTREAM",      "WIREGUARD_MTU",
+					     "TRANSFER_PREFIX" };
+	const struct config *c = &rd->c;
+	struct nd_ra ra;
+	uint8_t bytes[RA_BYTES_MAX];
+	struct wr w = wr_of(bytes, sizeof bytes);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (reading_faulty(rd, parts[i]))
+			return;
+	describe_ra(c, &ra);
+	if (nd_build_ra(&w, &ra) < 0)
+		reading_fault(rd,
+			      "DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised "
+			      "do not fit into one router advertisement of %d bytes. Give fewer or "
+			      "shorter ones",
+			      RA_BYTES_MAX);
+	else if (wr_len(&w) + IPV6_HEADER_BYTES > c->wg_mtu)
+		reading_warn(
+			rd,
+			"DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised "
+			"make packets of %zu bytes, more than the MTU of %u that they announce: "
+			"hosts may not get them. Give fewer or shorter ones",
+			wr_len(&w) + IPV6_HEADER_BYTES, c->wg_mtu);
+}
+
+/* What dhcp6_server_new() takes, and what a frame does. */
+static void check_options(struct reading *rd)
+{
+	const struct config *c = &rd->c;
+	struct dhcp6_extra_option list[D6_MAX_EXTRA_OPTIONS + 1];
+	size_t room = 2 * OPTION_HEADER_BYTES + c->n_nameservers * sizeof c->nameservers[0];
+	for (size_t i = 0; i < c->n_search; i++)
+		room += strlen(c->search[i]) + 2;
+	room += c->options_len;
+	if (config_options_list(c, ARRAY_LEN(list), list) > D6_MAX_EXTRA_OPTIONS)
+		reading_fault(rd,
+			      "DHCPV6_NTP_SERVER, DHCPV6_OPTION_<code> and the like: they are more "
+			      "than %d options. Give fewer",
+			      D6_MAX_EXTRA_OPTIONS);
+	if (room > BATCH_ANSWER_MAX / 2)
+		reading_fault(
+			rd,
+			"DNS_SEARCH, DHCPV6_OPTION_<code> and the like: all options "
+			"together have %zu bytes, they can have %d. Give fewer or shorter ones",
+			room, BATCH_ANSWER_MAX / 2);
+	else if (room + ANSWER_REST_BYTES > BATCH_ANSWER_FIT)
+		reading_warn(rd,
+			     "DNS_SEARCH, DHCPV6_OPTION_<code> and the like: all options "
+			     "together have %zu bytes; an answer to somebody who asks for all of "
+			     "them comes in fragments, which some networks lose",
+			     room);
+}
+
+void config_check(struct reading *rd)
+{
+	derive_prefixes(rd);
+	check_prefixes(rd);
+	check_times(rd);
+	derive_rest(rd);
+	check_advertisement(rd);
+	check_options(rd);
+}
