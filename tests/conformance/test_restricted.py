@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server without rapid commit and without addresses, whose leases do not end."""
+import pytest
+
+from access import HOME, each, rule
+from packets import ADVERTISE, IA_NA, NO_ADDRS, RAPID_COMMIT, REBIND, RENEW, REQUEST, SOLICIT, STATUS, ia_na, ia_pd, iaaddr, iaprefix, opt
+
+INFINITY = 0xffffffff
+ENV = {"DHCPV6_RAPID_COMMIT": "off", "DHCPV6_IA_NA": "off", "DHCPV6_VALID_LIFETIME": str(INFINITY), "DHCPV6_PREFERRED_LIFETIME": str(INFINITY)}
+
+
+@rule("RFC 9915 §18.3.1", "where rapid commit is off an ADVERTISE answers, without the option, and binds nothing")
+def test_rapid_commit_is_off(client):
+    answer = client.ask(SOLICIT, opt(RAPID_COMMIT), ia_pd(1))
+    assert answer.type == ADVERTISE and not answer.has(RAPID_COMMIT) and answer.prefix()
+    assert not client.bound()
+
+
+@each(SOLICIT, REQUEST)
+@rule("RFC 9915 §18.3.9", "where addresses are off an IA_NA of a SOLICIT has NoAddrsAvail and no address, and prefixes are offered")
+@rule("RFC 9915 §18.3.2", "where addresses are off an IA_NA of a REQUEST has NoAddrsAvail and no address, and prefixes are given")
+def test_addresses_are_off(client, kind):
+    answer = client.ask(kind, ia_na(1), ia_pd(1), ia_na(2, iaaddr("2001:db8:ffff::3:3:3")))
+    assert [(ia.status, ia.resources) for ia in answer.ias(IA_NA)] == [(NO_ADDRS, [])] * 2
+    assert answer.prefix() and not answer.has(STATUS)
+
+
+@each(RENEW, REBIND)
+@rule("RFC 9915 §18.3.4", "an address that cannot be extended is taken back, with NoAddrsAvail")
+def test_renewal_of_an_address(client, kind):
+    client.request(ia_pd(1))
+    ia = client.ask(kind, ia_na(1, iaaddr("2001:db8:ffff::3:3:3")), ia_pd(1)).ia(IA_NA)
+    assert ia.status == NO_ADDRS and ia.lifetimes() == {"2001:db8:ffff::3:3:3": (0, 0)}
+
+
+@rule("RFC 9915 §21.4", "leases that do not end have no T1 and T2 either")
+@rule("RFC 9915 §7.7", "infinity is 0xffffffff")
+def test_infinity(access, client):
+    ia = client.request(ia_pd(1)).ia()
+    assert (ia.t1, ia.t2) == (INFINITY, INFINITY)
+    assert [(r.preferred, r.valid) for r in ia.resources] == [(INFINITY, INFINITY)]
+    lease = [x for x in access.vbng.leases() if x["duid"] == client.name][0]
+    assert lease["valid_left_s"] is None and access.route(lease["prefix"]) == HOME
+
+
+@rule("RFC 9915 §18.3.5", "without rapid commit a REBIND of what is bound is answered as ever")
+def test_rebind_of_a_binding(client):
+    had = client.request(ia_pd(1)).prefix()
+    assert client.ask(REBIND, ia_pd(1, iaprefix(had))).prefix() == had
+
+
+@rule("RFC 9915 §18.3.4", "a RENEW, which names one server, creates bindings without rapid commit as well")
+def test_renew_of_the_unknown(client):
+    assert client.renew(ia_pd(1, iaprefix("2001:db8:ffff:9200::/56"))).prefix() == "2001:db8:ffff:9200::/56"
+
+
+@pytest.mark.xfail(strict=True, reason="bindings are created at REBIND whether rapid commit is on or not")
+@rule("RFC 9915 §18.3.5", "a REBIND, which every server hears, creates bindings only where rapid commit is on")
+def test_rebind_of_the_unknown(access, client):
+    access.line.send(client.message(REBIND, ia_pd(1, iaprefix("2001:db8:ffff:9300::/56"))))
+    client.information()
+    assert not client.bound()
