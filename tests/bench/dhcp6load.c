@@ -246,7 +246,7 @@ static void emit(uint8_t type, unsigned s, const struct ia *ia)
 	uint8_t *b = outbuf[n_out], *p = b;
 	*p++ = type;
 	*p++ = (uint8_t)(sl->gen >> 4);
-	*p++ = (uint8_t)((sl->gen & 15) << 4 | s >> 8);
+	*p++ = (uint8_t)((sl->gen & 15u) << 4 | s >> 8);
 	*p++ = (uint8_t)s;
 	uint8_t duid[DUID_LEN];
 	put_duid(duid, sl->client);
