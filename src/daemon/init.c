@@ -771,8 +771,8 @@ static int undo_guard(void *arg)
 }
 
 static const char unguarded[] =
-	"packets that a subscriber sends into its own delegated prefix will "
-	"be sent back to it: the kernel's packet filter cannot be used";
+	"the kernel's packet filter cannot be used, going on without: what a subscriber sends into "
+	"an unused part of its own delegated prefix is sent back to it";
 
 /* Nobody is worse off without it than with most routers, so that nothing here ends the boot. */
 static int boot_guard(struct appliance *a)
