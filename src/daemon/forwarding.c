@@ -6,6 +6,7 @@
 #include "base/ratelimit.h"
 #include "daemon/reconcile.h"
 #include "daemon/stations.h"
+#include "host/nft.h"
 #include "host/route.h"
 
 #include <arpa/inet.h>
@@ -20,13 +21,15 @@ struct forwarding {
 	unsigned ifindex;
 	struct route_batch *requests;
 	struct stations stations;
-	const struct batch *batch; /* being carried out */
+	struct nft_stations *filter; /* NULL: there is none */
+	bool filter_changes;         /* wait in it */
+	const struct batch *batch;   /* being carried out */
 	bool *failed;
 	uint64_t failures;
 	struct ratelimit log_fault;
 };
 
-int forwarding_new(unsigned ifindex, const uint8_t key[static 16],
+int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[static 16],
 		   struct forwarding **ret_forwarding)
 {
 	struct forwarding *f = calloc(1, sizeof *f);
@@ -37,6 +40,8 @@ int forwarding_new(unsigned ifindex, const uint8_t key[static 16],
 	int r = route_batch_new(&f->requests);
 	if (r == 0)
 		r = stations_init(&f->stations, key);
+	if (r == 0 && nft_table)
+		r = nft_stations_new(nft_table, &f->filter);
 	if (r < 0) {
 		forwarding_free(f);
 		return r;
@@ -51,6 +56,7 @@ void forwarding_free(struct forwarding *f)
 		return;
 	route_batch_free(f->requests);
 	stations_done(&f->stations);
+	nft_stations_free(f->filter);
 	free(f);
 }
 
@@ -107,12 +113,55 @@ static void on_refused(void *ctx, uint32_t tag, int err)
 		  kv_u64("suppressed", suppressed));
 }
 
+/* The packet filter is no reason to leave a client without an answer: what it lacks costs a loop at
+ * worst. */
+static void filter_refused(struct forwarding *f, int r)
+{
+	if (r < 0 && ratelimit_allow(&f->log_fault, clock_mono_ms(), NULL))
+		log_warn("route", "the packet filter does not take a station", kv_errno(r));
+}
+
+static void unguard(struct forwarding *f, struct station *s)
+{
+	if (!f->filter || !s->guarded)
+		return;
+	filter_refused(f, nft_station_del(f->filter, s->guarded_as, &s->addr));
+	s->guarded = false;
+	f->filter_changes = true;
+}
+
+/* Where it is as it should be, nothing is done. */
+static int guard(struct forwarding *f, struct station *s)
+{
+	if (!f->filter || !s->known ||
+	    (s->guarded && memcmp(s->guarded_as, s->lladdr, sizeof s->lladdr) == 0))
+		return 0;
+	unguard(f, s);
+	int r = nft_station_put(f->filter, s->lladdr, &s->addr);
+	s->guarded = r == 0;
+	memcpy(s->guarded_as, s->lladdr, sizeof s->lladdr);
+	f->filter_changes = true;
+	return r;
+}
+
+static void commit_filter(struct forwarding *f)
+{
+	if (!f->filter_changes)
+		return;
+	f->filter_changes = false;
+	int r = nft_station_commit(f->filter);
+	filter_refused(f, r);
+	for (struct station *s = NULL; r < 0 && (s = stations_next(&f->stations, s));)
+		s->guarded = false; /* nobody knows: they are put again when they are told of */
+}
+
 static int release(struct forwarding *f, const struct in6_addr *addr, uint32_t tag)
 {
 	struct station gone;
-	return stations_release(&f->stations, addr, &gone) && gone.entered
-		       ? neighbour_del(f->requests, f->ifindex, addr, tag)
-		       : 0;
+	if (!stations_release(&f->stations, addr, &gone))
+		return 0;
+	unguard(f, &gone);
+	return gone.entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
 }
 
 /* Before a route that leads to it, so that no packet waits for neighbour discovery. */
@@ -133,6 +182,8 @@ static int follow_station(struct forwarding *f, const struct route_change *c, ui
 		r = neighbour_put(f->requests, f->ifindex, addr, s->lladdr, sizeof s->lladdr, tag);
 		s->entered = r == 0;
 	}
+	if (r == 0)
+		filter_refused(f, guard(f, s));
 	return r == 0 && moved ? release(f, &c->old_next_hop, tag) : r;
 }
 
@@ -157,6 +208,7 @@ void forwarding_install(struct forwarding *f, const struct batch *b,
 	for (uint32_t i = 0; i < b->n_routes && r == 0; i++)
 		r = collect(f, &b->routes[i], i);
 	int e = route_commit(f->requests, on_refused, f);
+	commit_filter(f);
 	if (r == 0)
 		r = e;
 	if (r >= 0)
@@ -292,6 +344,23 @@ static int reconcile_neighbours(struct forwarding *f)
 	return r < 0 ? r : 0;
 }
 
+static void reconcile_filter(struct forwarding *f)
+{
+	if (!f->filter)
+		return;
+	filter_refused(f, nft_station_flush(f->filter));
+	f->filter_changes = true;
+	for (struct station *s = NULL; (s = stations_next(&f->stations, s));) {
+		int r = guard(f, s);
+		if (r == -ENOBUFS) {
+			commit_filter(f);
+			r = guard(f, s);
+		}
+		filter_refused(f, r);
+	}
+	commit_filter(f);
+}
+
 static int reset_stations(struct forwarding *f)
 {
 	struct stations fresh;
@@ -313,6 +382,7 @@ int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s)
 		r = dhcp6_server_each(s, want, &wanted);
 	if (r == 0)
 		r = reconcile_neighbours(f);
+	reconcile_filter(f);
 	if (r == 0)
 		r = route_dump(f->requests, list_installed, &installed);
 	if (r == 0)

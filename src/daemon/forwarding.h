@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the kernel forwards for the bindings: a route for each delegated prefix, and a permanent
- * neighbour entry for each address that such a route or an assigned address leads to. Fed with
- * batches; at the start, and when the link was down, with all bindings at once.
+ * neighbour entry for each address that such a route or an assigned address leads to, which the
+ * packet filter knows, too, so that nothing goes back to where it came from (RFC 8987 §4.2). Fed
+ * with batches; at the start, and when the link was down, with all bindings at once.
  */
 #pragma once
 
@@ -14,8 +15,9 @@
 
 struct forwarding;
 
-/* Towards this interface. key: 16 random bytes. -ENOMEM or socket(2)'s. */
-int forwarding_new(unsigned ifindex, const uint8_t key[static 16],
+/* Towards this interface. nft_table: where the packet filter's stations go (host/nft.h); NULL:
+ * there is none. key: 16 random bytes. -ENOMEM or socket(2)'s. */
+int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[static 16],
 		   struct forwarding **ret_forwarding);
 void forwarding_free(struct forwarding *f); /* NULL is allowed */
 

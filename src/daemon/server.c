@@ -1067,7 +1067,7 @@ static int init_forwarding(struct server *s)
 	uint8_t key[16];
 	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
 		return -EAGAIN;
-	return forwarding_new(s->p->ifindex, key, &s->forwarding);
+	return forwarding_new(s->p->ifindex, s->p->nft_table, key, &s->forwarding);
 }
 
 static int init_loop(struct server *s)

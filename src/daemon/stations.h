@@ -19,6 +19,8 @@ struct station {
 	uint8_t lladdr[STATION_LLADDR];
 	bool known;   /* lladdr is */
 	bool entered; /* for the caller: the kernel has it */
+	bool guarded; /* for the caller: the packet filter has it, with guarded_as */
+	uint8_t guarded_as[STATION_LLADDR];
 	uint32_t held;
 };
 

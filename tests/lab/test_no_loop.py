@@ -32,8 +32,8 @@ class Cpe(p.Subscriber):
         self.wan = None
         self.mac = f"02:00:00:00:0c:{n:02x}"
 
-    def frame(self, upper, dst, src=None, hop_limit=None, mac=None):
-        return super().frame(upper, dst, src, hop_limit, mac or self.mac)
+    def frame(self, *what, mac=None, **how):
+        return super().frame(*what, mac=mac or self.mac, **how)
 
     def lease(self, *ias):
         """Its prefix, once the packet filter knows whose it is."""

@@ -25,8 +25,8 @@ class Cpe(p.Subscriber):
         super().__init__(lab.wire(), lab.cpe, vbng.own.mac("sub0"), address=f"fe80::c:{n:x}")
         self.mac = f"02:00:00:00:0c:{n:02x}"
 
-    def frame(self, upper, dst, src=None, hop_limit=None, mac=None):
-        return super().frame(upper, dst, src, hop_limit, mac or self.mac)
+    def frame(self, *what, mac=None, **how):
+        return super().frame(*what, mac=mac or self.mac, **how)
 
 
 @pytest.fixture
