@@ -6,6 +6,7 @@
 #include "daemon/config_options.h"
 #include "daemon/config_table.h"
 #include "daemon/config_wgconf.h"
+#include "engine/dhcp6_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -380,6 +381,8 @@ static void preset(struct config *c)
 		.valid_lft_s = 14400,
 		.ia_na = true,
 		.rapid_commit = true,
+		.reconfigure = true,
+		.client_limit = D6_DEFAULT_MAX_BINDINGS,
 		.ra_other = true,
 		.ra_deprecate_on_stop = true,
 		.ra_max_interval_s = 600,

@@ -28,6 +28,7 @@ enum {
 	CONFIG_URI_MAX = 255, /* RFC 8910 §2: longer ones do not fit everywhere */
 	CONFIG_OPTION_BYTES = 4096,
 	CONFIG_OPTION_TEXT = 16384,
+	CONFIG_RESERVATIONS_TEXT = 16384,
 };
 
 enum wg_backend { WG_BACKEND_AUTO, WG_BACKEND_KERNEL, WG_BACKEND_USERSPACE, WG_BACKEND_NONE };
@@ -101,6 +102,9 @@ struct config {
 	uint32_t valid_lft_s;
 	bool ia_na;
 	bool rapid_commit;
+	bool reconfigure;
+	uint32_t client_limit;                       /* bindings of one client; 0: no limit */
+	char reservations[CONFIG_RESERVATIONS_TEXT]; /* as they were given (reservations_text.h) */
 	size_t n_nameservers;
 	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];
 	size_t n_search;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "daemon/config_options.h"
 #include "daemon/config_table.h"
+#include "daemon/reservations_text.h"
 #include "engine/batch.h"
 #include "engine/dhcp6_server.h"
 #include "engine/pool.h"
@@ -303,6 +304,23 @@ static void check_options(struct reading *rd)
 			     room);
 }
 
+static void on_reservation_fault(void *ctx, const char *sentence)
+{
+	struct reading *rd = (struct reading *)ctx;
+	reading_fault(rd, "%s", sentence);
+}
+
+/* What they must fit to is right, or they would be told for another's fault. */
+static void check_reservations(struct reading *rd)
+{
+	struct reservation_list list = { 0 };
+	if (rd->report->n_faults)
+		return;
+	if (reservations_load(&rd->c, on_reservation_fault, rd, &list) < 0)
+		rd->out_of_memory = true;
+	reservation_list_done(&list);
+}
+
 void config_check(struct reading *rd)
 {
 	derive_prefixes(rd);
@@ -311,4 +329,5 @@ void config_check(struct reading *rd)
 	derive_rest(rd);
 	check_advertisement(rd);
 	check_options(rd);
+	check_reservations(rd);
 }

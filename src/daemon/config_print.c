@@ -75,6 +75,24 @@ static void print_advertisements(const struct config *c, FILE *out)
 		fprintf(out, "ROUTER_ADVERTISEMENT_PREF64=%s\n", prefix6_format(&c->pref64, text));
 }
 
+/* Between semicolons, so that it is one line of an env file; comments, which may hold any, are left
+ * out. */
+static void print_reservations(const struct config *c, FILE *out)
+{
+	bool begun = false;
+	for (const char *at = c->reservations; *at;) {
+		size_t line = strcspn(at, "\n"), n = 0;
+		while (n < line && at[n] != '#')
+			n++;
+		if (strspn(at, " \t\r;") < n)
+			fprintf(out, "%s%.*s", begun ? ";" : "DHCPV6_RESERVATIONS=", (int)n, at);
+		begun |= strspn(at, " \t\r;") < n;
+		at += line + (at[line] == '\n');
+	}
+	if (begun)
+		fputc('\n', out);
+}
+
 void config_print(const struct config *c, FILE *out)
 {
 	static const char *const backends[] = { "auto", "kernel", "userspace", "none" },
@@ -101,6 +119,9 @@ void config_print(const struct config *c, FILE *out)
 		c->preferred_lft_s);
 	fprintf(out, "DHCPV6_IA_NA=%s\nDHCPV6_RAPID_COMMIT=%s\n", on_off(c->ia_na),
 		on_off(c->rapid_commit));
+	fprintf(out, "DHCPV6_CLIENT_LIMIT=%u\nDHCPV6_RECONFIGURE=%s\n", c->client_limit,
+		on_off(c->reconfigure));
+	print_reservations(c, out);
 	fprintf(out, "DHCPV6_NAMESERVER=");
 	print_addrs(c->nameservers, c->n_nameservers, out);
 	for (size_t i = 0; i < c->n_search; i++)

@@ -7,7 +7,13 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MTU_MIN = 1280, MTU_MAX = 9000, RA_LIFETIME_MAX_S = 65535, INTERVAL_MAX_S = 1800 };
+enum {
+	MTU_MIN = 1280,
+	MTU_MAX = 9000,
+	RA_LIFETIME_MAX_S = 65535,
+	CLIENT_LIMIT_MAX = 1000000,
+	INTERVAL_MAX_S = 1800
+};
 
 static int suffix(const char *v, struct config *c, struct why *why)
 {
@@ -174,6 +180,29 @@ static int ia_na(const char *v, struct config *c, struct why *why)
 static int rapid_commit(const char *v, struct config *c, struct why *why)
 {
 	return value_flag(v, &c->rapid_commit, why);
+}
+
+static int reconfigure(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->reconfigure, why);
+}
+
+static int client_limit(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, CLIENT_LIMIT_MAX, &c->client_limit, why);
+}
+
+/* Looked at line by line once the prefixes are known that they must fit to. */
+static int reservations(const char *v, struct config *c, struct why *why)
+{
+	size_t n = strlen(v);
+	if (n >= sizeof c->reservations)
+		return value_fault(why,
+				   "has %zu bytes, of at most %zu. Put them into the file "
+				   "reservations in STATE_DIR",
+				   n, sizeof c->reservations - 1);
+	memcpy(c->reservations, v, n + 1);
+	return 0;
 }
 
 static int nameservers(const char *v, struct config *c, struct why *why)
@@ -376,6 +405,19 @@ const struct config_variable config_variables[] = {
 	  CONFIG_PLAIN },
 	{ "DHCPV6_RAPID_COMMIT", CONFIG_OPTIONAL, "on", "on",
 	  "two messages instead of four for those who ask", rapid_commit, false, CONFIG_PLAIN },
+	{ "DHCPV6_CLIENT_LIMIT", CONFIG_OPTIONAL, "8", "8",
+	  "prefixes and addresses that one client may hold, 0 for any number", client_limit, false,
+	  CONFIG_PLAIN },
+	{ "DHCPV6_RECONFIGURE", CONFIG_OPTIONAL, "on", "on",
+	  "tell clients that accept it to come back when what they were told has changed "
+	  "(RECONFIGURE, RFC 9915 §18.3.11)",
+	  reconfigure, false, CONFIG_PLAIN },
+	{ "DHCPV6_RESERVATIONS", CONFIG_OPTIONAL,
+	  "duid 00:03:00:01:02:00:5e:00:00:01 2001:db8:ffff:9900::/56", "none",
+	  "prefixes and addresses set down for a `duid`, `mac` or `interface-id`, separated by `;` "
+	  "or "
+	  "lines; also one a line in the file `reservations` in STATE_DIR",
+	  reservations, false, CONFIG_PLAIN },
 	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "DNS_UPSTREAM",
 	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated",
 	  nameservers, false, CONFIG_PLAIN },

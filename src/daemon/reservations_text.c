@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SENTENCE_MAX = 512, WORD_MAX = 600, LONGEST_PREFIX = 64 };
+enum { SENTENCE_MAX = 512, WORD_MAX = 600, LONGEST_PREFIX = 64, FILE_MAX = 256 << 10 };
 
 struct reading {
 	const char *source;
@@ -114,7 +114,9 @@ static bool address_fits(struct reading *r, const char *word, const struct in6_a
 {
 	char text[PREFIX6_STRLEN];
 	const struct in6_addr anycast = r->rules->transfer.addr;
-	if (!prefix6_has_addr(&r->rules->transfer, a))
+	if (!r->rules->ia_na)
+		fault(r, "%.60s is an address, and DHCPV6_IA_NA=off: none is handed out", word);
+	else if (!prefix6_has_addr(&r->rules->transfer, a))
 		fault(r, "%.60s does not lie in the transfer network %s", word,
 		      prefix6_format(&r->rules->transfer, text));
 	else if (memcmp(a, &r->rules->own_addr, sizeof *a) == 0)
@@ -206,13 +208,13 @@ static int read_line(struct reading *r, const char *at, const char *end)
 	if (!read_key(r, kind, key, &one))
 		return 0;
 	if (strcasecmp(word, "iaid") == 0) {
-		if (!next_word(&at, end, word) || !read_iaid(r, word, &one) ||
-		    !next_word(&at, end, word)) {
-			if (!one.has_iaid)
-				return 0; /* told */
-			fault(r, "lacks its prefix or address");
+		if (!next_word(&at, end, word) || !next_word(&at, end, more)) {
+			fault(r, "lacks its IAID, or its prefix or address");
 			return 0;
 		}
+		if (!read_iaid(r, word, &one))
+			return 0;
+		memcpy(word, more, sizeof word);
 	}
 	if (!read_what(r, word, &one))
 		return 0;
@@ -240,6 +242,57 @@ int reservations_read(const char *text, const char *source, unsigned first_line,
 		at = end + (*end != '\0');
 	}
 	return e;
+}
+
+/* The whole of it, NULL where there is none. */
+static int read_file(const char *path, char **ret_text)
+{
+	FILE *f = fopen(path, "re");
+	*ret_text = NULL;
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	char *text = malloc(FILE_MAX + 1);
+	size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
+	int r = !text ? -ENOMEM : ferror(f) ? -EIO : n > FILE_MAX ? -EFBIG : 0;
+	(void)fclose(f); /* only read from */
+	if (r == 0 && memchr(text, '\0', n))
+		r = -EILSEQ;
+	if (r < 0) {
+		free(text);
+		return r;
+	}
+	text[n] = '\0';
+	*ret_text = text;
+	return 0;
+}
+
+int reservations_load(const struct config *c, void (*fault_fn)(void *ctx, const char *sentence),
+		      void *ctx, struct reservation_list *list)
+{
+	const struct reservation_rules rules = { .assigned = c->assigned,
+						 .transfer = c->transfer,
+						 .own_addr = prefix6_with_iid(&c->transfer, 1),
+						 .pd_pool = c->pd_pool,
+						 .pd_min_len = c->pd_min_len,
+						 .pd_max_len = c->pd_max_len,
+						 .ia_na = c->ia_na };
+	char path[CONFIG_PATH_MAX + 16], sentence[SENTENCE_MAX];
+	AUTO_FREE char *text = NULL;
+	(void)snprintf(path, sizeof path, "%s/reservations", c->state_dir);
+	int r = reservations_read(c->reservations, "DHCPV6_RESERVATIONS", 1, &rules, fault_fn, ctx,
+				  list);
+	int e = read_file(path, &text);
+	if (e == -ENOMEM)
+		return e;
+	if (e < 0) {
+		(void)snprintf(sentence, sizeof sentence, "%s: cannot be read: %s", path,
+			       e == -EILSEQ  ? "it is no text"
+			       : e == -EFBIG ? "it is longer than 256 KiB"
+					     : strerror(-e));
+		list->n_faults++;
+		fault_fn(ctx, sentence);
+	}
+	return r == 0 && text ? reservations_read(text, path, 1, &rules, fault_fn, ctx, list) : r;
 }
 
 void reservation_list_done(struct reservation_list *list)

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "daemon/config.h"
 #include "engine/reservations.h"
 
 #include <stddef.h>
@@ -23,6 +24,7 @@ struct reservation_rules {
 	struct in6_addr own_addr; /* in the transfer network */
 	struct prefix6 pd_pool;
 	uint8_t pd_min_len, pd_max_len; /* of prefixes that lie in the pool */
+	bool ia_na;                     /* addresses are handed out at all */
 };
 
 struct reservation_list {
@@ -40,4 +42,8 @@ int reservations_read(const char *text, const char *source, unsigned first_line,
 		      const struct reservation_rules *rules,
 		      void (*fault)(void *ctx, const char *sentence), void *ctx,
 		      struct reservation_list *list);
+/* Those of a configuration: of its variable, and of the file `reservations` in its STATE_DIR, which
+ * need not be there. */
+int reservations_load(const struct config *c, void (*fault)(void *ctx, const char *sentence),
+		      void *ctx, struct reservation_list *list);
 void reservation_list_done(struct reservation_list *list);

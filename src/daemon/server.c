@@ -12,6 +12,7 @@
 #include "daemon/forwarding.h"
 #include "daemon/message.h"
 #include "daemon/metrics.h"
+#include "daemon/provisioning.h"
 #include "engine/dhcp6_server.h"
 #include "engine/ra.h"
 #include "host/clock_watch.h"
@@ -20,6 +21,7 @@
 #include "store/store.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/icmp6.h>
@@ -79,6 +81,9 @@ struct server {
 	struct in6_addr link_local;
 	int clock_fd; /* readable when the wall clock was set */
 
+	bool telling; /* clients are being told that the configuration has changed */
+	uint8_t digest[STORE_NOTE_LEN];
+
 	bool serving;
 	bool told_serving;
 	struct message uplink;
@@ -107,6 +112,7 @@ static uint32_t random32(void *arg)
 }
 
 static void arm_expiry(struct server *s, uint64_t now_ms);
+static void note_told(struct server *s);
 
 /* --- the store
  * ---------------------------------------------------------------------------------------------- */
@@ -230,6 +236,8 @@ static int load_one(void *ctx, const struct binding_record *r)
 	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
 	l->loaded += e == 0 || e == -ESTALE;
 	l->foreign += e == -ERANGE;
+	if (e == -ERANGE) /* its client knows nothing of that yet */
+		dhcp6_server_recall(l->s->dhcp6, r, l->now_ms);
 	l->taken += e == -EEXIST;
 	return e == -ENOMEM ? e : 0;
 }
@@ -469,6 +477,7 @@ static void on_expiry(void *ctx)
 	uint64_t now_ms = clock_mono_ms();
 	dhcp6_server_tick(s->dhcp6, now_ms, s->batch);
 	carry_out(s, now_ms);
+	note_told(s);
 	arm_expiry(s, now_ms);
 }
 
@@ -831,6 +840,91 @@ static json_t *health_json(const struct server *s)
 				      : "waiting for the subscriber link");
 }
 
+static size_t remove_bindings(struct server *s, bool (*which)(void *ctx, const struct binding *b),
+			      void *ctx)
+{
+	uint32_t at = 0;
+	size_t n = 0;
+	bool more;
+	do {
+		uint64_t now_ms = clock_mono_ms();
+		more = dhcp6_server_remove(s->dhcp6, which, ctx, now_ms, s->batch, &at, &n);
+		carry_out(s, now_ms);
+	} while (more);
+	arm_expiry(s, clock_mono_ms());
+	return n;
+}
+
+/* --- what clients were told, and is no more
+ * ------------------------------------------------------------------------- */
+
+static bool unfounded(void *ctx, const struct binding *b)
+{
+	const struct server *s = (const struct server *)ctx;
+	return dhcp6_server_unfounded(s->dhcp6, b);
+}
+
+static void recall(struct server *s, const struct binding *b)
+{
+	struct binding_record r;
+	binding_to_record(b, &r);
+	dhcp6_server_recall(s->dhcp6, &r, clock_mono_ms());
+}
+
+static int recall_astray(void *ctx, const struct binding *b)
+{
+	struct server *s = (struct server *)ctx;
+	if (dhcp6_server_astray(s->dhcp6, b))
+		recall(s, b);
+	return 0;
+}
+
+static int recall_any(void *ctx, const struct binding *b)
+{
+	recall((struct server *)ctx, b);
+	return 0;
+}
+
+/* Bindings that reservations no longer allow go; clients that have others now are told. */
+static void follow_reservations(struct server *s)
+{
+	size_t n = remove_bindings(s, unfounded, s);
+	if (n)
+		log_info("reservations", "bindings that nothing allows any more are removed",
+			 kv_u64("bindings", n));
+	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
+}
+
+/* The digest is noted when all have come or were given up: until then a restart begins anew. */
+static void note_told(struct server *s)
+{
+	if (!s->telling || dhcp6_server_stats(s->dhcp6)->recall.waiting)
+		return;
+	s->telling = false;
+	int r = s->store && !s->store_behind
+			? store_note_put(s->store, STORE_CONFIG_DIGEST, s->digest)
+			: 0;
+	if (r < 0)
+		store_broke(s, r, "configuration's digest");
+}
+
+/* Those that were given something under another configuration are to come for what is true now. */
+static void tell_of_changes(struct server *s)
+{
+	uint8_t before[STORE_NOTE_LEN];
+	provisioning_digest(s->c, s->digest);
+	int r = s->store ? store_note_get(s->store, STORE_CONFIG_DIGEST, before) : -ENODATA;
+	bool changed = r == 0 && memcmp(before, s->digest, sizeof before) != 0;
+	if (changed)
+		(void)dhcp6_server_each(s->dhcp6, recall_any, s); /* never ends early */
+	uint64_t n = dhcp6_server_stats(s->dhcp6)->recall.waiting;
+	if (n)
+		log_info("dhcp6", "the configuration has changed, clients are told to come back",
+			 kv_u64("clients", n));
+	s->telling = true;
+	note_told(s);
+}
+
 /* --- clearing
  * -----------------------------------------------------------------------------------------------
  */
@@ -848,21 +942,6 @@ static bool selected(void *ctx, const struct binding *b)
 	return s->all || (s->prefix.plen && prefix6_contains(&s->prefix, &p)) ||
 	       (s->duid.len && s->duid.len == b->duid_len &&
 		memcmp(s->duid.bytes, binding_duid(b), b->duid_len) == 0);
-}
-
-static size_t remove_bindings(struct server *s, bool (*which)(void *ctx, const struct binding *b),
-			      void *ctx)
-{
-	uint32_t at = 0;
-	size_t n = 0;
-	bool more;
-	do {
-		uint64_t now_ms = clock_mono_ms();
-		more = dhcp6_server_remove(s->dhcp6, which, ctx, now_ms, s->batch, &at, &n);
-		carry_out(s, now_ms);
-	} while (more);
-	arm_expiry(s, clock_mono_ms());
-	return n;
 }
 
 static json_t *clear(struct server *s, const char *what)
@@ -965,6 +1044,12 @@ static void say_farewell(struct server *s)
 	send_ra(s, clock_mono_ms());
 }
 
+static void follow_link(struct server *s)
+{
+	dhcp6_server_reachable(s->dhcp6, s->serving && s->carrier);
+	arm_expiry(s, clock_mono_ms());
+}
+
 static void on_init_message(void *ctx, int fd)
 {
 	struct server *s = (struct server *)ctx;
@@ -974,14 +1059,22 @@ static void on_init_message(void *ctx, int fd)
 		switch (m.type) {
 		case MESSAGE_SERVE:
 			begin_serving(s, &m);
+			follow_link(s);
 			break;
 		case MESSAGE_LINK:
 			on_link(s, &m);
+			follow_link(s);
 			break;
 		case MESSAGE_UPLINK:
 			s->uplink = m;
 			break;
 		case MESSAGE_ANNOUNCE:
+			if (provisioning_reserve(s->c, s->dhcp6, true) == 0)
+				follow_reservations(s);
+			else
+				log_error("reservations",
+					  "what was reserved before stays so until the faults are "
+					  "mended and SIGHUP comes again");
 			if (s->serving && s->carrier) {
 				ra_link_up(&s->ra, clock_mono_ms());
 				on_ra_due(s);
@@ -1021,6 +1114,27 @@ static int fresh_duid(struct duid *ret_duid)
 	return 0;
 }
 
+/* A secret that nobody kept is as good as another: clients learn their keys anew with their next
+ * answer. */
+static int reconfigure_secret(struct server *s, uint8_t ret_secret[static STORE_NOTE_LEN])
+{
+	int r = s->store ? store_note_get(s->store, STORE_RECONFIGURE_SECRET, ret_secret)
+			 : -ENODATA;
+	if (r == 0)
+		return 0;
+	if (getrandom(ret_secret, STORE_NOTE_LEN, 0) != STORE_NOTE_LEN)
+		return -EAGAIN;
+	if (s->store) {
+		r = store_note_put(s->store, STORE_RECONFIGURE_SECRET, ret_secret);
+		if (r < 0)
+			store_broke(s, r, "reconfigure secret");
+	}
+	return 0;
+}
+static_assert((int)STORE_NOTE_LEN == (int)D6_RECONFIGURE_SECRET_LEN &&
+		      (int)STORE_NOTE_LEN == (int)PROVISIONING_DIGEST_LEN,
+	      "a note is none of what it is to hold");
+
 static int init_dhcp6(struct server *s)
 {
 	const struct config *c = s->c;
@@ -1039,7 +1153,9 @@ static int init_dhcp6(struct server *s)
 		.rapid_commit = c->rapid_commit,
 		.n_nameservers = c->n_nameservers,
 		.n_search = c->n_search,
-		.max_bindings_per_client = D6_DEFAULT_MAX_BINDINGS,
+		.max_bindings_per_client = c->client_limit,
+		.reconfigure = c->reconfigure,
+		.replay_base = clock_unix_ms() - clock_mono_ms(),
 	};
 	struct duid fresh;
 	int r = fresh_duid(&fresh);
@@ -1053,6 +1169,9 @@ static int init_dhcp6(struct server *s)
 		if (r < 0)
 			store_broke(s, r, "server DUID");
 	}
+	r = reconfigure_secret(s, d.reconfigure_secret);
+	if (r < 0)
+		return r;
 	d.server_id = s->duid;
 	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);
 	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
@@ -1103,6 +1222,9 @@ static int start(struct server *s)
 	r = init_dhcp6(s);
 	if (r < 0)
 		return r;
+	r = provisioning_reserve(s->c, s->dhcp6, false);
+	if (r < 0)
+		return r;
 	if (s->store) {
 		size_t ahead;
 		r = load(s, &ahead);
@@ -1111,6 +1233,8 @@ static int start(struct server *s)
 		if (r < 0)
 			store_broke(s, r, "load");
 	}
+	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
+	tell_of_changes(s);
 	r = forwarding_reconcile(s->forwarding, s->dhcp6);
 	if (r < 0)
 		return r;

@@ -25,6 +25,7 @@ struct dhcp6_server {
 	struct leases leases;
 	struct reservations *reserved;
 	struct recall recall;
+	bool reachable;
 	uint64_t last_replay;
 	uint32_t t1_s, t2_s;
 	size_t options_room; /* bytes of everything that a client can ask for */
@@ -167,7 +168,8 @@ int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, ui
 
 uint64_t dhcp6_server_deadline(const struct dhcp6_server *s)
 {
-	uint64_t expiry = bindings_deadline(&s->leases.table), recall = recall_deadline(&s->recall);
+	uint64_t expiry = bindings_deadline(&s->leases.table);
+	uint64_t recall = s->reachable ? recall_deadline(&s->recall) : UINT64_MAX;
 	return expiry < recall ? expiry : recall;
 }
 
@@ -240,10 +242,22 @@ static struct lease_client client_of(const struct binding *b)
 	return c;
 }
 
+bool dhcp6_server_unfounded(const struct dhcp6_server *s, const struct binding *b)
+{
+	const struct lease_client c = client_of(b);
+	const struct prefix6 p = { b->addr, b->plen };
+	return !leases_may_hold(&s->leases, &c, (enum binding_kind)b->kind, b->iaid, &p);
+}
+
 bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b)
 {
 	const struct lease_client c = client_of(b);
 	return b->state != BINDING_DECLINED && leases_astray(&s->leases, &c, b);
+}
+
+void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable)
+{
+	s->reachable = reachable;
 }
 
 static bool has_detail(const struct binding_record *r, uint16_t code)
@@ -338,7 +352,7 @@ void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *ba
 {
 	leases_expire(&s->leases, now_ms, batch);
 	const struct recall_client *c;
-	while (!batch_full(batch) && (c = recall_next(&s->recall, now_ms)))
+	while (s->reachable && !batch_full(batch) && (c = recall_next(&s->recall, now_ms)))
 		put_reconfigure(s, c, now_ms, batch);
 }
 

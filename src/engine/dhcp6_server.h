@@ -146,11 +146,13 @@ uint64_t dhcp6_server_deadline(const struct dhcp6_server *s);
 
 /*
  * From now on these are reserved, which become the server's own (NULL: nothing is). Bindings that
- * only an earlier reservation allowed are for dhcp6_server_remove() with dhcp6_server_astray().
+ * are unfounded then are to be removed; clients of those that are astray are to be recalled.
  */
 void dhcp6_server_reserve(struct dhcp6_server *s, struct reservations *reserved);
-/* Whether a binding could not be given so today: its prefix is of no pool and not reserved for its
- * client, or another one is reserved for it, or this one for others. */
+/* Whether nothing allows a binding: its prefix is of no pool and not reserved for its client. */
+bool dhcp6_server_unfounded(const struct dhcp6_server *s, const struct binding *b);
+/* Whether its client would be given another one today: that is reserved for it, or this for others.
+ */
 bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b);
 
 /*
@@ -161,6 +163,9 @@ bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b);
 bool dhcp6_server_remove(struct dhcp6_server *s, bool (*which)(void *ctx, const struct binding *b),
 			 void *ctx, uint64_t now_ms, struct batch *batch, uint32_t *at,
 			 size_t *n_removed);
+/* Whether clients can be reached now: until then, and while they cannot, none is told to come back.
+ */
+void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable);
 /* The client of this record is to come back for what is true now, if it accepts a RECONFIGURE: they
  * leave with dhcp6_server_tick(). The record need not be of our pools any more. */
 void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);

@@ -49,6 +49,7 @@ static void start(void)
 	dhcp6_server_free(server);
 	server = NULL;
 	assert_int_equal(dhcp6_server_new(&config, &server), 0);
+	dhcp6_server_reachable(server, true);
 }
 
 static int setup(void **state)
@@ -78,6 +79,7 @@ static int setup(void **state)
 	};
 	if (batch_new(&batch) < 0 || dhcp6_server_new(&config, &server) < 0)
 		return -1;
+	dhcp6_server_reachable(server, true);
 	return 0;
 }
 
@@ -1725,9 +1727,9 @@ static size_t remove_those(bool (*which)(void *ctx, const struct binding *b))
 	return n;
 }
 
-static bool is_astray(void *ctx, const struct binding *b)
+static bool is_unfounded(void *ctx, const struct binding *b)
 {
-	return dhcp6_server_astray((const struct dhcp6_server *)ctx, b);
+	return dhcp6_server_unfounded((const struct dhcp6_server *)ctx, b);
 }
 
 static void reserved_prefixes_and_addresses_go_to_their_client(void **state)
@@ -1854,6 +1856,11 @@ static void bindings_move_to_what_is_reserved_when_they_are_renewed(void **state
 		reservation(RESERVED_FOR_DUID, "client", 6, "2001:db8:ffff:4200::/56"),
 	};
 	reserve(list, 2);
+	const struct binding *own = bindings_by_prefix(dhcp6_server_table(server), &mine.addr, 56);
+	const struct binding *taken =
+		bindings_by_prefix(dhcp6_server_table(server), &others.addr, 56);
+	assert_true(dhcp6_server_astray(server, own) && dhcp6_server_astray(server, taken));
+	assert_false(dhcp6_server_unfounded(server, own) || dhcp6_server_unfounded(server, taken));
 	/* As long as the other one has it, there is another one for its heir. */
 	const struct prefix6 meanwhile = request_as("new", IA_PD, 1, &none);
 	assert_false(prefix6_equal(&meanwhile, &others));
@@ -1900,9 +1907,9 @@ static void what_an_older_reservation_allowed_goes_with_it(void **state)
 	ask(REPLY);
 	(void)request_as("other", IA_PD, 1, &none);
 	batch_reset(batch);
-	assert_int_equal(remove_those(is_astray), 0);
+	assert_int_equal(remove_those(is_unfounded), 0);
 	reserve(NULL, 0);
-	assert_int_equal(remove_those(is_astray), 1);
+	assert_int_equal(remove_those(is_unfounded), 1);
 	assert_int_equal(batch->n_changes, 1);
 	assert_true(batch->changes[0].erase);
 	assert_route(0, false, &old.prefix, "fe80::c");
@@ -1999,6 +2006,11 @@ static void removed_bindings_leave_no_trace_and_their_clients_are_told(void **st
 	assert_int_equal(remove_those(any), 0);
 	assert_int_equal(dhcp6_server_deadline(server), now_ms);
 	batch_reset(batch);
+	dhcp6_server_reachable(server, false); /* the cable is out: no try is wasted */
+	assert_int_equal(dhcp6_server_deadline(server), UINT64_MAX);
+	dhcp6_server_tick(server, now_ms, batch);
+	assert_int_equal(batch->n_answers, 0);
+	dhcp6_server_reachable(server, true);
 	dhcp6_server_tick(server, now_ms, batch);
 	assert_int_equal(batch->n_answers, 1);
 	const struct answer *a = &batch->answers[0];
