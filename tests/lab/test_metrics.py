@@ -76,6 +76,11 @@ def scrape(ns, url):
     return parse(text)
 
 
+def subscriber_of(lab, vbng):
+    mine = wait_for("a usable link-local address", lambda: lab.cpe.addresses("cpe0", "link"))[0]["local"]
+    return Subscriber(lab.wire(), lab.cpe, vbng.own.mac("sub0"), mine)
+
+
 @pytest.mark.parametrize("listen, url", [("host::9547", "http://127.0.0.1:9547"), ("host:127.0.0.1:9547", "http://127.0.0.1:9547"),
                                          ("host:[::1]:9547", "http://[::1]:9547")])
 def test_it_is_served_in_the_hosts_namespace(lab, listen, url):
@@ -122,7 +127,7 @@ def test_its_numbers_are_those_of_what_happened(lab):
     lab.internet()
     vbng = lab.vbng(METRICS_LISTEN="host::9547").wait_serving()
     url = "http://127.0.0.1:9547" + PAGE
-    subscriber = Subscriber(lab.wire(), lab.cpe, vbng.own.mac("sub0"), lab.cpe.addresses("cpe0", "link")[0]["local"])
+    subscriber = subscriber_of(lab, vbng)
     before = scrape(lab.host, url)
     subscriber.solicit(1)
     subscriber.obtain(2)
@@ -171,7 +176,7 @@ def test_a_new_server_process_goes_on_with_it(lab):
 def test_subscribers_do_not_wait_for_slow_readers(lab):
     """Half requests, readers that do not read, and a storm of connections; meanwhile every SOLICIT is answered at once."""
     vbng = lab.vbng(METRICS_LISTEN="host::9547").wait_serving()
-    subscriber = Subscriber(lab.wire(), lab.cpe, vbng.own.mac("sub0"), lab.cpe.addresses("cpe0", "link")[0]["local"])
+    subscriber = subscriber_of(lab, vbng)
     subscriber.solicit(1)
     sockets = []
     worst = 0.0
@@ -197,7 +202,7 @@ def test_subscribers_do_not_wait_for_slow_readers(lab):
 
 def test_an_exhausted_pool_is_told_counted_and_shown(lab):
     vbng = lab.vbng(METRICS_LISTEN="host::9547", DHCPV6_PD_PREFIX="2001:db8:ffff:8000::/55", DHCPV6_PD_DELEGATION_LENGTH="56").wait_serving()
-    subscriber = Subscriber(lab.wire(), lab.cpe, vbng.own.mac("sub0"), lab.cpe.addresses("cpe0", "link")[0]["local"])
+    subscriber = subscriber_of(lab, vbng)
     for n in 1, 2:
         subscriber.obtain(n)
     assert vbng.status()["pools"][0]["exhausted"] == 0 and "EXHAUSTED" not in vbng.verb("status").stdout
