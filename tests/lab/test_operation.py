@@ -126,6 +126,7 @@ def test_orphans_are_reaped(lab):
 def test_rdisc6_reads_preference_and_search_list(lab):
     lab.vbng(ROUTER_ADVERTISEMENT_PREFERENCE="high", DNS_SEARCH="provider1.example,lab.example", ROUTER_ADVERTISEMENT_MANAGED="on",
              ROUTER_ADVERTISEMENT_ROUTES="2001:db8:1::/48@low", ROUTER_ADVERTISEMENT_LIFETIME="900").wait_serving()
+    wait_for("a usable link-local address to solicit from", lambda: lab.cpe.addresses("cpe0", "link"))
     told = lab.cpe.exec("rdisc6", "-1", "-n", "-w", "3000", "cpe0").stdout
     seen = {}
     for line in told.splitlines():
