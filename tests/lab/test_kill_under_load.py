@@ -10,7 +10,6 @@ VBNG_KILLS: how many (200). VBNG_KILL_SEED: of the random moments, as the test p
 import collections
 import contextlib
 import ipaddress
-import itertools
 import json
 import os
 import random
@@ -27,7 +26,7 @@ from lab import OUR_PROTOCOL, VBNG, wait_for
 
 KILLS = int(os.environ.get("VBNG_KILLS", "200"))
 DHCP6LOAD = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench", "dhcp6load")
-CLIENTS, RATE, UNDER_WAY, PATIENCE_MS = 20000, 9000, 2048, 500
+CLIENTS, RATE, UNDER_WAY, PATIENCE_MS = 20000, 8000, 2048, 500
 PREFERRED_S, VALID_S = 20, 30  # who is not drawn for so long loses its prefix, and another may get it
 SLACK_S = 0.1                  # between the clocks of load and server: the same one, read in milliseconds here and there
 LONGEST_S = 300                # a machine too busy for that many kills ends with as many as there were
@@ -111,13 +110,17 @@ def show(prefix):
     return f"{ipaddress.IPv6Address(prefix[0])}/{prefix[1]}"
 
 
-def read_database(state, scratch):
-    """The prefixes in a copy of it, by (DUID, IAID): what the next start would find. Nothing writes to it meanwhile."""
+def copy_database(state, scratch):
+    """While nothing writes to it."""
     for name in os.listdir(scratch):
         os.unlink(os.path.join(scratch, name))
     for name in "leases.db", "leases.db-wal":
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(os.path.join(state, name), os.path.join(scratch, name))
+
+
+def read_database(scratch):
+    """The prefixes in the copy, by (DUID, IAID): what the next start finds."""
     with contextlib.closing(sqlite3.connect(os.path.join(scratch, "leases.db"))) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
         found = db.execute("SELECT duid, iaid, prefix, plen, state, until_unix_ms, granted_unix_ms FROM binding WHERE kind=?", (PD,)).fetchall()
@@ -137,10 +140,14 @@ def bound(rows, now):
     return {key: row.prefix for key, row in rows.items() if row.state == BOUND and row.until > now}
 
 
-def delegated_routes(ns):
-    """The kernel's: (address, length) and where it leads. (As text: twenty thousand of them, many times.)"""
+def show_routes(ns):
+    return ns.ip("-6", "route", "show", "proto", OUR_PROTOCOL)
+
+
+def delegated_routes(shown):
+    """Of show_routes(): (address, length) and where it leads. (Text, not JSON: twenty thousand of them, many times.)"""
     found = {}
-    for line in ns.ip("-6", "route", "show", "proto", OUR_PROTOCOL).splitlines():
+    for line in shown.splitlines():
         m = re.match(r"(\S+) via (\S+) dev", line)
         if m:
             address, _, plen = m[1].partition("/")
@@ -149,19 +156,22 @@ def delegated_routes(ns):
 
 
 class Killer:
-    """Kills what runs, and sees that something runs again."""
+    """Kills what runs, and compares what that left."""
 
-    def __init__(self, vbng, ledger, rng):
-        self.vbng, self.ledger, self.rng = vbng, ledger, rng
-        self.seen = 0
+    def __init__(self, lab, vbng, ledger, rng, scratch, next_hop):
+        self.lab, self.vbng, self.ledger, self.rng, self.scratch, self.next_hop = lab, vbng, ledger, rng, scratch, next_hop
+        self.seen = 0       # the size of what clients had been told at the last kill
+        self.left = None    # by the last kill of everything, where it was not compared yet: (its name, when, routes as shown)
+        self.compared = 0
 
     def wait_moment(self):
         """Mostly one at which it serves; sometimes any one after the last kill: then it may still be loading."""
         if self.rng.random() < 0.25:
             time.sleep(self.rng.uniform(0, 0.15))
             return
+        self.compare()
         wait_for("answers after the last kill", self.answers, 20, 0.005)
-        time.sleep(self.rng.uniform(0, 0.4))
+        time.sleep(self.rng.uniform(0, 0.3))
 
     def answers(self):
         return os.path.getsize(self.ledger.path) >= self.seen + 50 * TOLD.size
@@ -174,13 +184,34 @@ class Killer:
         return at
 
     def kill_server(self):
-        self.ledger.killed_at = self.kill(1)
+        at = self.kill(1)
+        self.compare()
+        self.ledger.killed_at = at
+        self.ledger.read()
 
-    def kill_everything(self):
+    def kill_everything(self, name):
+        """And start it again."""
         self.kill(0)
         self.vbng.process.wait(10)
         self.vbng.log.close()
+        self.compare()
         time.sleep(0.02)  # what was answered is with the load by now; a moment for it to write that down
+        self.ledger.read()
+        self.ledger.killed_at = None  # where nothing was answered since the server's kill
+        copy_database(self.lab.state, self.scratch)
+        self.left = (name, time.time(), show_routes(self.vbng.own))
+        self.vbng.start()
+
+    def compare(self):
+        """What clients had been told with what was left, while others are served already."""
+        if not self.left:
+            return
+        name, when, shown = self.left
+        self.left = None
+        self.compared += self.ledger.compare(read_database(self.scratch), name, when)
+        routes = delegated_routes(shown)
+        self.ledger.wrong += [f"{name}: client {client} was told {show(prefix)}, the kernel sends it to {routes.get(prefix)}"
+                              for client, prefix, _ in self.ledger.holding(when) if routes.get(prefix) != self.next_hop]
 
 
 def test_no_answered_binding_is_lost_and_no_prefix_has_two_clients_however_often_it_is_killed(lab, tmp_path, capsys):
@@ -195,29 +226,18 @@ def test_no_answered_binding_is_lost_and_no_prefix_has_two_clients_however_often
                          "-l", ledger.path, stdout=subprocess.PIPE, text=True)
     try:
         wait_for("the first answers", lambda: os.path.exists(ledger.path) and os.path.getsize(ledger.path) > 1000 * TOLD.size, 20)
-        killer = Killer(vbng, ledger, rng)
-        begun, kills, compared = time.monotonic(), [0, 0], 0
-        server_only = True
-        for n in itertools.count(1):
-            if n > KILLS or time.monotonic() - begun > LONGEST_S:
-                break
+        killer = Killer(lab, vbng, ledger, rng, scratch, next_hop)
+        begun, kills, server_only = time.monotonic(), [0, 0], True
+        while sum(kills) < KILLS and time.monotonic() - begun < LONGEST_S:
             killer.wait_moment()
             server_only ^= rng.random() < 0.3  # the one or the other, some times in a row
             kills[server_only] += 1
             if server_only:
                 killer.kill_server()
-                ledger.read()
-                continue
-            killer.kill_everything()
-            ledger.read()
-            ledger.killed_at = None  # where nothing was answered since the server's kill
-            now = time.time()
-            compared += ledger.compare(read_database(lab.state, scratch), f"kill {n}", now)
-            routes = delegated_routes(vbng.own)
-            ledger.wrong += [f"kill {n}: client {client} was told {show(prefix)}, the kernel sends it to {routes.get(prefix)}"
-                             for client, prefix, _ in ledger.holding(time.time()) if routes.get(prefix) != next_hop]
+            else:
+                killer.kill_everything(f"kill {sum(kills)}")
             ledger.assert_right(seed)
-            vbng.start()
+        killer.compare()
         seconds = time.monotonic() - begun
         wait_for("answers after the last kill", killer.answers, 20)
     finally:
@@ -231,13 +251,13 @@ def test_no_answered_binding_is_lost_and_no_prefix_has_two_clients_however_often
     starts = [int(ms) for ms in re.findall(r"init serving .*since_start_ms=(\d+)", vbng.text())]
     with capsys.disabled():
         print(f"\nVBNG_KILL_SEED={seed}: {kills[1]} kills of the server, {kills[0]} of everything in {seconds:.0f} s; {ledger.exchanges} exchanges, "
-              f"{ledger.exchanges / seconds:.0f}/s; {compared} promises compared with the database; {held} bound at the end\n"
+              f"{ledger.exchanges / seconds:.0f}/s; {killer.compared} promises compared with the database; {held} bound at the end\n"
               f"server killed to next answer: median {1000 * statistics.median(ledger.back_after):.0f} ms, most {1000 * max(ledger.back_after):.0f} ms; "
               f"everything killed, exec to serving: median {statistics.median(starts[1:]):.0f} ms, most {max(starts[1:])} ms\n"
               f"server killed when all is quiet, to the answer to a SOLICIT: {quiet_ms:.0f} ms, init's pause of {pause_ms} ms included\nload: {said}", flush=True)
     assert said["lost"] == said["dup"] == 0
     assert min(kills) > 0
-    assert ledger.exchanges / seconds > 1000, "too little load to prove much"
+    assert ledger.exchanges / seconds > 500, "too little load to prove much"
     assert sum(kills) >= min(KILLS, 200) or seconds > LONGEST_S
     assert held > CLIENTS / 4, "too few bindings to prove much"
 
@@ -263,7 +283,8 @@ def compare_all(lab, vbng, ledger, scratch, next_hop):
         os.kill(server, signal.SIGSTOP)
         try:
             wait_for("it to stand still", lambda: open(f"/proc/{server}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "T", 5, 0.001)
-            return time.time(), read_database(lab.state, scratch), delegated_routes(vbng.own)
+            copy_database(lab.state, scratch)
+            return time.time(), read_database(scratch), delegated_routes(show_routes(vbng.own))
         finally:
             os.kill(server, signal.SIGCONT)
 
