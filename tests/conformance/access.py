@@ -12,7 +12,7 @@ import struct
 import pytest
 
 import packets
-from lab import POOL, TRANSFER, Netns, wait_for
+from lab import POOL, TRANSFER, Netns
 from packets import (ADVERTISE, CLIENTID, CONFIRM, DECLINE, ELAPSED_0, IA_NA, IA_PD, INFORMATION_REQUEST, NAMES, PREFERENCE, RAPID_COMMIT, REBIND,
                      RELEASE, RENEW, REPLY, REQUEST, SERVERID, SOLICIT, STATUS, SUCCESS, Subscriber, message, opt)
 
@@ -48,7 +48,6 @@ class Access:
         self.vbng = lab.vbng(own=own, **env).wait_serving()
         for address in HOME, ELSEWHERE, RELAY_LINK_LOCAL, RELAY:
             lab.cpe.ip("addr", "add", f"{address}/64", "dev", "cpe0", "nodad")
-        wait_for("the subscribers' own addresses", lab.cpe.settled)
         self.cpe = lab.cpe
         self.line = Subscriber(lab.wire(), lab.cpe, own.mac("sub0"), HOME)
         self.duid = self.line.ask(message(INFORMATION_REQUEST, ELAPSED_0)).duid(SERVERID)

@@ -278,6 +278,11 @@ def test_fqdn_unasked(client):
     assert not client.obtain(opt(FQDN, b"\0\4home\0"), ia_pd(1)).has(FQDN)
 
 
+@rule("RFC 4704 §6", "who asks for a name without telling its own is told none")
+def test_fqdn_of_nobody(client):
+    assert not client.obtain(oro(FQDN), ia_pd(1)).has(FQDN)
+
+
 @rule("RFC 4704 §4", "a name that cannot be read costs nobody the prefix")
 def test_fqdn_that_cannot_be_read(client):
     assert client.obtain(opt(FQDN, b"\0\77short"), ia_pd(1)).prefix()

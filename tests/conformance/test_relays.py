@@ -179,16 +179,29 @@ def test_route_by_the_relay(access, relayed, address):
     assert access.route(relayed.obtain().prefix()) == address
 
 
+@pytest.mark.parametrize("source", [ELSEWHERE, RELAY_LINK_LOCAL], ids=["with the client's address", "with its own"])
 @rule("RFC 6221 §4", "behind a lightweight relay the prefix goes to the client itself, which is on our link")
-def test_route_behind_a_lightweight_relay(access, client):
-    # It sends with the client's address, or with one of its own (RFC 6221 §5.1).
-    client.address = RELAY_LINK_LOCAL
+def test_route_behind_a_lightweight_relay(access, client, source):
+    client.address = source
     client.through = by(opt(INTERFACE_ID, b"dslam 4/7"), link="::", peer=ELSEWHERE)
     answer = client.obtain()
     assert access.route(answer.prefix()) == ELSEWHERE
-    assert (answer.ip.dst, answer.udp.dport) == (RELAY_LINK_LOCAL, 547)
+    assert (answer.ip.dst, answer.udp.dport) == (source, 547)
     assert layer(answer) == (0, "::", ELSEWHERE)
     assert dict(answer.relay_options[0])[INTERFACE_ID] == b"dslam 4/7"
+
+
+@pytest.mark.parametrize("peer", ["::", "2001:db8:ffff::77", "ff02::1"])
+@rule("RFC 6221 §4", "a lightweight relay's client that has no link-local address is none on our link")
+def test_a_lightweight_relay_without_a_client(access, client, peer):
+    access.assert_dropped("source", by(link="::", peer=peer)(client.message(SOLICIT, ia_pd(1))), src=RELAY_LINK_LOCAL)
+
+
+@rule("RFC 9915 §19.1.1", "a relay that names its link by a link-local address gets the route, and its link is taken for ours")
+def test_a_link_local_link_address(access, relayed):
+    relayed.through = by(link="fe80::77")
+    answer = relayed.obtain(ia_pd(1), ia_na(1))
+    assert access.route(answer.prefix()) == RELAY and inside(answer.address(), TRANSFER)
 
 
 @rule("RFC 6221 §4", "a lightweight relay behind one with a link leaves the route to that")
