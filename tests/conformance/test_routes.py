@@ -120,7 +120,6 @@ def test_a_packet_for_a_delegated_prefix(access, client):
     assert send_into(access, source, target, mac="02:00:5e:99:99:99") == [(ECHO_REQUEST, 0)]
 
 
-@pytest.mark.xfail(strict=True, reason="it is sent back: the packet filter does not know yet who holds what")
 @rule("RFC 8987 §4.2", "a packet that a subscriber sends into its own prefix is refused (ICMPv6 type 1, code 6) and not sent back")
 def test_a_packet_into_ones_own_prefix(access, client):
     assert send_into(access, *two_hosts(client.obtain().prefix())) == [(DESTINATION_UNREACHABLE, REJECT_ROUTE)]
