@@ -182,6 +182,37 @@ static void tell_uplink(struct appliance *a)
 
 static void poll_tunnel(void *ctx);
 
+static const char unguarded[] =
+	"the kernel's packet filter cannot be used, going on without: what a subscriber sends into "
+	"an unused part of its own delegated prefix is sent back to it";
+
+static void on_guard(void *ctx, int fd)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	char why[NFT_WHY_MAX];
+	(void)fd; /* the guard's, which closes it with the verdict: so it is unwatched before */
+	loop_unwatch(a->guard_watch);
+	a->guard_watch = NULL;
+	int r = nft_guard_verdict(a->guard, why);
+	if (r < 0)
+		log_warn("init", unguarded, kv_errno(r), kv_str("why", why));
+	else
+		log_debug("init", "the packet filter's rules are in force",
+			  kv_str("table", nft_guard_table(a->guard)));
+}
+
+/* Once subscribers are served: on a busy machine the child would have them wait. */
+static void load_guard(struct appliance *a)
+{
+	if (!a->guard)
+		return;
+	int r = nft_guard_load(a->guard);
+	if (r == 0)
+		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
+	if (r < 0)
+		log_warn("init", unguarded, kv_errno(r));
+}
+
 static void on_server_message(void *ctx, int fd)
 {
 	struct appliance *a = (struct appliance *)ctx;
@@ -196,6 +227,7 @@ static void on_server_message(void *ctx, int fd)
 			a->serving_told = true;
 			log_info("init", "serving", kv_str("interface", a->nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
+			load_guard(a);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
 			poll_tunnel(a);
 		}
@@ -770,10 +802,6 @@ static int undo_guard(void *arg)
 	return nft_guard_close(take_ptr(&a->guard));
 }
 
-static const char unguarded[] =
-	"the kernel's packet filter cannot be used, going on without: what a subscriber sends into "
-	"an unused part of its own delegated prefix is sent back to it";
-
 /* Nobody is worse off without it than with most routers, so that nothing here ends the boot. */
 static int boot_guard(struct appliance *a)
 {
@@ -783,33 +811,6 @@ static int boot_guard(struct appliance *a)
 	else
 		undo_push(&a->undo, "remove the packet filter's table", undo_guard, a);
 	return 0;
-}
-
-static void on_guard(void *ctx, int fd)
-{
-	struct appliance *a = (struct appliance *)ctx;
-	char why[NFT_WHY_MAX];
-	(void)fd; /* the guard's, which closes it with the verdict: so it is unwatched before */
-	loop_unwatch(a->guard_watch);
-	a->guard_watch = NULL;
-	int r = nft_guard_verdict(a->guard, why);
-	if (r < 0)
-		log_warn("init", unguarded, kv_errno(r), kv_str("why", why));
-	else
-		log_debug("init", "the packet filter's rules are in force",
-			  kv_str("table", nft_guard_table(a->guard)));
-}
-
-/* After the server's start, which they must not delay. */
-static void load_guard(struct appliance *a)
-{
-	if (!a->guard)
-		return;
-	int r = nft_guard_load(a->guard);
-	if (r == 0)
-		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
-	if (r < 0)
-		log_warn("boot", unguarded, kv_errno(r));
 }
 
 static int boot_loop(struct appliance *a);
@@ -856,7 +857,6 @@ static int boot_loop(struct appliance *a)
 		r = server_start(a);
 	if (r < 0)
 		return boot_failed(r, "the server cannot be started");
-	load_guard(a);
 	look_at_link(a);
 	if (!a->carrier)
 		log_info("subscriber", "no carrier yet, serving begins with the link",
