@@ -106,12 +106,17 @@ static size_t room_for_options(const struct dhcp6_config *c)
 	return room;
 }
 
+/* Whether a prefix of this length has a part of its own that is to be excluded. */
+static bool has_excluded(const struct dhcp6_config *c, uint8_t plen)
+{
+	unsigned bits = (unsigned)c->pd_exclude_len - plen;
+	return c->pd_exclude_len > plen && (bits >= 64 || c->pd_exclude_subnet >> bits == 0);
+}
+
 static bool exclude_valid(const struct dhcp6_config *c)
 {
-	uint8_t longest = c->pd_max_len ? c->pd_max_len : c->pd_len;
-	unsigned bits = (unsigned)c->pd_exclude_len - longest;
-	return !c->pd_exclude_len || (c->pd_exclude_len <= 128 && c->pd_exclude_len > longest &&
-				      (bits >= 64 || c->pd_exclude_subnet >> bits == 0));
+	return !c->pd_exclude_len || (c->pd_exclude_len <= 128 &&
+				      has_excluded(c, c->pd_max_len ? c->pd_max_len : c->pd_len));
 }
 
 static bool config_valid(const struct dhcp6_config *c)
@@ -363,7 +368,8 @@ void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *ba
 static void put_exclude(struct exchange *x, const struct prefix6 *p)
 {
 	const struct dhcp6_config *c = &x->s->config;
-	if (!c->pd_exclude_len || !x->msg.has_oro || !d6_oro_has(&x->msg, D6_OPT_PD_EXCLUDE))
+	/* A reserved prefix may be longer than all of the pool. */
+	if (!has_excluded(c, p->plen) || !x->msg.has_oro || !d6_oro_has(&x->msg, D6_OPT_PD_EXCLUDE))
 		return;
 	const struct prefix6 excluded = prefix6_nth(p, c->pd_exclude_len, c->pd_exclude_subnet);
 	d6_put_pd_exclude(&x->w, p, &excluded);

@@ -40,7 +40,8 @@ struct dhcp6_config {
 	uint8_t pd_max_len; /* at most 2^POOL_BITMAP_BITS of the longest */
 	/* What clients that ask for it (RFC 6603) are to leave out of a delegated prefix: the
 	 * prefix of this length that has this number in it, from 0. Longer than every delegated
-	 * one, and the number exists in each. 0: none. */
+	 * one of the pool, and the number exists in each; a reserved
+	 * prefix that is too long for it excludes nothing. 0: none. */
 	uint8_t pd_exclude_len;
 	uint64_t pd_exclude_subnet;
 	uint32_t preferred_lft_s; /* T1 and T2 are 0.5 and 0.8 of it */

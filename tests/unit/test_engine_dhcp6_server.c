@@ -1718,6 +1718,34 @@ static void reserve(const struct reservation *list, size_t n)
 	dhcp6_server_reserve(server, r);
 }
 
+static void a_reserved_prefix_that_is_too_long_for_it_excludes_nothing(void **state)
+{
+	(void)state;
+	static const uint16_t oro[] = { 67 };
+	static const struct {
+		const char *what;
+		size_t len;
+	} cases[] = { { "2001:db8:ffff:9000::/56", 25 + 6 },
+		      { "2001:db8:ffff:9000::/61", 25 },
+		      { "2001:db8:ffff:9000::/64", 25 },
+		      { "2001:db8:ffff:9000::/72", 25 } };
+	config.pd_exclude_len = 64;
+	config.pd_exclude_subnet = 8;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct reservation r =
+			reservation(RESERVED_FOR_DUID, "client", 6, cases[i].what);
+		size_t len;
+		start();
+		reserve(&r, 1);
+		begin(REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_oro(&msg, oro, 1);
+		input();
+		assert_int_equal(iaprefix_of(&batch->answers[0], &len)[0], r.prefix.plen);
+		assert_int_equal(len, cases[i].len);
+	}
+}
+
 static size_t remove_those(bool (*which)(void *ctx, const struct binding *b))
 {
 	uint32_t at = 0;
@@ -2132,6 +2160,7 @@ int main(void)
 		T(a_part_of_the_prefix_is_excluded_for_those_who_ask),
 		T(a_withdrawn_prefix_excludes_nothing),
 		T(what_is_excluded_must_exist_in_every_prefix),
+		T(a_reserved_prefix_that_is_too_long_for_it_excludes_nothing),
 		T(identifiers_are_demanded_as_each_message_type_has_them),
 		T(information_request_with_an_ia_is_dropped),
 		T(messages_of_servers_and_unknown_ones_are_dropped),
