@@ -131,6 +131,7 @@ static inline void peer_relay(struct peer_message *m, uint8_t hops, const struct
 struct peer_resource {
 	struct prefix6 prefix;
 	uint32_t preferred_s, valid_s;
+	struct prefix6 excluded; /* of the prefix (RFC 6603); plen 0: nothing */
 };
 
 struct peer_ia {
@@ -186,6 +187,27 @@ static inline bool peer_next(const uint8_t **at, const uint8_t *end, uint16_t *c
 	return true;
 }
 
+/* All that may stand in an IAPREFIX: one Prefix Exclude, whose bits follow the prefix's. */
+static inline bool peer_read_excluded(const uint8_t *at, size_t len, struct peer_resource *r)
+{
+	if (len < 6 || peer_get(at, 2) != 67 || peer_get(at + 2, 2) != len - 4)
+		return false;
+	unsigned bits = (unsigned)at[4] - r->prefix.plen;
+	if (at[4] > 128 || at[4] <= r->prefix.plen || len != 5 + (bits + 7) / 8)
+		return false;
+	r->excluded = r->prefix;
+	r->excluded.plen = at[4];
+	for (unsigned i = 0; i < (len - 5) * 8; i++) {
+		unsigned to = r->prefix.plen + i;
+		if (!(at[5 + i / 8] >> (7 - i % 8) & 1))
+			continue;
+		if (i >= bits)
+			return false; /* what fills up the last octet is zero */
+		r->excluded.addr.s6_addr[to / 8] |= (uint8_t)(0x80 >> to % 8);
+	}
+	return true;
+}
+
 static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct peer_ia *ia)
 {
 	size_t fixed = ia_code == 4 ? 4 : 12;
@@ -209,7 +231,7 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 			ia->status = (int)peer_get(body.at, 2);
 			continue;
 		}
-		if (code != (ia_code == 25 ? 26 : 5) || body.len != (ia_code == 25 ? 25 : 24) ||
+		if (code != (ia_code == 25 ? 26 : 5) || body.len < (ia_code == 25 ? 25 : 24) ||
 		    ia->n == PEER_MAX_RESOURCES)
 			return false;
 		const uint8_t *lifetimes = ia_code == 25 ? body.at : body.at + 16;
@@ -217,6 +239,9 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 		r.valid_s = (uint32_t)peer_get(lifetimes + 4, 4);
 		r.prefix.plen = ia_code == 25 ? body.at[8] : 128;
 		memcpy(&r.prefix.addr, ia_code == 25 ? body.at + 9 : body.at, 16);
+		if (body.len > (ia_code == 25 ? 25 : 24) &&
+		    (ia_code != 25 || !peer_read_excluded(body.at + 25, body.len - 25, &r)))
+			return false;
 		ia->resources[ia->n++] = r;
 	}
 	return !bad;

@@ -86,6 +86,10 @@ static struct dhcp6_config config_of(uint8_t choice)
 	default:
 		break;
 	}
+	if (choice & 32) { /* of the longest of them, the last */
+		c.pd_exclude_len = 68;
+		c.pd_exclude_subnet = 15;
+	}
 	return c;
 }
 
@@ -251,7 +255,23 @@ static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t clie
 	}
 }
 
-static void check_answer(struct life *l, const struct answer *a, uint8_t client, uint8_t type)
+/* Of each prefix that is given, to those who ask (how & 2). */
+static void check_excluded(const struct life *l, const struct peer_ia *ia, bool asked)
+{
+	for (size_t i = 0; i < ia->n; i++) {
+		const struct peer_resource *r = &ia->resources[i];
+		bool wanted = asked && l->config.pd_exclude_len && ia->code == 25 && r->valid_s;
+		FUZZ_CHECK(r->excluded.plen == (wanted ? l->config.pd_exclude_len : 0));
+		if (!wanted)
+			continue;
+		const struct prefix6 right = prefix6_nth(&r->prefix, l->config.pd_exclude_len,
+							 l->config.pd_exclude_subnet);
+		FUZZ_CHECK(prefix6_equal(&r->excluded, &right));
+	}
+}
+
+static void check_answer(struct life *l, const struct answer *a, uint8_t client, uint8_t type,
+			 bool asked)
 {
 	FUZZ_CHECK(peer_read(a->bytes, a->len, &answer));
 	FUZZ_CHECK(a->dst_port == (answer.n_relays ? 547 : 546));
@@ -268,6 +288,7 @@ static void check_answer(struct life *l, const struct answer *a, uint8_t client,
 		FUZZ_CHECK(!live || ia->t1_s <= ia->t2_s);
 		if (live && ia->code == 25)
 			l->last[client] = ia->resources[0].prefix;
+		check_excluded(l, ia, asked);
 		if (answer.type == 7)
 			check_granted(l, ia, client);
 		for (size_t k = 0; live && k < i; k++)
@@ -313,7 +334,7 @@ static void put_ia(struct life *l, uint8_t client)
 /* A message as a client would send it: type, client, where from, IAs. */
 static void converse(struct life *l, uint8_t type)
 {
-	static const uint16_t oro[] = { 23, 24 };
+	static const uint16_t oro[] = { 23, 24, 67 };
 	uint8_t who = next_byte(l), how = next_byte(l), client = who % CLIENTS;
 	uint8_t duid[10] = { 0, 3, 0, 1, 2, 0, 0, 0, 0, client };
 	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64, .src_port = 546, .lladdr_len = 6 };
@@ -328,7 +349,7 @@ static void converse(struct life *l, uint8_t type)
 	if (how & 1)
 		peer_option(&message, 14, NULL, 0);
 	if (how & 2)
-		peer_oro(&message, oro, 2);
+		peer_oro(&message, oro, 3);
 	for (unsigned n = how >> 2 & 7; n > 0; n--)
 		put_ia(l, client);
 	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src,
@@ -344,7 +365,7 @@ static void converse(struct life *l, uint8_t type)
 	FUZZ_CHECK(l->batch->n_answers <= 1);
 	store_changes(l);
 	if (l->batch->n_answers == 1)
-		check_answer(l, &l->batch->answers[0], client, type);
+		check_answer(l, &l->batch->answers[0], client, type, how & 2);
 	else
 		FUZZ_CHECK(type == 4 &&
 			   l->batch->n_changes == 0); /* silence is no answer to anything else */
