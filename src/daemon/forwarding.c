@@ -344,7 +344,7 @@ static int reconcile_neighbours(struct forwarding *f)
 	return r < 0 ? r : 0;
 }
 
-static void reconcile_filter(struct forwarding *f)
+void forwarding_reconcile_filter(struct forwarding *f)
 {
 	if (!f->filter)
 		return;
@@ -382,7 +382,6 @@ int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s)
 		r = dhcp6_server_each(s, want, &wanted);
 	if (r == 0)
 		r = reconcile_neighbours(f);
-	reconcile_filter(f);
 	if (r == 0)
 		r = route_dump(f->requests, list_installed, &installed);
 	if (r == 0)

@@ -27,6 +27,8 @@ void forwarding_free(struct forwarding *f); /* NULL is allowed */
  * read or written at all.
  */
 int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s);
+/* The same for the packet filter, behind it: nobody waits for that. */
+void forwarding_reconcile_filter(struct forwarding *f);
 
 /*
  * Carries a batch's routes out. failed[i] says whether route i is not as it was to be; then its

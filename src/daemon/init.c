@@ -244,11 +244,11 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	int r = child_settle(init_pid);
 	if (r < 0)
 		return EX_OSERR;
+	loop_free(a->loop); /* with init's handling of signals */
 	/* A terminal's ^C reaches the whole group, but the order to stop comes from init. */
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	loop_free(a->loop);
 	explicit_bzero(&a->tunnel.settings, sizeof a->tunnel.settings);
 	preflight_done(&a->at);
 	char table[NFT_TABLE_MAX] = "";

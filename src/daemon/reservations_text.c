@@ -232,13 +232,14 @@ int reservations_read(const char *text, const char *source, unsigned first_line,
 {
 	struct reading r = { source, rules, fault_fn, ctx, list, first_line };
 	int e = 0;
-	for (const char *at = text; *at && e == 0; r.line++) {
+	for (const char *at = text; *at && e == 0;) {
 		const char *end = at + strcspn(at, "\n;");
 		const char *comment = memchr(at, '#', (size_t)(end - at));
 		/* What a comment says is not cut by a semicolon in it. */
 		if (comment)
 			end = at + strcspn(at, "\n");
 		e = read_line(&r, at, comment ? comment : end);
+		r.line += *end == '\n';
 		at = end + (*end != '\0');
 	}
 	return e;

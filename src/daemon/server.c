@@ -227,7 +227,7 @@ static int catch_up(struct server *s)
 struct loading {
 	struct server *s;
 	uint64_t now_ms;
-	size_t loaded, foreign, taken;
+	size_t loaded, foreign, taken, over;
 };
 
 static int load_one(void *ctx, const struct binding_record *r)
@@ -235,6 +235,7 @@ static int load_one(void *ctx, const struct binding_record *r)
 	struct loading *l = (struct loading *)ctx;
 	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
 	l->loaded += e == 0 || e == -ESTALE;
+	l->over += e == -ESTALE;
 	l->foreign += e == -ERANGE;
 	if (e == -ERANGE) /* its client knows nothing of that yet */
 		dhcp6_server_recall(l->s->dhcp6, r, l->now_ms);
@@ -242,7 +243,7 @@ static int load_one(void *ctx, const struct binding_record *r)
 	return e == -ENOMEM ? e : 0;
 }
 
-static int load(struct server *s, size_t *ret_ahead)
+static int load(struct server *s, size_t *ret_changed)
 {
 	struct loading l = { .s = s, .now_ms = clock_mono_ms() };
 	const struct store_now now = wall(l.now_ms);
@@ -260,7 +261,9 @@ static int load(struct server *s, size_t *ret_ahead)
 			 "the wall clock was later when these were granted: what is left of their "
 			 "time counts from now on",
 			 kv_u64("bindings", counts.ahead));
-	*ret_ahead = counts.ahead;
+	/* Their rows say other than what we know: the clock went back, or their time was over while
+	 * nobody looked. */
+	*ret_changed = counts.ahead + l.over;
 	return r;
 }
 
@@ -276,10 +279,11 @@ static int reopen(struct server *s)
 	}
 	/* What it held before we could read it: who has come since then has the older right. */
 	if (r == 0 && !s->store_loaded) {
-		size_t ahead; /* all of them are written anew below */
-		r = load(s, &ahead);
+		size_t changed; /* all of them are written anew below */
+		r = load(s, &changed);
 		if (r == 0)
 			r = forwarding_reconcile(s->forwarding, s->dhcp6);
+		forwarding_reconcile_filter(s->forwarding);
 		arm_expiry(s, clock_mono_ms());
 	}
 	struct duid kept;
@@ -1019,6 +1023,7 @@ static void on_link(struct server *s, const struct message *m)
 		int r = forwarding_reconcile(s->forwarding, s->dhcp6);
 		if (r < 0)
 			log_error("route", "routes cannot be set", kv_errno(r));
+		forwarding_reconcile_filter(s->forwarding);
 		ra_link_up(&s->ra, clock_mono_ms());
 	} else if (!s->carrier && was)
 		ra_link_down(&s->ra);
@@ -1226,9 +1231,9 @@ static int start(struct server *s)
 	if (r < 0)
 		return r;
 	if (s->store) {
-		size_t ahead;
-		r = load(s, &ahead);
-		if (r == 0 && ahead)
+		size_t changed;
+		r = load(s, &changed);
+		if (r == 0 && changed)
 			r = catch_up(s);
 		if (r < 0)
 			store_broke(s, r, "load");
@@ -1248,7 +1253,10 @@ static int start(struct server *s)
 		r = metrics_new(s->loop, s->p->metrics_fd, metrics_page, s, &s->metrics);
 	arm_expiry(s, clock_mono_ms());
 	const struct message ready = { .type = MESSAGE_READY };
-	return r < 0 ? r : message_send(s->p->init_fd, &ready);
+	if (r == 0)
+		r = message_send(s->p->init_fd, &ready);
+	forwarding_reconcile_filter(s->forwarding); /* while init looks at our addresses */
+	return r;
 }
 
 int server_run(const struct server_params *p)

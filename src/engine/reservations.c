@@ -26,7 +26,9 @@ static int by_key_and_line(const void *a, const void *b)
 	const struct reservation *x = (const struct reservation *)a;
 	const struct reservation *y = (const struct reservation *)b;
 	int c = compare_key(x, y->by, y->key, y->key_len);
-	return c != 0 ? c : x->line < y->line ? -1 : x->line > y->line;
+	if (c == 0)
+		c = x->line < y->line ? -1 : x->line > y->line;
+	return c != 0 ? c : memcmp(&x->prefix.addr, &y->prefix.addr, sizeof x->prefix.addr);
 }
 
 static int by_address(const void *a, const void *b)

@@ -26,6 +26,8 @@ enum {
 	HOP_LIMIT = 64,
 	SEEN_BYTES = offsetof(struct ip6_hdr, ip6_dst), /* up to and with the source */
 	BATCH = DHCP6_SOCK_BATCH,
+	WAYS = 4, /* senders with the same place */
+	SETS_LOG2 = 14,
 };
 
 struct seen {
@@ -51,7 +53,7 @@ struct dhcp6_frames {
 	struct iovec out_iov[BATCH][2];
 	struct sockaddr_ll to[BATCH];
 	struct frame_headers headers[BATCH];
-	struct seen seen[DHCP6_FRAMES_SEEN];
+	struct seen seen[DHCP6_FRAMES_SEEN / WAYS][WAYS]; /* the latest first */
 };
 
 /*
@@ -179,16 +181,27 @@ size_t dhcp6_frames_max(const struct dhcp6_frames *f)
 	return f->mtu - HEADERS;
 }
 
-/* Whoever makes two addresses meet here makes one of them be asked for by neighbour discovery, no
+/* Whoever makes addresses meet here makes some of them be asked for by neighbour discovery, no
  * more: so any mixing will do. */
 static size_t place_of(const struct in6_addr *a)
 {
 	uint64_t iid;
 	memcpy(&iid, &a->s6_addr[8], sizeof iid);
 	iid *= UINT64_C(0x9e3779b97f4a7c15);
-	return iid >> 52;
+	return iid >> (64 - SETS_LOG2);
 }
-static_assert(DHCP6_FRAMES_SEEN == 1 << (64 - 52), "place_of() gives so many bits");
+static_assert(DHCP6_FRAMES_SEEN / WAYS == 1 << SETS_LOG2, "place_of() gives so many bits");
+
+static void note_sender(struct dhcp6_frames *f, const struct in6_addr *src, const uint8_t *lladdr)
+{
+	struct seen *set = f->seen[place_of(src)];
+	size_t at = 0;
+	while (at < WAYS - 1 && memcmp(&set[at].src, src, sizeof *src) != 0)
+		at++;
+	memmove(set + 1, set, at * sizeof *set);
+	set[0].src = *src;
+	memcpy(set[0].lladdr, lladdr, sizeof set[0].lladdr);
+}
 
 void dhcp6_frames_learn(struct dhcp6_frames *f)
 {
@@ -202,9 +215,7 @@ void dhcp6_frames_learn(struct dhcp6_frames *f)
 			    f->from[i].sll_halen != DHCP6_FRAMES_LLADDR)
 				continue;
 			memcpy(&src, f->heads[i] + offsetof(struct ip6_hdr, ip6_src), sizeof src);
-			struct seen *s = &f->seen[place_of(&src)];
-			s->src = src;
-			memcpy(s->lladdr, f->from[i].sll_addr, sizeof s->lladdr);
+			note_sender(f, &src, f->from[i].sll_addr);
 		}
 		/* An error here (the link is down) is UDP's, too, and told there. */
 		if (n < BATCH)
@@ -215,11 +226,14 @@ void dhcp6_frames_learn(struct dhcp6_frames *f)
 bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR])
 {
-	const struct seen *s = &f->seen[place_of(src)];
-	if (memcmp(&s->src, src, sizeof *src) != 0 || IN6_IS_ADDR_UNSPECIFIED(src))
-		return false;
-	memcpy(ret_lladdr, s->lladdr, sizeof s->lladdr);
-	return true;
+	const struct seen *set = f->seen[place_of(src)];
+	for (size_t i = 0; i < WAYS && !IN6_IS_ADDR_UNSPECIFIED(src); i++) {
+		if (memcmp(&set[i].src, src, sizeof *src) != 0)
+			continue;
+		memcpy(ret_lladdr, set[i].lladdr, sizeof set[i].lladdr);
+		return true;
+	}
+	return false;
 }
 
 /* RFC 1071, over whole bytes; a last odd one counts as the upper half of a word. */

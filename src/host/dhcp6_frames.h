@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	DHCP6_FRAMES_SEEN = 4096, /* senders remembered; of two with the same place the later one */
+	DHCP6_FRAMES_SEEN = 65536, /* senders remembered; memory is touched as they come */
 	DHCP6_FRAMES_LLADDR = 6,
 };
 
