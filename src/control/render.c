@@ -105,13 +105,13 @@ static const char *state_name(enum binding_state s)
 /* Text where it is printable, hex pairs else: what relays call their ports is either. */
 static json_t *opaque_json(struct rd body)
 {
-	char hex[3 * BINDING_DETAILS_MAX + 1] = "";
+	char hex[3 * BINDING_DETAILS_MAX + 1] = "", *at = hex;
 	size_t n = rd_left(&body);
 	const uint8_t *bytes = rd_take(&body, n);
 	bool printable = n > 0;
 	for (size_t i = 0; i < n; i++) {
 		printable &= bytes[i] >= ' ' && bytes[i] <= '~';
-		snprintf(hex + 3 * i, 4, "%s%02x", i ? ":" : "", bytes[i]);
+		at += snprintf(at, 4, "%s%02x", i ? ":" : "", bytes[i]);
 	}
 	return printable ? json_stringn((const char *)bytes, n) : json_string(hex);
 }

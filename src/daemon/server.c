@@ -420,16 +420,16 @@ static bool withheld(const struct server *s, const struct answer *a)
 }
 
 /* Straight to where the client's frame came from: no neighbour entry is made for it, and none is
- * needed.
- */
-static bool as_frame(const struct server *s, const struct dhcp6_out *out,
+ * needed. */
+static bool as_frame(const struct server *s, const struct answer *a, const struct dhcp6_out *out,
 		     struct dhcp6_frame_out *ret_frame)
 {
 	if (!s->p->dhcp6_frames || !IN6_IS_ADDR_LINKLOCAL(&out->dst) ||
-	    out->len > dhcp6_frames_max(s->p->dhcp6_frames) ||
-	    !dhcp6_frames_sender(s->p->dhcp6_frames, &out->dst, ret_frame->lladdr))
+	    a->lladdr_len != sizeof ret_frame->lladdr ||
+	    out->len > dhcp6_frames_max(s->p->dhcp6_frames))
 		return false;
 	ret_frame->out = *out;
+	memcpy(ret_frame->lladdr, a->lladdr, sizeof ret_frame->lladdr);
 	return true;
 }
 
@@ -443,7 +443,7 @@ static void reply(struct server *s)
 		};
 		if (withheld(s, a))
 			continue;
-		if (as_frame(s, &out, &s->frames[n_frames]))
+		if (as_frame(s, a, &out, &s->frames[n_frames]))
 			n_frames++;
 		else
 			s->out[n++] = out;
@@ -897,6 +897,7 @@ static void follow_reservations(struct server *s)
 		log_info("reservations", "bindings that nothing allows any more are removed",
 			 kv_u64("bindings", n));
 	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
+	arm_expiry(s, clock_mono_ms());
 }
 
 /* The digest is noted when all have come or were given up: until then a restart begins anew. */

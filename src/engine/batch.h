@@ -50,6 +50,8 @@ struct answer {
 	struct in6_addr dst;
 	uint16_t dst_port;
 	uint16_t len;
+	uint8_t lladdr_len; /* of dst, where it is on the link; 0: unknown */
+	uint8_t lladdr[BINDING_LLADDR_MAX];
 	uint32_t first_route; /* its routes: where one of them fails, the answer must not leave */
 	uint32_t n_routes;
 	const uint8_t *bytes; /* in the batch's arena */

@@ -342,13 +342,16 @@ static void put_reconfigure(struct dhcp6_server *s, const struct recall_client *
 	while (n_relays > 0)
 		d6_close(&w, relay_msgs[--n_relays]);
 	assert(!w.full); /* a DUID and details are far shorter than an answer may be */
-	batch->answers[batch->n_answers++] = (struct answer){
+	struct answer *a = &batch->answers[batch->n_answers++];
+	*a = (struct answer){
 		.dst = c->next_hop,
 		.dst_port = port,
+		.lladdr_len = c->lladdr_len,
 		.len = (uint16_t)wr_len(&w),
 		.first_route = (uint32_t)batch->n_routes,
 		.bytes = w.start,
 	};
+	memcpy(a->lladdr, c->lladdr, sizeof a->lladdr);
 	batch->arena_used += wr_len(&w);
 	s->stats.recall.sent++;
 }
@@ -553,6 +556,10 @@ static void end_answer(struct exchange *x)
 		.n_routes = (uint32_t)x->batch->n_routes - x->first_route,
 		.bytes = x->w.start,
 	};
+	if (x->meta->lladdr_len <= BINDING_LLADDR_MAX) {
+		a->lladdr_len = x->meta->lladdr_len;
+		memcpy(a->lladdr, x->meta->lladdr, sizeof a->lladdr);
+	}
 	/* RFC 8357 §5.2: a relay that said so is answered where it sent from. */
 	if (x->n_relays && x->relays[0].has_relay_port)
 		a->dst_port = x->meta->src_port;

@@ -81,8 +81,10 @@ int recall_add(struct recall *r, const struct binding_record *b, uint64_t now_ms
 	*c = (struct recall_client){ .due_ms = r->next_first_ms,
 				     .hash = hash(r, b->duid.bytes, b->duid.len),
 				     .next_hop = b->next_hop,
+				     .lladdr_len = b->lladdr_len,
 				     .duid_len = b->duid.len,
 				     .details_len = b->details_len };
+	memcpy(c->lladdr, b->lladdr, sizeof c->lladdr);
 	memcpy(c->bytes, b->duid.bytes, b->duid.len);
 	if (b->details_len)
 		memcpy(c->bytes + b->duid.len, b->details, b->details_len);

@@ -27,6 +27,8 @@ struct recall_client {
 	uint64_t due_ms;
 	uint32_t hash;
 	uint8_t tries;
+	uint8_t lladdr_len;
+	uint8_t lladdr[BINDING_LLADDR_MAX];
 	struct in6_addr next_hop;
 	uint16_t duid_len, details_len;
 	uint8_t bytes[]; /* the DUID, then the details */

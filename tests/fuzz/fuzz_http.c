@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	FUZZ_CHECK(size < HTTP_REQUEST_MAX || s != HTTP_UNFINISHED);
 	FUZZ_CHECK(s == HTTP_UNFINISHED || http_reason(s)[0] != '\0');
-	if (s != HTTP_OK)
+	if (s != HTTP_OK || !data)
 		return 0;
 	size_t at = size > 2 && data[0] == '\r' ? 2 : 0;
 	const char *method = head_only ? "HEAD " : "GET ";
