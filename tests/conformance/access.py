@@ -13,8 +13,8 @@ import pytest
 
 import packets
 from lab import POOL, TRANSFER, Netns
-from packets import (ADVERTISE, CLIENTID, CONFIRM, DECLINE, ELAPSED_0, IA_NA, IA_PD, INFORMATION_REQUEST, NAMES, PREFERENCE, RAPID_COMMIT, REBIND,
-                     RELEASE, RENEW, REPLY, REQUEST, SERVERID, SOLICIT, STATUS, SUCCESS, Subscriber, message, opt)
+from packets import (ADVERTISE, AUTH, CLIENTID, CONFIRM, DECLINE, ELAPSED_0, IA_NA, IA_PD, INFORMATION_REQUEST, NAMES, PREFERENCE, RAPID_COMMIT, REBIND,
+                     RECONF_ACCEPT, RELEASE, RENEW, REPLY, REQUEST, SERVERID, SOLICIT, STATUS, SUCCESS, Subscriber, message, opt)
 
 # Addresses of the subscribers' side; its kernel answers neighbour solicitations for them.
 HOME, ELSEWHERE, RELAY_LINK_LOCAL = "fe80::c:1", "fe80::c:2", "fe80::c:3"
@@ -169,7 +169,8 @@ class Client:
         assert codes == [o.optcode for o in packets.layers(answer.layer)], f"scapy reads another message:\n{said}"
         several = [c for c, n in collections.Counter(codes).items() if n > 1 and c not in (IA_NA, IA_PD)]
         assert not several, f"options {several} stand more than once:\n{said}"
-        uncalled = set(codes) - {CLIENTID, SERVERID, packets.IA_TA, IA_NA, IA_PD, STATUS, PREFERENCE, RAPID_COMMIT, *requested}
+        accepts = {RECONF_ACCEPT, AUTH} if RECONF_ACCEPT in dict(options) else set()
+        uncalled = set(codes) - {CLIENTID, SERVERID, packets.IA_TA, IA_NA, IA_PD, STATUS, PREFERENCE, RAPID_COMMIT, *accepts, *requested}
         assert not uncalled, f"nobody asked for {uncalled}:\n{said}"
         assert answer.has(RAPID_COMMIT) == ((kind, answer.type) == (SOLICIT, REPLY)), said
         assert answer.status() == SUCCESS or kind == CONFIRM, said

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""INFORMATION-REQUEST (RFC 9915 §18.3.6)."""
-import pytest
+"""INFORMATION-REQUEST (RFC 9915 §18.3.6), and how long a client waits before it asks again (§21.23 to §21.25)."""
+import struct
 
-from access import rule
-from packets import (CLIENTID, DNS_SERVERS, DOMAIN_LIST, ELAPSED_0, IA_NA, IA_PD, INFORMATION_REQUEST, REFRESH_TIME, REPLY, SERVERID, STATUS, in6, message, oro)
+from access import each, rule
+from packets import (CLIENTID, DNS_SERVERS, DOMAIN_LIST, ELAPSED_0, IA_NA, IA_PD, INF_MAX_RT, INFORMATION_REQUEST, NO_PREFIX, REBIND, REFRESH_TIME, RENEW,
+                     REPLY, REQUEST, SERVERID, SOL_MAX_RT, SOLICIT, STATUS, ia_pd, in6, message, oro)
 
-ENV = {"DHCPV6_NAMESERVER": "2001:db8:53::1", "DNS_SEARCH": "isp.example"}
+ENV = {"DHCPV6_NAMESERVER": "2001:db8:53::1", "DNS_SEARCH": "isp.example", "DHCPV6_INFORMATION_REFRESH_TIME": "7200",
+       "DHCPV6_SOL_MAX_RT": "3600", "DHCPV6_INF_MAX_RT": "1800"}
 
 
 @rule("RFC 9915 §18.3.6", "the REPLY has what is asked for, and the client's identifier")
@@ -37,8 +39,29 @@ def test_information_for_a_bound_client(access, client):
     assert client.bound() == {("prefix", 1): had} and access.route(had) == client.address
 
 
-@pytest.mark.xfail(strict=True, reason="there is no refresh time that could be configured")
-@rule("RFC 9915 §21.23", "a refresh time comes to those who ask for it, no smaller than IRT_MINIMUM, 600 seconds")
+@rule("RFC 9915 §21.23", "the refresh time comes with the REPLY to who asks for it")
 def test_refresh_time(client):
-    told = client.information(oro(REFRESH_TIME)).bodies(REFRESH_TIME)
-    assert len(told) == 1 and len(told[0]) == 4 and int.from_bytes(told[0], "big") >= 600
+    assert client.information(oro(REFRESH_TIME)).bodies(REFRESH_TIME) == [struct.pack("!I", 7200)]
+    assert not client.information(oro(DNS_SERVERS)).has(REFRESH_TIME)
+
+
+@each(SOLICIT, REQUEST, RENEW, REBIND)
+@rule("RFC 9915 §21.23", "the refresh time comes with no other message, though it is asked for")
+def test_refresh_time_out_of_place(client, kind):
+    reply = client.ask(kind, oro(REFRESH_TIME, DNS_SERVERS), ia_pd(1))
+    assert reply.has(DNS_SERVERS) and not reply.has(REFRESH_TIME)
+
+
+@each(SOLICIT, REQUEST, RENEW, REBIND, INFORMATION_REQUEST)
+@rule("RFC 9915 §21.24", "SOL_MAX_RT comes with every kind of answer to who asks for it")
+@rule("RFC 9915 §21.25", "INF_MAX_RT comes with every kind of answer to who asks for it")
+def test_retransmission_limits(client, kind):
+    reply = client.ask(kind, oro(SOL_MAX_RT, INF_MAX_RT), b"" if kind == INFORMATION_REQUEST else ia_pd(1))
+    assert reply.bodies(SOL_MAX_RT) == [struct.pack("!I", 3600)] and reply.bodies(INF_MAX_RT) == [struct.pack("!I", 1800)]
+
+
+@rule("RFC 9915 §18.2.9", "SOL_MAX_RT comes with an offer that has no lease, too")
+def test_retransmission_limits_without_a_lease(client):
+    client.obtain(*(ia_pd(i) for i in range(8)))
+    answer = client.solicit(oro(SOL_MAX_RT), ia_pd(8))
+    assert answer.ia().status == NO_PREFIX and answer.has(SOL_MAX_RT)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server without rapid commit and without addresses, whose leases do not end."""
+"""A server without rapid commit, addresses and RECONFIGURE, whose leases do not end."""
 import pytest
 
 from access import HOME, each, rule
-from packets import ADVERTISE, IA_NA, NO_ADDRS, RAPID_COMMIT, REBIND, RENEW, REQUEST, SOLICIT, STATUS, ia_na, ia_pd, iaaddr, iaprefix, opt
+from packets import ADVERTISE, AUTH, IA_NA, NO_ADDRS, RAPID_COMMIT, REBIND, RECONF_ACCEPT, RENEW, REQUEST, SOLICIT, STATUS, ia_na, ia_pd, iaaddr, iaprefix, opt
 
 INFINITY = 0xffffffff
-ENV = {"DHCPV6_RAPID_COMMIT": "off", "DHCPV6_IA_NA": "off", "DHCPV6_VALID_LIFETIME": str(INFINITY), "DHCPV6_PREFERRED_LIFETIME": str(INFINITY)}
+ENV = {"DHCPV6_RAPID_COMMIT": "off", "DHCPV6_IA_NA": "off", "DHCPV6_RECONFIGURE": "off",
+       "DHCPV6_VALID_LIFETIME": str(INFINITY), "DHCPV6_PREFERRED_LIFETIME": str(INFINITY)}
 
 
 @rule("RFC 9915 §18.3.1", "where rapid commit is off an ADVERTISE answers, without the option, and binds nothing")
@@ -41,6 +42,12 @@ def test_infinity(access, client):
     assert [(r.preferred, r.valid) for r in ia.resources] == [(INFINITY, INFINITY)]
     lease = [x for x in access.vbng.leases() if x["duid"] == client.name][0]
     assert lease["valid_left_s"] is None and access.route(lease["prefix"]) == HOME
+
+
+@rule("RFC 9915 §21.20", "where it is off nobody is told to accept RECONFIGURE, nor given a key for it")
+def test_reconfigure_is_off(client):
+    for answer in client.solicit(opt(RECONF_ACCEPT), ia_pd(1)), client.request(opt(RECONF_ACCEPT), ia_pd(1)), client.information(opt(RECONF_ACCEPT)):
+        assert not answer.has(RECONF_ACCEPT) and not answer.has(AUTH)
 
 
 @rule("RFC 9915 §18.3.5", "without rapid commit a REBIND of what is bound is answered as ever")
