@@ -46,7 +46,9 @@ static const struct verb {
 	  "Creates the tunnel, takes the subscriber's NIC and serves until SIGTERM or SIGINT; then "
 	  "everything is given back.\n"
 	  "Configured by the environment: see 'vbng check --reference'.\n"
-	  "SIGUSR1 logs a summary, SIGHUP sends router advertisements at once.\n" },
+	  "SIGUSR1 logs a summary. SIGHUP reads the reservations again and sends router "
+	  "advertisements at "
+	  "once.\n" },
 	{ "check", verb_check, "[--reference | --example]",
 	  "every fault of the environment, or the effective configuration",
 	  "Reads the environment as 'run' would and touches nothing. Secrets are masked.\n"
