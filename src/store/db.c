@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-	CACHE_KIB = 512,
-	WAL_PAGES = 1000,
+	CACHE_KIB = 1024,
+	WAL_PAGES = 4000,
 	WAL_BYTES_KEPT = 8 << 20, /* what a large transaction made of it is given back */
 	SHAPE_MAX = 4096,
 };
@@ -127,7 +127,7 @@ int db_open(const char *path, sqlite3 **ret_db)
 		return -EROFS;
 	char pragmas[320];
 	snprintf(pragmas, sizeof pragmas,
-		 "PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF;"
+		 "PRAGMA page_size=1024; PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF;"
 		 "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
 		 "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
 		 "PRAGMA journal_size_limit=%d;",
