@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/config_table.h"
+#include "daemon/reservations_text.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -81,13 +82,14 @@ static void print_reservations(const struct config *c, FILE *out)
 {
 	bool begun = false;
 	for (const char *at = c->reservations; *at;) {
-		size_t line = strcspn(at, "\n"), n = 0;
-		while (n < line && at[n] != '#')
-			n++;
-		if (strspn(at, " \t\r;") < n)
-			fprintf(out, "%s%.*s", begun ? ";" : "DHCPV6_RESERVATIONS=", (int)n, at);
-		begun |= strspn(at, " \t\r;") < n;
-		at += line + (at[line] == '\n');
+		const char *end, *next = reservations_entry(at, &end);
+		at += strspn(at, " \t\r");
+		if (at < end) {
+			fprintf(out, "%s%.*s",
+				begun ? "; " : "DHCPV6_RESERVATIONS=", (int)(end - at), at);
+			begun = true;
+		}
+		at = next + (*next != '\0');
 	}
 	if (begun)
 		fputc('\n', out);

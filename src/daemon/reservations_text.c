@@ -21,7 +21,7 @@ struct reading {
 	void (*fault)(void *ctx, const char *sentence);
 	void *ctx;
 	struct reservation_list *list;
-	unsigned line;
+	unsigned line, entry; /* both counted from 1; entry 0: the line has only one */
 };
 
 __attribute__((format(printf, 2, 3))) static void fault(struct reading *r, const char *fmt, ...)
@@ -31,7 +31,11 @@ __attribute__((format(printf, 2, 3))) static void fault(struct reading *r, const
 	va_start(args, fmt);
 	(void)vsnprintf(why, sizeof why, fmt, args); /* cut where it is longer */
 	va_end(args);
-	(void)snprintf(sentence, sizeof sentence, "%.256s line %u: %s", r->source, r->line, why);
+	char entry[32] = "";
+	if (r->entry)
+		(void)snprintf(entry, sizeof entry, " entry %u", r->entry);
+	(void)snprintf(sentence, sizeof sentence, "%.256s line %u%s: %s", r->source, r->line, entry,
+		       why);
 	r->list->n_faults++;
 	r->fault(r->ctx, sentence);
 }
@@ -188,7 +192,9 @@ static bool clashes(struct reading *r, const char *word, const struct reservatio
 		const struct reservation *other = &r->list->list[i];
 		if (!prefix6_overlaps(&other->prefix, &one->prefix))
 			continue;
-		fault(r, "%.60s overlaps what line %u reserves", word, other->line);
+		char text[PREFIX6_STRLEN];
+		fault(r, "%.60s overlaps %s, which line %u reserves", word,
+		      prefix6_format(&other->prefix, text), other->line);
 		return true;
 	}
 	return false;
@@ -225,22 +231,38 @@ static int read_line(struct reading *r, const char *at, const char *end)
 	return clashes(r, word, &one) ? 0 : add(r->list, &one);
 }
 
+const char *reservations_entry(const char *at, const char **ret_end)
+{
+	bool quoted = false, begins = true; /* a word, and only there a quote opens one */
+	const char *p = at;
+	while (*p && *p != '\n' && (quoted || (*p != ';' && *p != '#'))) {
+		if (*p == '"' && (quoted || begins))
+			quoted = !quoted;
+		begins = isspace((unsigned char)*p);
+		p++;
+	}
+	*ret_end = p;
+	/* What a comment says is not cut by a semicolon in it. */
+	return *p == '#' ? p + strcspn(p, "\n") : p;
+}
+
 int reservations_read(const char *text, const char *source, unsigned first_line,
 		      const struct reservation_rules *rules,
 		      void (*fault_fn)(void *ctx, const char *sentence), void *ctx,
 		      struct reservation_list *list)
 {
-	struct reading r = { source, rules, fault_fn, ctx, list, first_line };
+	struct reading r = { source, rules, fault_fn, ctx, list, first_line, 0 };
 	int e = 0;
 	for (const char *at = text; *at && e == 0;) {
-		const char *end = at + strcspn(at, "\n;");
-		const char *comment = memchr(at, '#', (size_t)(end - at));
-		/* What a comment says is not cut by a semicolon in it. */
-		if (comment)
-			end = at + strcspn(at, "\n");
-		e = read_line(&r, at, comment ? comment : end);
-		r.line += *end == '\n';
-		at = end + (*end != '\0');
+		const char *end, *next = reservations_entry(at, &end);
+		if (*next == ';' || r.entry)
+			r.entry++;
+		e = read_line(&r, at, end);
+		if (*next == '\n') {
+			r.line++;
+			r.entry = 0;
+		}
+		at = next + (*next != '\0');
 	}
 	return e;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reservations as people write them: one a line (or between semicolons), what follows a '#' is a
- * comment.
+ * comment. Between quotes, semicolons and '#' are text.
  *
  *     duid 00:03:00:01:02:00:5e:00:00:01 2001:db8:ffff:9900::/56
  *     mac 02:00:5e:00:00:02 iaid 7 2001:db8:ffff:9a00::/56
@@ -33,10 +33,13 @@ struct reservation_list {
 	size_t n_faults;
 };
 
+/* Where what begins at `at` is over: at a semicolon, the end of the line or of the text. *ret_end:
+ * the same without a comment. */
+const char *reservations_entry(const char *at, const char **ret_end);
 /*
- * Adds what the text holds to *list, which begins as zeros. Each faulty line is told to
- * fault(ctx, "SOURCE line N: what is wrong with it"), counted, and left out. Lines are numbered
- * from first_line. -ENOMEM.
+ * Adds what the text holds to *list, which begins as zeros. Each faulty entry is told to
+ * fault(ctx, "SOURCE line N: what is wrong with it"), counted, and left out; where a line has
+ * several, it is "SOURCE line N entry M". Lines are numbered from first_line. -ENOMEM.
  */
 int reservations_read(const char *text, const char *source, unsigned first_line,
 		      const struct reservation_rules *rules,

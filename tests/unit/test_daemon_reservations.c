@@ -114,7 +114,8 @@ static void every_faulty_line_is_told_with_its_number(void **state)
 		{ "duid 0003 2001:db8:ffff::1", "is our own address" },
 		{ "duid 0003 2001:db8:ffff::", "anycast" },
 		{ "duid 0003 2001:db8:ffff:9900::/56 more", "'more' stands behind the prefix" },
-		{ "duid 0003 2001:db8:ffff:8000::/60", "overlaps what line 1 reserves" },
+		{ "duid 0003 2001:db8:ffff:8000::/60",
+		  "overlaps 2001:db8:ffff:8000::/56, which line 1 reserves" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char text[256], line[32];
@@ -135,6 +136,37 @@ static void every_faulty_line_is_told_with_its_number(void **state)
 	assert_non_null(
 		strstr(told, "line 1: 2001:db8:ffff::7 is an address, and DHCPV6_IA_NA=off"));
 	assert_non_null(strstr(told, "line 2: 'nonsense'"));
+}
+
+static void of_several_in_a_line_the_faulty_one_is_told(void **state)
+{
+	(void)state;
+	read_text("# one; two\n"
+		  "duid 0001 2001:db8:ffff:8000::/56; mac x 2001:db8:ffff:8100::/56;duid 0003\n"
+		  "duid 0004 2001:db8:ffff:8000::/60");
+	assert_string_equal(told, "file line 2 entry 2: 'x' is no Ethernet address, as in "
+				  "02:00:5e:00:00:01\n"
+				  "file line 2 entry 3: is not complete: KIND KEY [iaid NUMBER] "
+				  "PREFIX, KIND being duid, mac or interface-id\n"
+				  "file line 3: 2001:db8:ffff:8000::/60 overlaps "
+				  "2001:db8:ffff:8000::/56, which line 2 reserves\n");
+	assert_int_equal(list.n, 1);
+}
+
+static void between_quotes_every_character_is_text(void **state)
+{
+	(void)state;
+	read_text("interface-id \"a;b #c\" 2001:db8:ffff:8000::/56 # \"not; here\n"
+		  "interface-id 3\"x 2001:db8:ffff:8100::/56;duid 0003 2001:db8:ffff:8200::/56");
+	assert_string_equal(told, "");
+	assert_int_equal(list.n, 3);
+	assert_int_equal(list.list[0].key_len, 6);
+	assert_memory_equal(list.list[0].key, "a;b #c", 6);
+	assert_memory_equal(list.list[1].key, "3\"x", 3);
+	read_text("interface-id \"a 2001:db8:ffff:8000::/56; duid 0003 2001:db8:ffff:8200::/56\n"
+		  "duid 0004 2001:db8:ffff:8300::/56");
+	assert_non_null(strstr(told, "file line 1: is not complete"));
+	assert_int_equal(list.n, 1);
 }
 
 static void nothing_and_comments_alone_are_no_fault(void **state)
@@ -170,6 +202,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(each_kind_of_line_is_understood),
 		T(every_faulty_line_is_told_with_its_number),
+		T(of_several_in_a_line_the_faulty_one_is_told),
+		T(between_quotes_every_character_is_text),
 		T(nothing_and_comments_alone_are_no_fault),
 		T(words_of_any_length_are_bounded),
 	};
