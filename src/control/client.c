@@ -68,14 +68,16 @@ static int no_answer(int err)
 	return EX_UNAVAILABLE;
 }
 
-/* Parses the only option there is. False: usage. */
-static bool parse_json_flag(const char *verb, int argc, char **argv, bool *ret_json)
+/* Parses the only option there is; more: what else the verb takes. False: usage. */
+static bool parse_json_flag(const char *verb, const char *more, int argc, char **argv,
+			    bool *ret_json)
 {
 	bool json = false;
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--json") != 0) {
-			fprintf(stderr, "vbng %s: unknown argument '%s'. Usage: vbng %s [--json]\n",
-				verb, argv[i], verb);
+			fprintf(stderr,
+				"vbng %s: unknown argument '%s'. Usage: vbng %s [--json]%s\n", verb,
+				argv[i], verb, more);
 			return false;
 		}
 		json = true;
@@ -87,7 +89,7 @@ static bool parse_json_flag(const char *verb, int argc, char **argv, bool *ret_j
 int verb_status(int argc, char **argv)
 {
 	bool json = false;
-	if (!parse_json_flag("status", argc, argv, &json))
+	if (!parse_json_flag("status", "", argc, argv, &json))
 		return EX_USAGE;
 	FILE *answer = ask(CONTROL_STATUS, NULL);
 	if (!answer)
@@ -131,10 +133,11 @@ static int clear(int argc, char **argv)
 		return no_answer(err ? err : EPROTO);
 	const char *fault = json_string_value(json_object_get(result, "fault"));
 	json_int_t n = json_integer_value(json_object_get(result, "cleared"));
-	int code = fault ? EX_USAGE : n ? 0 : EX_UNAVAILABLE;
+	/* None at all is what --all is about. */
+	int code = fault ? EX_USAGE : n || all ? 0 : EX_UNAVAILABLE;
 	if (fault)
-		fprintf(stderr, "vbng leases clear: %s\n", fault);
-	else if (n)
+		fprintf(stderr, "vbng leases clear: '%s' %s\n", argv[0], fault);
+	else if (n || all)
 		printf("%" JSON_INTEGER_FORMAT " cleared\n", n);
 	else
 		fputs("vbng leases clear: there is no such binding\n", stderr);
@@ -147,7 +150,7 @@ int verb_leases(int argc, char **argv)
 	bool json = false;
 	if (argc > 0 && strcmp(argv[0], "clear") == 0)
 		return clear(argc - 1, argv + 1);
-	if (!parse_json_flag("leases", argc, argv, &json))
+	if (!parse_json_flag("leases", " | clear PREFIX|ADDRESS|DUID|--all", argc, argv, &json))
 		return EX_USAGE;
 	FILE *answer = ask(CONTROL_LEASES, NULL);
 	if (!answer)

@@ -175,8 +175,8 @@ static void check_times(struct reading *rd)
 		reading_fault(rd,
 			      "DHCPV6_PREFERRED_LIFETIME: %u s is more than "
 			      "DHCPV6_VALID_LIFETIME's %u s. "
-			      "Example: DHCPV6_PREFERRED_LIFETIME=1800",
-			      c->preferred_lft_s, c->valid_lft_s);
+			      "Give at most %u, or set DHCPV6_VALID_LIFETIME",
+			      c->preferred_lft_s, c->valid_lft_s, c->valid_lft_s);
 	if (!reading_given(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL"))
 		c->ra_min_interval_s = c->ra_max_interval_s / 3 > 3 ? c->ra_max_interval_s / 3 : 3;
 	/* RFC 4861 §6.2.1 */

@@ -26,7 +26,7 @@ int provisioning_reserve(const struct config *c, struct dhcp6_server *s, bool al
 		r = reservations_new(list.list, list.n, &reserved, NULL);
 	if (r == 0)
 		dhcp6_server_reserve(s, reserved);
-	if (r == 0 && list.n)
+	if (r == 0 && (list.n || all))
 		log_info("reservations", "read", kv_u64("reservations", list.n));
 	reservation_list_done(&list);
 	return r;

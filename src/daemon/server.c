@@ -140,6 +140,9 @@ static const char *store_advice(int r)
 		return "it is corrupt and will be moved aside";
 	case EIO:
 		return "the medium fails: see the kernel's log";
+	case ENOENT:
+	case ENOTDIR:
+		return "STATE_DIR is not there: mount a volume, or name a directory that is";
 	default:
 		return "see the error";
 	}
@@ -952,9 +955,11 @@ static bool selected(void *ctx, const struct binding *b)
 static json_t *clear(struct server *s, const char *what)
 {
 	struct selector which = { .all = strcmp(what, "all") == 0 };
-	if (!which.all && (prefix6_parse(what, 128, &which.prefix) < 0 || !which.prefix.plen) &&
-	    duid_parse(what, &which.duid) < 0)
-		return json_pack("{s:s}", "fault", "that is no prefix, no address and no DUID");
+	/* A DUID of eight bytes, as it is listed, is an address as well. */
+	bool prefix = prefix6_parse(what, 128, &which.prefix) == 0 && which.prefix.plen;
+	bool duid = duid_parse(what, &which.duid) == 0;
+	if (!which.all && !prefix && !duid)
+		return json_pack("{s:s}", "fault", "is no prefix, no address and no DUID");
 	size_t n = remove_bindings(s, selected, &which);
 	log_info("control", "bindings cleared", kv_str("which", what), kv_u64("bindings", n));
 	return json_pack("{s:I}", "cleared", (json_int_t)n);

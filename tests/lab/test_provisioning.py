@@ -191,6 +191,13 @@ def test_leases_are_cleared(lab, by):
     assert again.returncode == 69 and "no such binding" in again.stderr
     for wrong in (["nonsense"], [], ["--some"], [prefix, kept]):
         assert vbng.verb("leases", "clear", *wrong, check=False).returncode == 64
+    told = vbng.verb("leases", "clear", "nonsense", check=False).stderr
+    assert "'nonsense' is no prefix, no address and no DUID" in told
+    # A DUID that could be read as an address is found as it is listed; nothing to clear is what --all is about.
+    cpe.ask(p.message(p.REQUEST, p.opt(p.CLIENTID, bytes.fromhex("0002aabbccddeeff")), cpe.server, p.ELAPSED_0, p.ia_pd(7)))
+    assert vbng.verb("leases", "clear", "00:02:aa:bb:cc:dd:ee:ff").stdout == "1 cleared\n"
+    vbng.verb("leases", "clear", "--all")
+    assert vbng.verb("leases", "clear", "--all").stdout == "0 cleared\n"
 
 
 def test_what_is_known_of_a_client_is_shown_and_outlives_a_restart(lab):
