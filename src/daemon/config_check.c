@@ -313,9 +313,21 @@ static void on_reservation_fault(void *ctx, const char *sentence)
 /* What they must fit to is right, or they would be told for another's fault. */
 static void check_reservations(struct reading *rd)
 {
+	static const char *const parts[] = { "ASSIGNED_PREFIX",
+					     "TRANSFER_PREFIX",
+					     "DHCPV6_PD_PREFIX",
+					     "DHCPV6_PD_DELEGATION_LENGTH",
+					     "DHCPV6_PD_MIN_LENGTH",
+					     "DHCPV6_PD_MAX_LENGTH",
+					     "DHCPV6_IA_NA",
+					     "DHCPV6_RESERVATIONS",
+					     "STATE_DIR" };
 	struct reservation_list list = { 0 };
-	if (rd->report->n_faults)
-		return;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (reading_faulty(rd, parts[i]))
+			return;
+	if (!rd->c.assigned.plen)
+		return; /* told already */
 	if (reservations_load(&rd->c, on_reservation_fault, rd, &list) < 0)
 		rd->out_of_memory = true;
 	reservation_list_done(&list);
@@ -323,11 +335,14 @@ static void check_reservations(struct reading *rd)
 
 void config_check(struct reading *rd)
 {
+	size_t n_faults = rd->report->n_faults;
 	derive_prefixes(rd);
 	check_prefixes(rd);
+	bool prefixes_fit = rd->report->n_faults == n_faults;
 	check_times(rd);
 	derive_rest(rd);
 	check_advertisement(rd);
 	check_options(rd);
-	check_reservations(rd);
+	if (prefixes_fit)
+		check_reservations(rd);
 }

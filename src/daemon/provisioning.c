@@ -59,8 +59,8 @@ void provisioning_digest(const struct config *c, uint8_t ret_digest[static PROVI
 	for (size_t i = 0; i < c->n_search; i++)
 		wr_bytes(&w, c->search[i], strlen(c->search[i]) + 1);
 	wr_bytes(&w, c->options, c->options_len);
-	for (uint8_t part = 0; part < PROVISIONING_DIGEST_LEN / 8; part++) {
-		const uint8_t key[16] = { 't', 'o', 'l', 'd', part };
+	for (size_t part = 0; part < PROVISIONING_DIGEST_LEN / 8; part++) {
+		const uint8_t key[16] = { 't', 'o', 'l', 'd', (uint8_t)part };
 		uint64_t h = siphash24(key, told, wr_len(&w));
 		memcpy(ret_digest + 8 * part, &h, sizeof h);
 	}

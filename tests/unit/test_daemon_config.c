@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/config.h"
 
+#include "base/cleanup.h"
 #include "daemon/config_options.h"
 #include "daemon/config_table.h"
 #include "engine/ra.h"
@@ -206,7 +207,7 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 	assert_fault("SUBSCRIBER_INTERFACE=a/b", "cannot be an interface's name");
 	assert_fault("SUBSCRIBER_MODE=vlan:7", "is not served by this version");
 	assert_fault("DHCPV6_PREFERRED_LIFETIME=20000",
-		     "is more than DHCPV6_VALID_LIFETIME's 14400 s");
+		     "is more than DHCPV6_VALID_LIFETIME's 14400 s. Give at most 14400");
 	assert_fault("ROUTER_ADVERTISEMENT_MIN_INTERVAL=500", "three quarters");
 	assert_fault("ROUTER_ADVERTISEMENT_LIFETIME=30",
 		     "is less than ROUTER_ADVERTISEMENT_MAX_INTERVAL's");
@@ -1129,6 +1130,53 @@ static void every_kind_of_bad_value_is_told(void **state)
 	}
 }
 
+static void reservations_are_printed_as_one_line_of_an_env_file(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	AUTO_FREE char *text = NULL;
+	size_t n;
+	set(&e, "DHCPV6_RESERVATIONS=# the street; all of it\n"
+		"duid 0001 2001:db8:ffff:8000::/56  # the first\n\n;"
+		"interface-id \"a;b #c\" 2001:db8:ffff:8100::/56");
+	assert_reads(&e, &c);
+	FILE *out = open_memstream(&text, &n);
+	assert_non_null(out);
+	config_print(&c, out);
+	assert_int_equal(fclose(out), 0);
+	assert_non_null(strstr(text, "\nDHCPV6_RESERVATIONS=duid 0001 2001:db8:ffff:8000::/56  ; "
+				     "interface-id \"a;b #c\" 2001:db8:ffff:8100::/56\n"));
+	done(&e);
+}
+
+static void faulty_reservations_are_told_beside_other_faults(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *other;
+		bool told;
+	} cases[] = {
+		{ "DHCPV6_RECONFIGURE=x", true },     { "WIREGUARD_PEER=x", true },
+		{ "DHCPV6_VALID_LIFETIME=60", true }, { "ASSIGNED_PREFIX=x", false },
+		{ "ASSIGNED_PREFIX", false },         { "DHCPV6_PD_MIN_LENGTH=57", false },
+		{ "DHCPV6_IA_NA=x", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct env e = complete();
+		struct config c;
+		struct config_report report;
+		set(&e, "DHCPV6_RESERVATIONS=duid 0001 nonsense");
+		set(&e, cases[i].other);
+		assert_int_equal(config_read(e.entries, &c, &report), -EINVAL);
+		if (in_list(report.faults, report.n_faults, "'nonsense'") != cases[i].told)
+			fail_msg("beside %s", cases[i].other);
+		assert_int_equal(report.n_faults, cases[i].told ? 2 : 1);
+		config_report_done(&report);
+		done(&e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1169,6 +1217,8 @@ int main(void)
 		cmocka_unit_test(the_largest_options_are_taken_by_the_server),
 		cmocka_unit_test(the_refresh_time_is_for_information_requests_alone),
 		cmocka_unit_test(every_kind_of_bad_value_is_told),
+		cmocka_unit_test(reservations_are_printed_as_one_line_of_an_env_file),
+		cmocka_unit_test(faulty_reservations_are_told_beside_other_faults),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
