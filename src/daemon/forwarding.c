@@ -174,8 +174,7 @@ static int follow_station(struct forwarding *f, const struct route_change *c, ui
 	const uint8_t *lladdr = c->lladdr_len ? c->lladdr : NULL;
 	if (!c->add)
 		return release(f, addr, tag);
-	/* An address is told of only once its client's link-layer address is known: it may be new
-	 * here though it is not new. */
+	/* One that could not be entered before is entered now. */
 	struct station *s = c->held && !moved ? stations_update(&f->stations, addr, lladdr) : NULL;
 	int r = s ? 0 : stations_hold(&f->stations, addr, lladdr, &s);
 	if (r == 0 && s->known && !s->entered) {

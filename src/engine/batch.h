@@ -34,11 +34,12 @@ struct binding_change {
 
 /*
  * A route of a delegated prefix: `add` installs it or moves it to another next hop, else it is
- * removed. An address has no route, but its client's link-layer address is told all the same.
+ * removed. An address has no route, but its client's link-layer address is told all the same, from
+ * when it is known to when it is not any more.
  */
 struct route_change {
 	bool add;
-	bool held;             /* it was there before, through old_next_hop */
+	bool held;             /* it was told of before, through old_next_hop */
 	struct prefix6 prefix; /* /128: an address */
 	struct in6_addr next_hop;
 	struct in6_addr old_next_hop;

@@ -30,11 +30,18 @@ static void note_change(struct batch *batch, const struct binding *b, bool erase
 	batch->details_used += c->record.details_len;
 }
 
+/* An address has no route, and nothing is to be told of it while its client's link-layer address is
+ * not known. */
+static bool has_route(const struct binding *b)
+{
+	return b->kind == BINDING_PD || b->lladdr_len > 0;
+}
+
 /* old_next_hop NULL: there was none. */
 static void note_route(struct batch *batch, const struct binding *b, bool add,
 		       const struct in6_addr *old_next_hop)
 {
-	if (b->kind == BINDING_NA && b->lladdr_len == 0)
+	if (!has_route(b))
 		return;
 	struct route_change *r = &batch->routes[batch->n_routes++];
 	*r = (struct route_change){
@@ -321,6 +328,10 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 {
 	struct in6_addr old_next_hop = b->next_hop;
 	bool moved = memcmp(&b->next_hop, &c->next_hop, sizeof c->next_hop) != 0;
+	bool told = held && has_route(b);
+	/* An address whose client is not seen any more: later there is nothing to be told by. */
+	if (told && b->kind == BINDING_NA && moved && !c->lladdr_len)
+		note_route(batch, b, false, &old_next_hop);
 	b->next_hop = c->next_hop;
 	/* Not every frame tells it; what was told of this very next hop stands. */
 	if (c->lladdr_len || moved) {
@@ -336,7 +347,7 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	note_change(batch, b, false);
 	/* Installed with every grant, known or not: it costs little, and heals a table that
 	 * somebody else has touched. */
-	note_route(batch, b, true, held ? &old_next_hop : NULL);
+	note_route(batch, b, true, told ? &old_next_hop : NULL);
 }
 
 /* What must be forgotten so that another one can be remembered: of this client, and of all of them.

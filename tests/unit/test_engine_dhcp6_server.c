@@ -1241,6 +1241,43 @@ static void behind_a_lightweight_relay_the_route_goes_to_the_client(void **state
 	ask_in_vain(D6_DROP_SOURCE);
 }
 
+/* Ends as many entries as it begins: what nobody takes out stands in the kernel until the next
+ * start.
+ */
+static void an_address_whose_client_is_lost_sight_of_is_taken_out(void **state)
+{
+	(void)state;
+	const struct in6_addr elsewhere = unit_in6("fe80::d");
+	memcpy(meta.lladdr, "\2\0\0\0\0\1", 6);
+	meta.lladdr_len = 6;
+	const struct prefix6 p = request_as("client", IA_NA, 1, &none);
+	assert_route(0, true, &p, "fe80::c");
+	assert_false(batch->routes[0].held);
+	/* From behind a lightweight relay that does not tell where it is. */
+	begin(RENEW);
+	put_ia(IA_NA, 1, &p);
+	peer_relay(&msg, 0, &in6addr_any, &elsewhere, "eth7", NULL);
+	ask(REPLY);
+	assert_int_equal(batch->changes[0].record.lladdr_len, 0);
+	assert_int_equal(batch->n_routes, 1);
+	assert_false(batch->routes[0].add);
+	assert_true(prefix6_equal(&batch->routes[0].prefix, &p));
+	/* Seen again: that is a new entry, and the last one. */
+	for (int i = 0; i < 2; i++) {
+		begin(RENEW);
+		put_ia(IA_NA, 1, &p);
+		ask(REPLY);
+		assert_int_equal(batch->n_routes, 1);
+		assert_true(batch->routes[0].add);
+		assert_int_equal(batch->routes[0].held, i);
+	}
+	begin(RELEASE);
+	put_ia(IA_NA, 1, &p);
+	ask(REPLY);
+	assert_int_equal(batch->n_routes, 1);
+	assert_false(batch->routes[0].add);
+}
+
 static void a_lightweight_relay_behind_another_leaves_the_route_to_that(void **state)
 {
 	(void)state;
@@ -2170,6 +2207,7 @@ int main(void)
 		T(everything_is_counted_by_type),
 		T(relays_are_answered_as_they_are_nested),
 		T(behind_a_lightweight_relay_the_route_goes_to_the_client),
+		T(an_address_whose_client_is_lost_sight_of_is_taken_out),
 		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
