@@ -16,8 +16,7 @@ enum {
 			 its text */
 	STATUS_ROOM = 16, /* of a message's own status, and of Rapid Commit */
 	RECONFIGURE_ROOM = 4 + D6_AUTH_OPTION_LEN,
-	HARDWARE_TYPE_LEN =
-		2, /* before the address in a client link-layer address option (RFC 6939 §4) */
+	HARDWARE_ETHERNET = 1, /* in a client link-layer address option (RFC 6939 §4) */
 };
 
 struct dhcp6_server {
@@ -810,6 +809,26 @@ static bool is_our_link(const struct exchange *x)
 	return true;
 }
 
+/* Of a single station: a group's address would send a subscriber's traffic to everybody. */
+static void note_lladdr(struct lease_client *c, const uint8_t *bytes, size_t len)
+{
+	static const uint8_t nobody[BINDING_LLADDR_MAX];
+	bool station = len == sizeof nobody && !(bytes[0] & 1) && memcmp(bytes, nobody, len) != 0;
+	c->lladdr_len = station ? sizeof nobody : 0;
+	memcpy(c->lladdr, station ? bytes : nobody, sizeof nobody);
+}
+
+/* Of the client as its relay tells it (RFC 6939), or not. */
+static void note_told_lladdr(struct lease_client *c, struct d6_span option)
+{
+	c->lladdr_len = 0;
+	if (!option.bytes)
+		return;
+	struct rd r = rd_of(option.bytes, option.len);
+	if (rd_be16(&r) == HARDWARE_ETHERNET)
+		note_lladdr(c, r.p, rd_left(&r));
+}
+
 /*
  * Where the client's prefix is to be routed: to its own link-local address; behind a relay that has
  * a link of its own to that relay. A lightweight relay (RFC 6221) has none, its link-address is
@@ -821,8 +840,7 @@ static enum d6_drop find_client(struct exchange *x)
 	c->duid = x->msg.client_id.bytes;
 	c->duid_len = x->msg.client_id.len;
 	c->next_hop = x->meta->src;
-	c->lladdr_len = x->meta->lladdr_len <= BINDING_LLADDR_MAX ? x->meta->lladdr_len : 0;
-	memcpy(c->lladdr, x->meta->lladdr, sizeof c->lladdr);
+	note_lladdr(c, x->meta->lladdr, x->meta->lladdr_len);
 	x->our_link = is_our_link(x);
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
@@ -830,14 +848,10 @@ static enum d6_drop find_client(struct exchange *x)
 	for (size_t i = 0; i < x->n_relays; i++)
 		lightweight &= IN6_IS_ADDR_UNSPECIFIED(&x->relays[i].link_address);
 	if (lightweight) {
-		/* The frame was the relay's; the client's own address is known if the relay tells
-		 * it (RFC 6939). */
+		/* The frame was the relay's. */
 		const struct d6_relay *r = &x->relays[x->n_relays - 1];
-		size_t len = r->linklayer.bytes ? r->linklayer.len - (size_t)HARDWARE_TYPE_LEN : 0;
 		c->next_hop = r->peer_address;
-		c->lladdr_len = (uint8_t)(len <= BINDING_LLADDR_MAX ? len : 0);
-		if (c->lladdr_len)
-			memcpy(c->lladdr, r->linklayer.bytes + HARDWARE_TYPE_LEN, c->lladdr_len);
+		note_told_lladdr(c, r->linklayer);
 		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	}
 	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop)

@@ -626,6 +626,7 @@ static void the_route_follows_the_client(void **state)
 		const struct in6_addr old = meta.src;
 		meta.src.s6_addr[15]++;
 		meta.lladdr_len = 6;
+		meta.lladdr[0] = 2;
 		meta.lladdr[5] = (uint8_t)i;
 		begin(types[i]);
 		if (types[i] == SOLICIT)
@@ -1276,6 +1277,41 @@ static void an_address_whose_client_is_lost_sight_of_is_taken_out(void **state)
 	ask(REPLY);
 	assert_int_equal(batch->n_routes, 1);
 	assert_false(batch->routes[0].add);
+}
+
+/* RFC 6939 §4. What is no station's address would send the traffic to everybody, or to nobody. */
+static void only_the_address_of_an_ethernet_station_is_believed(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t len;
+		const char *bytes;
+	} options[] = {
+		{ 2, "\0\1" },
+		{ 5, "\0\1\2\0\0" },
+		{ 7, "\0\1\2\0\0\0\0" },
+		{ 9, "\0\1\2\0\0\0\0\x63\0" },
+		{ 8, "\0\x20\2\0\0\0\0\x63" }, /* InfiniBand */
+		{ 8, "\0\1\0\0\0\0\0\0" },
+		{ 8, "\0\1\xff\xff\xff\xff\xff\xff" },
+		{ 8, "\0\1\x33\x33\0\0\0\1" },
+		{ 8, "\0\1\2\0\0\0\0\x63" },
+	};
+	const struct in6_addr client = unit_in6("fe80::c");
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+		bool last = i + 1 == sizeof options / sizeof options[0];
+		struct peer_message linklayer = { 0 };
+		peer_option(&linklayer, 79, options[i].bytes, options[i].len);
+		begin(REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &in6addr_any, &client, "eth7", &linklayer);
+		ask(REPLY);
+		assert_int_equal(batch->routes[0].lladdr_len, last ? 6 : 0);
+	}
+	memcpy(meta.lladdr, "\xff\xff\xff\xff\xff\xff", 6);
+	meta.lladdr_len = 6;
+	(void)request_as("another", IA_PD, 1, &none);
+	assert_int_equal(batch->routes[0].lladdr_len, 0);
 }
 
 static void a_lightweight_relay_behind_another_leaves_the_route_to_that(void **state)
@@ -2208,6 +2244,7 @@ int main(void)
 		T(relays_are_answered_as_they_are_nested),
 		T(behind_a_lightweight_relay_the_route_goes_to_the_client),
 		T(an_address_whose_client_is_lost_sight_of_is_taken_out),
+		T(only_the_address_of_an_ethernet_station_is_believed),
 		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
