@@ -363,6 +363,13 @@ void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *ba
 		put_reconfigure(s, c, now_ms, batch);
 }
 
+/* Bytes that an answer may still need, beside so many IAs. */
+static size_t room_to_come(const struct exchange *x, size_t n_ias)
+{
+	size_t name = x->msg.fqdn.bytes ? x->msg.fqdn.len + 4U : 0;
+	return x->s->options_room + name + STATUS_ROOM + n_ias * IA_ROOM;
+}
+
 /* --- writing IAs
  * -------------------------------------------------------------------------------------------- */
 
@@ -397,7 +404,7 @@ static void put_resource(struct exchange *x, uint16_t code, const struct prefix6
  */
 static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const struct prefix6 *kept)
 {
-	size_t to_come = x->s->options_room + STATUS_ROOM + x->ias_left * IA_ROOM;
+	size_t to_come = room_to_come(x, x->ias_left);
 	for (size_t i = 0; i < ia->n_resources && wr_len(&x->w) + to_come < BATCH_ANSWER_FIT; i++) {
 		const struct prefix6 *p = &ia->resources[i].prefix;
 		/* ::/N is a hint for a length, not a prefix that anybody holds. */
@@ -532,10 +539,7 @@ static bool begin_answer(struct exchange *x, uint8_t type)
 		    x->s->config.server_id.len);
 	if (x->msg.client_id.bytes)
 		d6_put_span(&x->w, D6_OPT_CLIENTID, x->msg.client_id.bytes, x->msg.client_id.len);
-	size_t to_come = x->s->options_room + STATUS_ROOM + x->msg.n_ias * (size_t)IA_ROOM;
-	if (x->msg.fqdn.bytes)
-		to_come += x->msg.fqdn.len + 4U;
-	if (!x->w.full && wr_len(&x->w) + to_come <= BATCH_ANSWER_MAX)
+	if (!x->w.full && wr_len(&x->w) + room_to_come(x, x->msg.n_ias) <= BATCH_ANSWER_MAX)
 		return true;
 	drop(x->s, D6_DROP_NO_ROOM);
 	return false;
