@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ratelimit.h"
-#include "daemon/reconcile.h"
 #include "daemon/stations.h"
 #include "host/nft.h"
 #include "host/route.h"
@@ -15,7 +14,30 @@
 #include <string.h>
 
 /* Tags of a batch's requests: routes by their number, neighbours beyond. */
-enum { TAG_NEIGHBOUR = BATCH_CHANGES };
+enum {
+	TAG_NEIGHBOUR = BATCH_CHANGES,
+	PUT_RIGHT_STEP = 512, /* requests at a time: some 2 ms */
+};
+
+/* In this order. */
+enum phase {
+	LOOK_AT_NEIGHBOURS,
+	PUT_NEIGHBOURS,
+	LOOK_AT_ROUTES,
+	PUT_ROUTES,
+	PUT_STATIONS,
+	RIGHT,
+};
+
+/* The kernel's tables are being put right, piece by piece. */
+struct putting_right {
+	enum phase phase;
+	struct route_batch *dump; /* reads, while `requests` goes on with batches */
+	uint32_t n;               /* bindings that are looked at: those with smaller numbers */
+	uint8_t *has_route;       /* a bit each */
+	uint32_t at, mask;        /* where the phase goes on */
+	uint64_t kept, added, removed, refused;
+};
 
 struct forwarding {
 	unsigned ifindex;
@@ -23,7 +45,8 @@ struct forwarding {
 	struct stations stations;
 	struct nft_stations *filter; /* NULL: there is none */
 	bool filter_changes;         /* wait in it */
-	const struct batch *batch;   /* being carried out */
+	struct putting_right right;
+	const struct batch *batch; /* being carried out */
 	bool *failed;
 	uint64_t failures;
 	struct ratelimit log_fault;
@@ -36,6 +59,7 @@ int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[st
 	if (!f)
 		return -ENOMEM;
 	f->ifindex = ifindex;
+	f->right.phase = RIGHT;
 	f->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
 	int r = route_batch_new(&f->requests);
 	if (r == 0)
@@ -50,11 +74,14 @@ int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[st
 	return 0;
 }
 
+static void stop_putting_right(struct forwarding *f);
+
 void forwarding_free(struct forwarding *f)
 {
 	if (!f)
 		return;
 	route_batch_free(f->requests);
+	stop_putting_right(f);
 	stations_done(&f->stations);
 	nft_stations_free(f->filter);
 	free(f);
@@ -74,15 +101,6 @@ static struct route delegated(const struct forwarding *f, const struct prefix6 *
 			       .gateway = *next_hop,
 			       .oif = f->ifindex,
 			       .metric = ROUTE_METRIC_DELEGATED };
-}
-
-/* Where there was no room: what waits is carried out, and -ENOBUFS says to ask again. */
-static int make_room(struct forwarding *f, int r)
-{
-	if (r != -ENOBUFS)
-		return r;
-	r = route_commit(f->requests, NULL, NULL);
-	return r < 0 ? r : -ENOBUFS;
 }
 
 /* --- batches
@@ -224,176 +242,212 @@ void forwarding_install(struct forwarding *f, const struct batch *b,
 }
 
 /* --- all of them
- * ----------------------------------------------------------------------------------- */
-
-struct route_list {
-	struct delegated_route *routes;
-	size_t n, room;
-};
-
-static int list_add(struct route_list *l, const struct prefix6 *prefix,
-		    const struct in6_addr *next_hop)
-{
-	if (l->n == l->room) {
-		size_t room = l->room ? l->room * 2 : 256;
-		struct delegated_route *longer = reallocarray(l->routes, room, sizeof *longer);
-		if (!longer)
-			return -ENOMEM;
-		l->routes = longer;
-		l->room = room;
-	}
-	l->routes[l->n++] = (struct delegated_route){ *prefix, *next_hop };
-	return 0;
-}
-
-struct wanted {
-	struct forwarding *f;
-	struct route_list routes;
-};
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static int want(void *ctx, const struct binding *b)
 {
-	struct wanted *w = (struct wanted *)ctx;
-	const struct prefix6 p = { b->addr, b->plen };
+	struct forwarding *f = (struct forwarding *)ctx;
 	const uint8_t *lladdr = b->lladdr_len ? b->lladdr : NULL;
 	struct station *unused;
 	if (b->state != BINDING_BOUND || (b->kind == BINDING_NA && !lladdr))
 		return 0;
-	int r = stations_hold(&w->f->stations, b->kind == BINDING_NA ? &b->addr : &b->next_hop,
-			      lladdr, &unused);
-	return r == 0 && b->kind == BINDING_PD ? list_add(&w->routes, &p, &b->next_hop) : r;
+	return stations_hold(&f->stations, b->kind == BINDING_NA ? &b->addr : &b->next_hop, lladdr,
+			     &unused);
 }
 
-static int list_installed(void *ctx, const struct route *r)
+static void stop_putting_right(struct forwarding *f)
 {
-	return r->type == ROUTE_VIA && r->has_gateway && r->metric == ROUTE_METRIC_DELEGATED
-		       ? list_add((struct route_list *)ctx, &r->prefix, &r->gateway)
-		       : 0;
+	route_batch_free(f->right.dump);
+	free(f->right.has_route);
+	f->right = (struct putting_right){ .phase = RIGHT };
 }
 
-static int reconcile_add(void *ctx, const struct delegated_route *d)
+int forwarding_put_right(struct forwarding *f, const struct dhcp6_server *s)
 {
-	struct forwarding *f = (struct forwarding *)ctx;
-	const struct route r = delegated(f, &d->prefix, &d->next_hop);
-	int e = make_room(f, route_put(f->requests, &r, 0));
-	return e == -ENOBUFS ? route_put(f->requests, &r, 0) : e;
-}
-
-static int reconcile_remove(void *ctx, const struct delegated_route *d)
-{
-	struct forwarding *f = (struct forwarding *)ctx;
-	const struct route r = delegated(f, &d->prefix, &d->next_hop);
-	int e = make_room(f, route_del(f->requests, &r, 0));
-	return e == -ENOBUFS ? route_del(f->requests, &r, 0) : e;
-}
-
-struct entries {
-	struct forwarding *f;
-	struct in6_addr *stale;
-	size_t n, room;
-};
-
-/* What the kernel has: either right, or replaced or removed below. */
-static int note_entry(void *ctx, const struct neighbour *n)
-{
-	struct entries *e = (struct entries *)ctx;
-	struct station *s = stations_find(&e->f->stations, &n->addr);
-	if (s && s->known) {
-		s->entered = n->lladdr_len == sizeof s->lladdr &&
-			     memcmp(s->lladdr, n->lladdr, sizeof s->lladdr) == 0;
-		return 0;
-	}
-	if (e->n == e->room) {
-		size_t room = e->room ? e->room * 2 : 64;
-		struct in6_addr *longer = reallocarray(e->stale, room, sizeof *longer);
-		if (!longer)
-			return -ENOMEM;
-		e->stale = longer;
-		e->room = room;
-	}
-	e->stale[e->n++] = n->addr;
-	return 0;
-}
-
-static int reconcile_neighbours(struct forwarding *f)
-{
-	struct entries e = { .f = f };
-	int r = neighbour_dump(f->requests, f->ifindex, note_entry, &e);
-	for (size_t i = 0; i < e.n && r == 0; i++) {
-		r = make_room(f, neighbour_del(f->requests, f->ifindex, &e.stale[i], 0));
-		if (r == -ENOBUFS)
-			r = neighbour_del(f->requests, f->ifindex, &e.stale[i], 0);
-	}
-	free(e.stale);
-	for (struct station *s = NULL; r == 0 && (s = stations_next(&f->stations, s));)
-		if (s->known && !s->entered) {
-			r = make_room(f, neighbour_put(f->requests, f->ifindex, &s->addr, s->lladdr,
-						       sizeof s->lladdr, 0));
-			if (r == -ENOBUFS)
-				r = neighbour_put(f->requests, f->ifindex, &s->addr, s->lladdr,
-						  sizeof s->lladdr, 0);
-			s->entered = r == 0;
-		}
-	if (r == 0)
-		r = route_commit(f->requests, NULL, NULL);
-	if (r > 0)
-		log_warn("route",
-			 "some neighbour entries were refused, the kernel will look for them",
-			 kv_i64("entries", r));
-	return r < 0 ? r : 0;
-}
-
-void forwarding_reconcile_filter(struct forwarding *f)
-{
-	if (!f->filter)
-		return;
-	filter_refused(f, nft_station_flush(f->filter));
-	f->filter_changes = true;
-	for (struct station *s = NULL; (s = stations_next(&f->stations, s));) {
-		int r = guard(f, s);
-		if (r == -ENOBUFS) {
-			commit_filter(f);
-			r = guard(f, s);
-		}
-		filter_refused(f, r);
-	}
-	commit_filter(f);
-}
-
-static int reset_stations(struct forwarding *f)
-{
+	const struct binding_table *t = dhcp6_server_table(s);
 	struct stations fresh;
 	int r = stations_init(&fresh, f->stations.key);
 	if (r < 0)
 		return r;
+	stop_putting_right(f);
 	stations_done(&f->stations);
 	f->stations = fresh;
+	r = dhcp6_server_each(s, want, f);
+	if (r == 0)
+		r = route_batch_new(&f->right.dump);
+	f->right.n = t->n_begun;
+	f->right.has_route = calloc(t->n_begun / 8 + 1, 1);
+	if (r == 0 && !f->right.has_route)
+		r = -ENOMEM;
+	if (r == 0)
+		r = neighbour_dump_start(f->right.dump);
+	if (r < 0)
+		stop_putting_right(f);
+	else
+		f->right.phase = LOOK_AT_NEIGHBOURS;
+	return r;
+}
+
+/* What the kernel has: either right, or to be replaced, or nobody's. */
+static int look_at_neighbour(void *ctx, const struct neighbour *n)
+{
+	struct forwarding *f = (struct forwarding *)ctx;
+	struct station *s = stations_find(&f->stations, &n->addr);
+	if (!s || !s->known)
+		return neighbour_del(f->requests, f->ifindex, &n->addr, 0);
+	s->entered = n->lladdr_len == sizeof s->lladdr &&
+		     memcmp(s->lladdr, n->lladdr, sizeof s->lladdr) == 0;
 	return 0;
 }
 
-int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s)
+struct look {
+	struct forwarding *f;
+	const struct binding_table *t;
+};
+
+static int look_at_route(void *ctx, const struct route *r)
 {
-	struct wanted wanted = { .f = f };
-	struct route_list installed = { 0 };
-	struct reconcile_counts n = { 0 };
-	int r = reset_stations(f);
-	if (r == 0)
-		r = dhcp6_server_each(s, want, &wanted);
-	if (r == 0)
-		r = reconcile_neighbours(f);
-	if (r == 0)
-		r = route_dump(f->requests, list_installed, &installed);
-	if (r == 0)
-		r = reconcile_routes(wanted.routes.routes, wanted.routes.n, installed.routes,
-				     installed.n, reconcile_add, reconcile_remove, f, &n);
-	if (r >= 0)
-		r = route_commit(f->requests, NULL, NULL);
-	free(wanted.routes.routes);
-	free(installed.routes);
-	if (r > 0)
-		log_error("route", "some delegated prefixes have no route", kv_i64("routes", r));
-	if (r >= 0 && (n.added || n.removed))
-		log_info("route", "reconciled", kv_u64("kept", n.kept), kv_u64("added", n.added),
-			 kv_u64("removed", n.removed));
-	return r < 0 ? r : 0;
+	const struct look *l = (const struct look *)ctx;
+	struct putting_right *right = &l->f->right;
+	if (r->type != ROUTE_VIA || !r->has_gateway || r->metric != ROUTE_METRIC_DELEGATED)
+		return 0;
+	const struct binding *b = bindings_by_prefix(l->t, &r->prefix.addr, r->prefix.plen);
+	if (!b || b->state != BINDING_BOUND) {
+		right->removed++;
+		return route_del(l->f->requests, r, 0);
+	}
+	if (b->id < right->n && memcmp(&b->next_hop, &r->gateway, sizeof r->gateway) == 0) {
+		right->has_route[b->id / 8] |= (uint8_t)(1U << b->id % 8);
+		right->kept++;
+	}
+	return 0;
+}
+
+/* Bindings that came since have put their routes themselves. True: there are more. */
+static int put_routes(struct forwarding *f, const struct binding_table *t)
+{
+	struct putting_right *right = &f->right;
+	const struct binding *b;
+	for (unsigned n = 0;
+	     n < PUT_RIGHT_STEP && (b = bindings_next(t, right->at)) && b->id < right->n;) {
+		right->at = b->id + 1;
+		if (b->kind != BINDING_PD || b->state != BINDING_BOUND ||
+		    (right->has_route[b->id / 8] >> b->id % 8 & 1))
+			continue;
+		const struct prefix6 p = { b->addr, b->plen };
+		const struct route route = delegated(f, &p, &b->next_hop);
+		int r = route_put(f->requests, &route, 0);
+		if (r < 0)
+			return r;
+		right->added++;
+		n++;
+	}
+	b = bindings_next(t, right->at);
+	return b && b->id < right->n;
+}
+
+/* The table may have grown meanwhile, and everything in it stand elsewhere: then it begins anew. */
+static struct station *next_station(struct forwarding *f)
+{
+	struct putting_right *right = &f->right;
+	if (right->mask != f->stations.mask) {
+		right->mask = f->stations.mask;
+		right->at = 0;
+	}
+	struct station *s =
+		stations_next(&f->stations, right->at ? &f->stations.slots[right->at - 1] : NULL);
+	right->at = s ? (uint32_t)(s - f->stations.slots) + 1 : f->stations.mask + 1;
+	return s;
+}
+
+/* True: there are more. */
+static int put_neighbours(struct forwarding *f)
+{
+	for (unsigned n = 0; n < PUT_RIGHT_STEP;) {
+		struct station *s = next_station(f);
+		if (!s)
+			return 0;
+		if (!s->known || s->entered)
+			continue;
+		int r = neighbour_put(f->requests, f->ifindex, &s->addr, s->lladdr,
+				      sizeof s->lladdr, 0);
+		if (r < 0)
+			return r;
+		s->entered = true;
+		n++;
+	}
+	return 1;
+}
+
+static int put_stations(struct forwarding *f)
+{
+	for (unsigned n = 0; n < PUT_RIGHT_STEP; n++) {
+		struct station *s = next_station(f);
+		if (!s)
+			return 0;
+		filter_refused(f, guard(f, s));
+	}
+	return 1;
+}
+
+/* One piece of what the phase has to do. 1: there is more of it. */
+static int do_phase(struct forwarding *f, const struct binding_table *t)
+{
+	struct look look = { f, t };
+	switch (f->right.phase) {
+	case LOOK_AT_NEIGHBOURS:
+		return neighbour_dump_some(f->right.dump, f->ifindex, look_at_neighbour, f);
+	case PUT_NEIGHBOURS:
+		return put_neighbours(f);
+	case LOOK_AT_ROUTES:
+		return route_dump_some(f->right.dump, look_at_route, &look);
+	case PUT_ROUTES:
+		return put_routes(f, t);
+	case PUT_STATIONS:
+		return f->filter ? put_stations(f) : 0;
+	case RIGHT:
+		break;
+	}
+	return 0;
+}
+
+static int next_phase(struct forwarding *f)
+{
+	f->right.phase++;
+	f->right.at = 0;
+	if (f->right.phase == LOOK_AT_ROUTES)
+		return route_dump_start(f->right.dump);
+	if (f->right.phase == PUT_STATIONS && f->filter) {
+		for (struct station *s = NULL; (s = stations_next(&f->stations, s));)
+			s->guarded = false;
+		filter_refused(f, nft_station_flush(f->filter));
+		f->filter_changes = true;
+	}
+	return 0;
+}
+
+int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s)
+{
+	if (f->right.phase == RIGHT)
+		return 0;
+	int more = do_phase(f, dhcp6_server_table(s));
+	int refused = route_commit(f->requests, NULL, NULL);
+	commit_filter(f);
+	int r = more < 0 ? more : refused < 0 ? refused : more == 0 ? next_phase(f) : 0;
+	f->right.refused += refused > 0 ? (unsigned)refused : 0;
+	if (r < 0) {
+		stop_putting_right(f);
+		return r;
+	}
+	if (f->right.phase != RIGHT)
+		return 1;
+	if (f->right.refused)
+		log_error("route", "the kernel refused some routes or neighbour entries",
+			  kv_u64("refused", f->right.refused));
+	if (f->right.added || f->right.removed)
+		log_info("route", "reconciled", kv_u64("kept", f->right.kept),
+			 kv_u64("added", f->right.added), kv_u64("removed", f->right.removed));
+	stop_putting_right(f);
+	return 0;
 }

@@ -22,13 +22,14 @@ int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[st
 void forwarding_free(struct forwarding *f); /* NULL is allowed */
 
 /*
- * Makes the kernel's tables hold exactly what the bindings say: a dump and a difference for routes,
- * and the same for neighbours. Logs what it changed. A negative errno where a table could not be
- * read or written at all.
+ * Makes the kernel's tables hold exactly what the bindings say: this begins it, and may be called
+ * again at any time; forwarding_go_on() does one bounded piece, so that subscribers are served
+ * meanwhile: whoever gets an answer has its route anyway. 1: call it again; 0: all is right, and
+ * what was changed is logged. A negative errno where a table could not be read or written: begin
+ * anew.
  */
-int forwarding_reconcile(struct forwarding *f, const struct dhcp6_server *s);
-/* The same for the packet filter, behind it: nobody waits for that. */
-void forwarding_reconcile_filter(struct forwarding *f);
+int forwarding_put_right(struct forwarding *f, const struct dhcp6_server *s);
+int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s);
 
 /*
  * Carries a batch's routes out. failed[i] says whether route i is not as it was to be; then its

@@ -43,6 +43,7 @@ enum {
 	CONTROL_TIMEOUT_S = 2,
 	FAULT_MAX = 256,
 	EXHAUSTED_EVERY_S = 60,
+	ROUTES_RETRY_MS = 1000,
 	RESUBMIT_MS = 2, /* before a tick that found its batch full goes on */
 };
 
@@ -50,7 +51,7 @@ struct server {
 	const struct server_params *p;
 	const struct config *c;
 	struct loop *loop;
-	struct loop_timer *expiry_timer, *ra_timer, *store_timer;
+	struct loop_timer *expiry_timer, *ra_timer, *store_timer, *forwarding_timer;
 	struct loop_watch *init_watch, *dhcp6_watch, *nd_watch, *control_watch, *clock_watch;
 	struct metrics *metrics;
 
@@ -227,6 +228,31 @@ static int catch_up(struct server *s)
 	return r < 0 ? r : e;
 }
 
+static void put_routes_right(struct server *s);
+
+static void on_forwarding(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	int r = forwarding_go_on(s->forwarding, s->dhcp6);
+	if (r < 0) {
+		log_error("route", "routes cannot be put right, trying again", kv_errno(r),
+			  kv_u64("retry_ms", ROUTES_RETRY_MS));
+		put_routes_right(s);
+		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
+	} else if (r > 0) {
+		loop_timer_set(s->forwarding_timer, 0);
+	}
+}
+
+/* Begins it; the loop does the rest, piece by piece. */
+static void put_routes_right(struct server *s)
+{
+	int r = forwarding_put_right(s->forwarding, s->dhcp6);
+	if (r < 0)
+		log_error("route", "routes cannot be put right", kv_errno(r));
+	loop_timer_set(s->forwarding_timer, 0);
+}
+
 struct loading {
 	struct server *s;
 	uint64_t now_ms;
@@ -284,9 +310,7 @@ static int reopen(struct server *s)
 	if (r == 0 && !s->store_loaded) {
 		size_t changed; /* all of them are written anew below */
 		r = load(s, &changed);
-		if (r == 0)
-			r = forwarding_reconcile(s->forwarding, s->dhcp6);
-		forwarding_reconcile_filter(s->forwarding);
+		put_routes_right(s);
 		arm_expiry(s, clock_mono_ms());
 	}
 	struct duid kept;
@@ -1026,10 +1050,7 @@ static void on_link(struct server *s, const struct message *m)
 		return;
 	if (s->carrier && !was) {
 		/* Whoever took the link down took routes and neighbours with it. */
-		int r = forwarding_reconcile(s->forwarding, s->dhcp6);
-		if (r < 0)
-			log_error("route", "routes cannot be set", kv_errno(r));
-		forwarding_reconcile_filter(s->forwarding);
+		put_routes_right(s);
 		ra_link_up(&s->ra, clock_mono_ms());
 	} else if (!s->carrier && was)
 		ra_link_down(&s->ra);
@@ -1210,6 +1231,8 @@ static int init_loop(struct server *s)
 	if (r == 0)
 		r = loop_timer_new(s->loop, on_store_retry, s, &s->store_timer);
 	if (r == 0)
+		r = loop_timer_new(s->loop, on_forwarding, s, &s->forwarding_timer);
+	if (r == 0)
 		r = clock_watch_new(&s->clock_fd);
 	if (r == 0)
 		r = loop_watch_fd(s->loop, s->clock_fd, on_clock_set, s, &s->clock_watch);
@@ -1246,9 +1269,7 @@ static int start(struct server *s)
 	}
 	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
 	tell_of_changes(s);
-	r = forwarding_reconcile(s->forwarding, s->dhcp6);
-	if (r < 0)
-		return r;
+	put_routes_right(s);
 	r = priv_drop_to_net_admin();
 	if (r < 0)
 		return r;
@@ -1259,10 +1280,7 @@ static int start(struct server *s)
 		r = metrics_new(s->loop, s->p->metrics_fd, metrics_page, s, &s->metrics);
 	arm_expiry(s, clock_mono_ms());
 	const struct message ready = { .type = MESSAGE_READY };
-	if (r == 0)
-		r = message_send(s->p->init_fd, &ready);
-	forwarding_reconcile_filter(s->forwarding); /* while init looks at our addresses */
-	return r;
+	return r < 0 ? r : message_send(s->p->init_fd, &ready);
 }
 
 int server_run(const struct server_params *p)

@@ -17,6 +17,7 @@ enum {
 	SEND_MAX = 256, /* requests a send: their acknowledgements fit the receive buffer whatever
 			   it is limited to */
 	SOCKET_BUFFER = 4 << 20,
+	DUMP_READ = 32768, /* as much as the kernel puts into one message */
 	ANSWER_TIMEOUT_MS = 5000,
 };
 
@@ -302,9 +303,8 @@ static int parse_neighbour(const struct nlmsghdr *h, unsigned ifindex,
 	return 1;
 }
 
-/* Asks for all of a kind and hands each message to fn(ctx, message). */
-static int dump(struct route_batch *b, uint16_t type,
-		int (*fn)(void *ctx, const struct nlmsghdr *h), void *ctx)
+/* Asks for all of a kind. */
+static int dump_start(struct route_batch *b, uint16_t type)
 {
 	uint8_t request[REQUEST_MAX];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
@@ -315,31 +315,55 @@ static int dump(struct route_batch *b, uint16_t type,
 	uint8_t *family = (uint8_t *)mnl_nlmsg_put_extra_header(
 		h, type == RTM_GETROUTE ? sizeof(struct rtmsg) : sizeof(struct ndmsg));
 	*family = AF_INET6;
-	if (send(b->fd, request, h->nlmsg_len, 0) < 0)
-		return -errno;
-	size_t size = 65536;
-	AUTO_FREE uint8_t *buf = malloc(size);
-	if (!buf)
-		return -ENOMEM;
-	uint64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
-	int r = 0;
-	for (;;) {
-		ssize_t got = receive(b->fd, buf, size, until);
-		if (got < 0)
-			return (int)got;
-		int left = (int)got;
-		for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
-		     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
-			if (a->nlmsg_type == NLMSG_DONE)
-				return r;
-			if (a->nlmsg_type == NLMSG_ERROR)
-				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
-			/* The rest of the dump is read even where fn has had enough, so that the
-			 * socket is clean for the next. */
-			if (r >= 0)
-				r = fn(ctx, a);
-		}
+	return send(b->fd, request, h->nlmsg_len, 0) < 0 ? -errno : 0;
+}
+
+/* Hands the messages of one read to fn(ctx, message). 1: there are more; 0: that was the end. */
+static int dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct nlmsghdr *h),
+		     void *ctx)
+{
+	uint8_t buf[DUMP_READ];
+	ssize_t got = receive(b->fd, buf, sizeof buf, clock_mono_ms() + ANSWER_TIMEOUT_MS);
+	if (got < 0)
+		return (int)got;
+	int left = (int)got, r = 0;
+	for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
+	     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
+		if (a->nlmsg_type == NLMSG_DONE)
+			return r;
+		if (a->nlmsg_type == NLMSG_ERROR)
+			return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
+		if (r >= 0)
+			r = fn(ctx, a);
 	}
+	return r < 0 ? r : 1;
+}
+
+struct dump_sink {
+	int (*fn)(void *ctx, const struct nlmsghdr *h);
+	void *ctx;
+	int error; /* fn's */
+};
+
+/* The rest is read even where fn has had enough, so that the socket is clean for the next. */
+static int until_error(void *ctx, const struct nlmsghdr *h)
+{
+	struct dump_sink *sink = (struct dump_sink *)ctx;
+	if (sink->error == 0)
+		sink->error = sink->fn(sink->ctx, h);
+	return 0;
+}
+
+static int dump(struct route_batch *b, uint16_t type,
+		int (*fn)(void *ctx, const struct nlmsghdr *h), void *ctx)
+{
+	struct dump_sink sink = { fn, ctx, 0 };
+	int r = dump_start(b, type);
+	if (r == 0)
+		do
+			r = dump_some(b, until_error, &sink);
+		while (r > 0);
+	return sink.error < 0 ? sink.error : r;
 }
 
 struct route_sink {
@@ -352,6 +376,17 @@ static int on_route(void *ctx, const struct nlmsghdr *h)
 	const struct route_sink *sink = (const struct route_sink *)ctx;
 	struct route route;
 	return parse_route(h, &route) ? sink->fn(sink->ctx, &route) : 0;
+}
+
+int route_dump_start(struct route_batch *b)
+{
+	return dump_start(b, RTM_GETROUTE);
+}
+
+int route_dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx)
+{
+	struct route_sink sink = { fn, ctx };
+	return dump_some(b, on_route, &sink);
 }
 
 int route_dump(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx)
@@ -371,6 +406,18 @@ static int on_neighbour(void *ctx, const struct nlmsghdr *h)
 	const struct neighbour_sink *sink = (const struct neighbour_sink *)ctx;
 	struct neighbour n;
 	return parse_neighbour(h, sink->ifindex, &n) ? sink->fn(sink->ctx, &n) : 0;
+}
+
+int neighbour_dump_start(struct route_batch *b)
+{
+	return dump_start(b, RTM_GETNEIGH);
+}
+
+int neighbour_dump_some(struct route_batch *b, unsigned ifindex,
+			int (*fn)(void *ctx, const struct neighbour *n), void *ctx)
+{
+	struct neighbour_sink sink = { ifindex, fn, ctx };
+	return dump_some(b, on_neighbour, &sink);
 }
 
 int neighbour_dump(struct route_batch *b, unsigned ifindex,

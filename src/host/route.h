@@ -63,6 +63,17 @@ struct neighbour {
 	size_t lladdr_len;
 	uint8_t lladdr[8];
 };
+/*
+ * The same in pieces, for somebody who has other things to do: a start, then calls until one
+ * returns 0 (or a negative errno). Each reads what one message of the kernel holds, some hundred
+ * routes; 1: there is more. A batch that is being dumped from must not be used for anything else
+ * until then. Where the table changed meanwhile, what changed may be missing or stand twice.
+ */
+int route_dump_start(struct route_batch *b);
+int route_dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx);
+int neighbour_dump_start(struct route_batch *b);
 /* As route_dump(), of the permanent neighbours of ROUTE_PROTOCOL on this interface. */
 int neighbour_dump(struct route_batch *b, unsigned ifindex,
 		   int (*fn)(void *ctx, const struct neighbour *n), void *ctx);
+int neighbour_dump_some(struct route_batch *b, unsigned ifindex,
+			int (*fn)(void *ctx, const struct neighbour *n), void *ctx);

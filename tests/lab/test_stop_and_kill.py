@@ -9,6 +9,11 @@ from clients import WideDhcp6c
 from lab import assert_same, ping, run, wait_for
 
 
+def other_server(vbng, than):
+    pids = vbng.pids()
+    return len(pids) == 2 and pids[1] != than
+
+
 def test_stop_gives_the_nic_back_and_says_farewell(lab):
     lab.internet()
     lab.host.ip("addr", "add", "198.51.100.7/24", "dev", "sub0")
@@ -72,7 +77,7 @@ def test_a_killed_server_is_back_at_once_with_its_bindings(lab):
     pids = vbng.pids()
     os.kill(pids[1], signal.SIGKILL)
     begun = time.monotonic()
-    wait_for("another server", lambda: len(vbng.pids()) == 2 and vbng.pids()[1] != pids[1], 5, 0.005)
+    wait_for("another server", lambda: other_server(vbng, pids[1]), 5, 0.005)
     assert vbng.pids()[0] == pids[0]
     vbng.wait_log("the server was killed")
     wait_for("its status", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n", 5)
@@ -88,7 +93,7 @@ def test_a_server_that_served_is_back_soon_however_often_it_is_killed(lab):
     for n in range(1, 7):
         old = vbng.pids()[1]
         os.kill(old, signal.SIGKILL)
-        wait_for("another server", lambda: len(vbng.pids()) == 2 and vbng.pids()[1] != old, 5, 0.005)
+        wait_for("another server", lambda: other_server(vbng, old), 5, 0.005)
         wait_for("its status", lambda: vbng.status()["server_restarts"] == n, 5)
     pauses = [int(ms) for ms in re.findall(r"the server was killed.*in_ms=(\d+)", vbng.text())]
     assert len(pauses) == 6
