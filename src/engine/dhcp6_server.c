@@ -255,8 +255,10 @@ bool dhcp6_server_unfounded(const struct dhcp6_server *s, const struct binding *
 
 bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b)
 {
+	if (reservations_count(s->reserved) == 0 || b->state == BINDING_DECLINED)
+		return false;
 	const struct lease_client c = client_of(b);
-	return b->state != BINDING_DECLINED && leases_astray(&s->leases, &c, b);
+	return leases_astray(&s->leases, &c, b);
 }
 
 void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable)
