@@ -65,6 +65,21 @@ def test_new_hardware_takes_route_and_entry_with_it(lab, vbng):
     assert entries(vbng.own) == {new.address: new.mac}
 
 
+def test_behind_a_relay_that_tells_nothing_no_former_entry_is_left(lab, vbng):
+    cpe, relay = Cpe(lab, vbng, 1), Cpe(lab, vbng, 9)
+    server = cpe.server_id()
+    reply = cpe.ask(p.message(p.REQUEST, p.client_id(1), server, p.ELAPSED_0, p.ia_pd(1), p.ia_na(1)))
+    address, prefix = reply.address(), reply.prefix()
+    assert entries(vbng.own) == {cpe.address: cpe.mac, address: cpe.mac}
+    renew = p.message(p.RENEW, p.client_id(1), server, p.ELAPSED_0, p.ia_pd(1, p.iaprefix(prefix)), p.ia_na(1, p.iaaddr(address)))
+    assert relay.ask(p.relay(renew, p.opt(p.INTERFACE_ID, b"port 1"), peer="fe80::c:77")).address() == address
+    assert entries(vbng.own) == {}, "nobody knows where it is now but the kernel, when it asks"
+    assert cpe.ask(renew[:1] + b"\0\7\7" + renew[4:]).address() == address
+    assert entries(vbng.own) == {cpe.address: cpe.mac, address: cpe.mac}
+    vbng.verb("leases", "clear", "--all")
+    assert entries(vbng.own) == {}
+
+
 def test_a_server_that_starts_again_puts_right_what_is_not(lab, vbng):
     cpe, other = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
     cpe.obtain(1)
