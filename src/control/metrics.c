@@ -113,7 +113,13 @@ static void put_pools(struct out *o, const struct status_view *v)
 		const char *name, *type, *help;
 		size_t at;
 	} families[] = {
-		{ "pool_bound", "gauge", "Prefixes or addresses that clients hold.",
+		{ "pool_used", "gauge",
+		  "What clients hold of the pool, in prefixes of the usual length (a begun one "
+		  "counts whole) or addresses.",
+		  offsetof(struct status_pool, used) },
+		{ "pool_bound", "gauge",
+		  "Prefixes or addresses that clients hold, of any length, and reserved ones "
+		  "outside the pool.",
 		  offsetof(struct status_pool, bound) },
 		{ "pool_freed", "gauge",
 		  "Released or expired ones that are remembered for their client; reused, the "
@@ -126,7 +132,7 @@ static void put_pools(struct out *o, const struct status_view *v)
 		  offsetof(struct status_pool, exhausted) },
 	};
 	family(o, "pool_capacity", "gauge",
-	       "How many the pool has; +Inf where it is as good as endless.");
+	       "How many of the usual length the pool has; +Inf where it is as good as endless.");
 	for (size_t i = 0; i < v->n_pools; i++) {
 		if (v->pools[i].capacity != UINT64_MAX) {
 			sample(o, "kind", v->pools[i].kind, v->pools[i].capacity);

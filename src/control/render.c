@@ -41,13 +41,13 @@ static json_t *pools_json(const struct status_view *v)
 		 * everywhere. */
 		json_t *capacity = p->capacity > INT64_MAX ? json_real((double)p->capacity)
 							   : json_integer((json_int_t)p->capacity);
-		json_array_append_new(pools,
-				      json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I}", "kind",
-						text(p->kind), "range", text(p->range), "length",
-						(int)p->plen, "capacity", capacity, "bound",
-						(json_int_t)p->bound, "freed", (json_int_t)p->freed,
-						"set_aside", (json_int_t)p->set_aside, "exhausted",
-						(json_int_t)p->exhausted));
+		json_array_append_new(
+			pools,
+			json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:I, s:I, s:I}", "kind",
+				  text(p->kind), "range", text(p->range), "length", (int)p->plen,
+				  "capacity", capacity, "used", (json_int_t)p->used, "bound",
+				  (json_int_t)p->bound, "freed", (json_int_t)p->freed, "set_aside",
+				  (json_int_t)p->set_aside, "exhausted", (json_int_t)p->exhausted));
 	}
 	return pools;
 }
@@ -256,12 +256,14 @@ void render_status(const json_t *status, FILE *out)
 	const json_t *pool;
 	json_array_foreach(json_object_get(status, "pools"), i, pool)
 	{
-		fprintf(out, "%-11s %" JSON_INTEGER_FORMAT, str(pool, "kind"), num(pool, "bound"));
+		fprintf(out, "%-11s %" JSON_INTEGER_FORMAT, str(pool, "kind"), num(pool, "used"));
 		const json_t *capacity = json_object_get(pool, "capacity");
 		if (json_is_integer(capacity))
 			fprintf(out, " of %" JSON_INTEGER_FORMAT, json_integer_value(capacity));
 		fprintf(out, " in use, /%" JSON_INTEGER_FORMAT " each from %s", num(pool, "length"),
 			str(pool, "range"));
+		if (num(pool, "bound") != num(pool, "used"))
+			fprintf(out, " (%" JSON_INTEGER_FORMAT " bindings)", num(pool, "bound"));
 		if (num(pool, "set_aside") > 0)
 			fprintf(out, ", %" JSON_INTEGER_FORMAT " set aside",
 				num(pool, "set_aside"));

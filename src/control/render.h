@@ -49,8 +49,9 @@ struct status_view {
 		const char *kind; /* "prefixes" or "addresses" */
 		const char *range;
 		unsigned plen;
-		uint64_t capacity;
-		uint64_t bound;
+		uint64_t capacity; /* of the usual length */
+		uint64_t used;     /* of those */
+		uint64_t bound;    /* of any length, and reserved ones that lie elsewhere */
 		uint64_t freed;
 		uint64_t set_aside; /* declined */
 		uint64_t exhausted; /* how often somebody got none */

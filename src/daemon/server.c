@@ -432,7 +432,7 @@ static void log_exhausted(struct server *s, uint64_t now_ms)
 		log_warn("pool", "exhausted, clients go without", kv_str("pool", pools[i].pool),
 			 kv_str("range", prefix6_format(pools[i].range, range)),
 			 kv_u64("capacity", pools[i].of->capacity),
-			 kv_u64("bound", pools[i].of->bound),
+			 kv_u64("used", pools[i].of->used), kv_u64("bound", pools[i].of->bound),
 			 kv_u64("declined", pools[i].of->declined), kv_u64("refused", n),
 			 kv_str("what_helps", pools[i].hint));
 	}
@@ -824,10 +824,10 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 				.transfer = prefix6_format(&transfer_addr, t->transfer),
 				.nic_missing = s->missing },
 		.pools = { { "prefixes", prefix6_format(&c->pd_pool, t->pool), c->pd_len,
-			     st->pd.capacity, st->pd.bound, st->pd.freed, st->pd.declined,
-			     st->pd.exhausted },
-			   { "addresses", t->transfer, 128, st->na.capacity, st->na.bound,
-			     st->na.freed, st->na.declined, st->na.exhausted } },
+			     st->pd.capacity, st->pd.used, st->pd.bound, st->pd.freed,
+			     st->pd.declined, st->pd.exhausted },
+			   { "addresses", t->transfer, 128, st->na.capacity, st->na.used,
+			     st->na.bound, st->na.freed, st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
 		.counters = { .dhcpv6_received = st->received,
 			      .dhcpv6_answered = st->answered,

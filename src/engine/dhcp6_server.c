@@ -203,6 +203,7 @@ const struct dhcp6_stats *dhcp6_server_stats(struct dhcp6_server *s)
 	for (int kind = BINDING_NA; kind <= BINDING_PD; kind++) {
 		struct dhcp6_pool_stats *p = pool_stats(s, (enum binding_kind)kind);
 		p->capacity = s->leases.pools[kind].capacity;
+		p->used = leases_used(&s->leases, (enum binding_kind)kind);
 		p->bound = s->leases.table.n_by_state[kind][BINDING_BOUND];
 		p->freed = s->leases.table.n_by_state[kind][BINDING_FREED];
 		p->declined = s->leases.table.n_by_state[kind][BINDING_DECLINED];

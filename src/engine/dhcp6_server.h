@@ -88,6 +88,7 @@ const char *dhcp6_drop_name(enum d6_drop d);
 
 struct dhcp6_pool_stats {
 	uint64_t capacity; /* UINT64_MAX: as good as endless */
+	uint64_t used;     /* of it, by what is bound: slots of the usual length */
 	uint64_t bound, freed, declined;
 	uint64_t exhausted; /* how often somebody got none */
 };

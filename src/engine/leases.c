@@ -71,11 +71,34 @@ static bool is_free(const struct leases *l, enum binding_kind kind, const struct
 					     : !bindings_by_prefix(&l->table, &p->addr, p->plen);
 }
 
+static uint64_t slots_of(const struct leases *l, const struct binding *b)
+{
+	const struct pool *pool = &l->pools[b->kind];
+	const struct prefix6 p = prefix_of(b);
+	return pool_owns(pool, &p) ? UINT64_C(1) << (pool->max_plen - b->plen) : 0;
+}
+
+uint64_t leases_used(const struct leases *l, enum binding_kind kind)
+{
+	const struct pool *pool = &l->pools[kind];
+	unsigned bits = pool->max_plen - pool->plen;
+	uint64_t whole = l->bound_slots[kind] >> bits;
+	return whole + (whole << bits != l->bound_slots[kind]);
+}
+
+/* Before its state changes, or it goes. */
+static void cease(struct leases *l, const struct binding *b, struct batch *batch)
+{
+	if (b->state != BINDING_BOUND)
+		return;
+	note_route(batch, b, false, &b->next_hop);
+	l->bound_slots[b->kind] -= slots_of(l, b);
+}
+
 void leases_forget(struct leases *l, struct binding *b, struct batch *batch)
 {
 	const struct prefix6 p = prefix_of(b);
-	if (b->state == BINDING_BOUND)
-		note_route(batch, b, false, &b->next_hop);
+	cease(l, b, batch);
 	note_change(batch, b, true);
 	note_slot(l, (enum binding_kind)b->kind, &p, false);
 	bindings_remove(&l->table, b);
@@ -84,8 +107,7 @@ void leases_forget(struct leases *l, struct binding *b, struct batch *batch)
 void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
 		struct batch *batch)
 {
-	if (b->state == BINDING_BOUND)
-		note_route(batch, b, false, &b->next_hop);
+	cease(l, b, batch);
 	b->granted_at_ms = now_ms;
 	bindings_set(&l->table, b, state,
 		     state == BINDING_DECLINED ? now_ms + LEASES_DECLINE_S * UINT64_C(1000)
@@ -344,6 +366,8 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	b->preferred_lft_s = l->preferred_lft_s;
 	b->valid_lft_s = l->valid_lft_s;
 	bindings_set(&l->table, b, BINDING_BOUND, until(now_ms, l->valid_lft_s));
+	if (!held)
+		l->bound_slots[b->kind] += slots_of(l, b);
 	note_change(batch, b, false);
 	/* Installed with every grant, known or not: it costs little, and heals a table that
 	 * somebody else has touched. */
@@ -417,6 +441,8 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 	if (e < 0)
 		return e;
 	note_slot(l, r->kind, &r->prefix, true);
+	if (kept.state == BINDING_BOUND)
+		l->bound_slots[r->kind] += slots_of(l, b);
 	return over ? -ESTALE : 0;
 }
 
@@ -426,6 +452,7 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 struct check {
 	const struct leases *l;
 	uint64_t n_taken[3]; /* by kind: slots of the longest length */
+	uint64_t n_bound[3]; /* of those */
 };
 
 static int check_one(void *ctx, const struct binding *b)
@@ -439,7 +466,8 @@ static int check_one(void *ctx, const struct binding *b)
 		return -EINVAL;
 	if (!pool_owns(pool, &p))
 		return 0;
-	check->n_taken[b->kind] += UINT64_C(1) << (pool->max_plen - b->plen);
+	check->n_taken[b->kind] += slots_of(l, b);
+	check->n_bound[b->kind] += b->state == BINDING_BOUND ? slots_of(l, b) : 0;
 	/* Nothing shorter that holds this one: with that, no two of them overlap. */
 	for (unsigned len = pool->min_plen; len < p.plen; len++) {
 		struct prefix6 around = { p.addr, (uint8_t)len };
@@ -454,6 +482,7 @@ bool leases_consistent(const struct leases *l)
 {
 	struct check check = { .l = l };
 	return bindings_consistent(&l->table) && bindings_each(&l->table, check_one, &check) == 0 &&
+	       memcmp(check.n_bound, l->bound_slots, sizeof check.n_bound) == 0 &&
 	       pool_agrees(&l->pools[BINDING_NA], check.n_taken[BINDING_NA]) &&
 	       pool_agrees(&l->pools[BINDING_PD], check.n_taken[BINDING_PD]);
 }

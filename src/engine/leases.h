@@ -25,7 +25,8 @@ enum {
 
 struct leases {
 	struct binding_table table;
-	struct pool pools[3];                /* by kind */
+	struct pool pools[3];    /* by kind */
+	uint64_t bound_slots[3]; /* by kind: what is bound of its pool, in the longest slots */
 	const struct reservations *reserved; /* NULL: none */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
@@ -59,6 +60,10 @@ struct lease_spoken {
 	size_t n;
 	struct prefix6 prefixes[D6_MAX_IAS];
 };
+
+/* What clients hold of a pool, in slots of the usual length, a begun one whole; to be held against
+ * its capacity. */
+uint64_t leases_used(const struct leases *l, enum binding_kind kind);
 
 struct binding *leases_find(const struct leases *l, const struct lease_client *c,
 			    enum binding_kind kind, uint32_t iaid);

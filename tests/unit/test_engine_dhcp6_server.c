@@ -454,6 +454,42 @@ static void a_length_hint_gets_the_nearest_that_the_pool_has(void **state)
 	assert_int_equal(p.plen, 56);
 }
 
+static void assert_held(uint64_t used, uint64_t bound)
+{
+	assert_int_equal(stats()->pd.used, used);
+	assert_int_equal(stats()->pd.bound, bound);
+}
+
+static void what_is_used_of_the_pool_counts_in_the_usual_length(void **state)
+{
+	(void)state;
+	const struct prefix6 large = prefix("::/52"), small = prefix("::/60");
+	struct prefix6 first = { 0 };
+	config.pd_min_len = 52;
+	config.pd_max_len = 60;
+	start();
+	for (uint32_t i = 0; i < 5; i++) {
+		const struct prefix6 p = request_as("client", IA_PD, i, &small);
+		first = i ? first : p;
+		assert_held(1, i + 1);
+	}
+	(void)request_as("another", IA_PD, 1, &large);
+	assert_held(17, 6);
+	/* Renewed, and over. */
+	(void)request_as("client", IA_PD, 0, &first);
+	assert_held(17, 6);
+	begin(RELEASE);
+	put_ia(IA_PD, 0, &first);
+	ask(REPLY);
+	assert_held(17, 5);
+	now_ms += 14400000;
+	dhcp6_server_tick(server, now_ms, batch);
+	assert_held(0, 0);
+	(void)request_as("client", IA_PD, 0, &none);
+	assert_held(1, 1);
+	assert_true(dhcp6_server_consistent(server));
+}
+
 static void a_length_hint_is_no_matter_where_there_is_one_length(void **state)
 {
 	(void)state;
@@ -1888,6 +1924,7 @@ static void reserved_prefixes_and_addresses_go_to_their_client(void **state)
 	meta.lladdr_len = 0;
 	p = request_as("a third", IA_PD, 1, &none);
 	assert_false(prefix6_overlaps(&p, &list[2].prefix));
+	assert_held(3, 4); /* what lies elsewhere is nothing of the pool */
 }
 
 static void the_address_in_a_duid_is_good_enough_behind_a_relay(void **state)
@@ -2233,6 +2270,7 @@ int main(void)
 		T(a_hint_outside_the_pool_is_passed_over),
 		T(one_hint_in_two_ias_is_honoured_once),
 		T(a_length_hint_gets_the_nearest_that_the_pool_has),
+		T(what_is_used_of_the_pool_counts_in_the_usual_length),
 		T(a_length_hint_is_no_matter_where_there_is_one_length),
 		T(request_binds_what_was_offered),
 		T(a_request_again_gets_the_same_again),
