@@ -574,6 +574,8 @@ static size_t count_all(struct fixture *f)
 	return n;
 }
 
+enum { PAGE = 1024 };
+
 static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -584,12 +586,12 @@ static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 	assert_int_equal(store_duid(f->store, &own, &got), 0);
 	close_it(f);
 	commit_many(f, 2000);
-	off_t size = size_of(f->db);
-	assert_true(size > 20 * 4096);
-	spoil(f, size / 2048 * 1024, 1024);
+	off_t pages = size_of(f->db) / PAGE;
+	assert_true(pages > 20);
+	spoil(f, pages / 2 * PAGE, 4 * PAGE);
 	open_it(f);
 	assert_string_not_equal(f->found.moved_aside, "");
-	assert_int_equal(size_of(f->found.moved_aside), size);
+	assert_int_equal(size_of(f->found.moved_aside), pages * PAGE);
 	assert_in_range(f->found.rescued, 1900, 1999);
 	size_t kept = count_all(f);
 	assert_int_equal(kept, f->found.rescued);
@@ -606,7 +608,7 @@ static void a_file_cut_short_is_found(void **state)
 	open_it(f);
 	close_it(f);
 	commit_many(f, 2000);
-	assert_int_equal(truncate(f->db, size_of(f->db) / 2 / 4096 * 4096), 0);
+	assert_int_equal(truncate(f->db, size_of(f->db) / 2 / PAGE * PAGE), 0);
 	open_it(f);
 	assert_string_not_equal(f->found.moved_aside, "");
 	assert_true(count_all(f) == f->found.rescued && f->found.rescued > 100);
