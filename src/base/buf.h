@@ -19,9 +19,11 @@ struct rd {
 	bool bad;
 };
 
+/* bytes may be NULL where len is 0. */
 static inline struct rd rd_of(const void *bytes, size_t len)
 {
-	return (struct rd){ .p = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + len };
+	const uint8_t *p = (const uint8_t *)bytes;
+	return (struct rd){ .p = p, .end = len ? p + len : p };
 }
 
 static inline size_t rd_left(const struct rd *r)

@@ -2,11 +2,12 @@
 /*
  * The delegating router through whole conversations: the first byte chooses a configuration, each
  * further group of bytes is something that happens (a message of one of a few clients with a few
- * IAs, time that goes by, a restart from what was stored, garbage). After every step that changed
- * something, and at the end, what the
+ * IAs, time that goes by, a restart from what was stored, other reservations, bindings that are
+ * removed, garbage). After every step that changed something, and at the end, what the
  * batches said so far must agree with the table, and both with the rules: no prefix with two
- * owners, no overlap, nothing outside the pools, nothing routed that is not bound, every answer
- * well formed and covered by a binding.
+ * owners, no overlap, nothing outside the pools and the reservations, nothing routed that is not
+ * bound, no station held more or less often than there are routes and addresses that lead to it,
+ * every answer well formed and covered by a binding.
  */
 #include "fuzz/fuzz.h"
 #include "dhcp6_peer.h"
@@ -14,13 +15,29 @@
 
 #include <string.h>
 
-enum { CLIENTS = 24, IAIDS = 6, ROWS = 8192, INDEX = 4 * ROWS, STEPS = 256, LINKS = 3 };
+enum {
+	CLIENTS = 24,
+	IAIDS = 6,
+	ROWS = 8192,
+	INDEX = 4 * ROWS,
+	STEPS = 256,
+	LINKS = 3,
+	STATIONS = 2048,
+	LONG_ID = 700
+};
 
 /* What a store and a kernel that did as the batches say would hold. */
 struct row {
 	bool used, routed;
 	struct binding_record record;
 	struct in6_addr next_hop;
+	uint8_t details[BINDING_DETAILS_MAX];
+};
+
+/* Where routes and addresses lead to, as whoever carries batches out keeps them. */
+struct station {
+	struct in6_addr addr;
+	int64_t held;
 };
 
 struct life {
@@ -34,6 +51,10 @@ struct life {
 	size_t n_rows;         /* the others have not been touched by this input */
 	uint16_t index[INDEX]; /* open addressing; number of a row, counted from 1; 0: none */
 	struct prefix6 last[CLIENTS]; /* what each was last told, to name it again */
+	bool extras;      /* reservations, link-layer addresses, details, clients to be recalled */
+	uint8_t reserved; /* which set of reservations there is; 0: none */
+	size_t n_stations;
+	struct station stations[STATIONS];
 };
 
 static struct life life;
@@ -86,6 +107,7 @@ static struct dhcp6_config config_of(uint8_t choice)
 	default:
 		break;
 	}
+	c.reconfigure = choice & 64;
 	if (choice & 32) { /* of the longest of them, the last */
 		c.pd_exclude_len = 68;
 		c.pd_exclude_subnet = 15;
@@ -132,6 +154,61 @@ static void forget_rows(struct life *l)
 	l->n_rows = 0;
 }
 
+static struct station *station_of(struct life *l, const struct in6_addr *addr)
+{
+	size_t i = 0;
+	while (i < l->n_stations && memcmp(&l->stations[i].addr, addr, sizeof *addr) != 0)
+		i++;
+	FUZZ_CHECK(i < STATIONS);
+	if (i == l->n_stations)
+		l->stations[l->n_stations++] = (struct station){ .addr = *addr };
+	return &l->stations[i];
+}
+
+/* Each begins once, moves from where it was, and ends once. */
+static void follow_station(struct life *l, const struct route_change *c)
+{
+	bool address = c->prefix.plen == 128;
+	struct station *s = station_of(l, address ? &c->prefix.addr : &c->next_hop);
+	FUZZ_CHECK(!address || c->lladdr_len > 0);
+	if (c->add && c->held) {
+		struct station *old = address ? s : station_of(l, &c->old_next_hop);
+		FUZZ_CHECK(old->held > 0);
+		old->held--;
+		s->held++;
+	} else if (c->add) {
+		s->held++;
+	} else {
+		FUZZ_CHECK(s->held > 0);
+		s->held--;
+	}
+}
+
+static int leave_station(void *ctx, const struct binding *b)
+{
+	struct life *l = (struct life *)ctx;
+	if (b->state == BINDING_BOUND && (b->kind == BINDING_PD || b->lladdr_len))
+		station_of(l, b->kind == BINDING_PD ? &b->next_hop : &b->addr)->held--;
+	return 0;
+}
+
+static int enter_station(void *ctx, const struct binding *b)
+{
+	struct life *l = (struct life *)ctx;
+	if (b->state == BINDING_BOUND && (b->kind == BINDING_PD || b->lladdr_len))
+		station_of(l, b->kind == BINDING_PD ? &b->next_hop : &b->addr)->held++;
+	return 0;
+}
+
+/* What the routes told so far hold is what the table holds. */
+static void check_stations(struct life *l)
+{
+	(void)dhcp6_server_each(l->server, leave_station, l); /* never ends early */
+	for (size_t i = 0; i < l->n_stations; i++)
+		FUZZ_CHECK(l->stations[i].held == 0);
+	(void)dhcp6_server_each(l->server, enter_station, l); /* likewise */
+}
+
 static void store_changes(struct life *l)
 {
 	l->changed = l->changed || l->batch->n_changes || l->batch->n_routes;
@@ -148,9 +225,13 @@ static void store_changes(struct life *l)
 			   duid_equal(&row->record.duid, &c->record.duid));
 		row->used = true;
 		row->record = c->record;
-		row->record.details = NULL; /* the batch's */
-		row->record.details_len = 0;
+		FUZZ_CHECK(row->record.details_len <= sizeof row->details);
+		if (row->record.details_len)
+			memcpy(row->details, row->record.details, row->record.details_len);
+		row->record.details = row->details; /* the record's were the batch's */
 	}
+	for (size_t i = 0; i < l->batch->n_routes; i++)
+		follow_station(l, &l->batch->routes[i]);
 	for (size_t i = 0; i < l->batch->n_routes; i++) {
 		const struct route_change *c = &l->batch->routes[i];
 		if (c->prefix.plen == 128)
@@ -188,9 +269,14 @@ static int check_binding(void *ctx, const struct binding *b)
 	struct binding_record r;
 	binding_to_record(b, &r);
 	const struct row *row = row_of(count->life, &r);
-	FUZZ_CHECK(row->used && row->record.state == r.state && row->record.iaid == r.iaid &&
-		   duid_equal(&row->record.duid, &r.duid) &&
-		   row->record.valid_until_ms == r.valid_until_ms);
+	FUZZ_CHECK(
+		row->used && row->record.state == r.state && row->record.iaid == r.iaid &&
+		duid_equal(&row->record.duid, &r.duid) &&
+		row->record.valid_until_ms == r.valid_until_ms &&
+		memcmp(&row->record.next_hop, &r.next_hop, sizeof r.next_hop) == 0 &&
+		row->record.lladdr_len == r.lladdr_len &&
+		row->record.details_len == r.details_len &&
+		(r.details_len == 0 || memcmp(row->record.details, r.details, r.details_len) == 0));
 	count->n++;
 	return 0;
 }
@@ -205,11 +291,20 @@ static void check_table(struct life *l)
 	for (size_t i = 0; i < l->n_rows; i++)
 		rows += l->rows[i].used;
 	FUZZ_CHECK(rows == count.n);
+	check_stations(l);
 }
 
+/* Answers to nobody's question are for clients that are to come back. */
 static void carry_out(struct life *l)
 {
 	store_changes(l);
+	for (size_t i = 0; i < l->batch->n_answers; i++) {
+		FUZZ_CHECK(
+			peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
+		FUZZ_CHECK(answer.type == 10 && answer.options[19].len == 1 &&
+			   answer.options[11].len == 28);
+		FUZZ_CHECK(l->batch->answers[i].dst_port == (answer.n_relays ? 547 : 546));
+	}
 	batch_reset(l->batch);
 }
 
@@ -228,11 +323,98 @@ static void pass_time(struct life *l, uint64_t ms)
 	}
 }
 
+static struct reservation reserved(enum reservation_by by, const void *key, uint8_t key_len,
+				   struct prefix6 what)
+{
+	struct reservation r = { .by = by, .key_len = key_len, .prefix = what };
+	r.kind = what.plen == 128 ? BINDING_NA : BINDING_PD;
+	memcpy(r.key, key, key_len);
+	return r;
+}
+
+/* The same prefixes for others, in the two sets that there are. */
+static struct reservations *reservations_of(const struct life *l)
+{
+	struct reservations *all = NULL;
+	if (!l->reserved)
+		return NULL;
+	struct prefix6 inside[3];
+	for (uint8_t i = 0; i < 3; i++) {
+		inside[i] = l->config.pd_pool;
+		inside[i].plen = l->config.pd_len;
+		inside[i].addr.s6_addr[7] = (uint8_t)(0x40 + 0x10 * i);
+	}
+	const struct prefix6 outside = prefix("\x20\x01\x0d\xb9", 4, l->reserved == 1 ? 40 : 44);
+	const struct prefix6 small = prefix("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\xff", 16, 128);
+	const struct prefix6 large =
+		prefix("\x20\x01\x0d\xb8\0\0\0\0\x20\0\0\0\0\0\0\x33", 16, 128);
+	uint8_t first = l->reserved == 1 ? 1 : 3, second = l->reserved == 1 ? 2 : 1;
+	const uint8_t duid[2][10] = { { 0, 3, 0, 1, 2, 0, 0, 0, 0, first },
+				      { 0, 3, 0, 1, 2, 0, 0, 0, 0, second } };
+	const uint8_t mac[6] = { 2, 0, 0, 0, 1, second };
+	struct reservation list[] = {
+		reserved(RESERVED_FOR_DUID, duid[0], 10, inside[0]),
+		reserved(RESERVED_FOR_DUID, duid[1], 10, inside[1]),
+		reserved(RESERVED_FOR_LLADDR, mac, 6, inside[2]),
+		reserved(RESERVED_FOR_INTERFACE_ID, "eth1", 4, outside),
+		reserved(RESERVED_FOR_DUID, duid[0], 10, small),
+		reserved(RESERVED_FOR_LLADDR, mac, 6, large),
+	};
+	list[1].has_iaid = true;
+	list[1].iaid = 2;
+	for (unsigned i = 0; i < 6; i++)
+		list[i].line = i + 1;
+	FUZZ_CHECK(reservations_new(list, l->config.ia_na ? 6 : 4, &all, NULL) == 0);
+	return all;
+}
+
+static void remove_bindings(struct life *l, bool (*which)(void *ctx, const struct binding *b),
+			    void *ctx)
+{
+	uint32_t at = 0;
+	size_t n = 0;
+	while (dhcp6_server_remove(l->server, which, ctx, l->now_ms, l->batch, &at, &n))
+		carry_out(l);
+	carry_out(l);
+}
+
+static bool unfounded(void *ctx, const struct binding *b)
+{
+	return dhcp6_server_unfounded(((struct life *)ctx)->server, b);
+}
+
+static bool of_client(void *ctx, const struct binding *b)
+{
+	return binding_duid(b)[9] == *(const uint8_t *)ctx;
+}
+
+static int recall(void *ctx, const struct binding *b)
+{
+	struct life *l = (struct life *)ctx;
+	struct binding_record r;
+	binding_to_record(b, &r);
+	FUZZ_CHECK(!dhcp6_server_unfounded(l->server, b));
+	if (dhcp6_server_astray(l->server, b))
+		dhcp6_server_recall(l->server, &r, l->now_ms);
+	return 0;
+}
+
+/* As after a SIGHUP. */
+static void reserve(struct life *l, uint8_t set)
+{
+	l->reserved = set;
+	dhcp6_server_reserve(l->server, reservations_of(l));
+	remove_bindings(l, unfounded, l);
+	(void)dhcp6_server_each(l->server, recall, l); /* aborts itself */
+}
+
 static void restart(struct life *l)
 {
 	l->changed = true;
 	dhcp6_server_free(l->server);
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
+	dhcp6_server_reachable(l->server, l->extras);
+	dhcp6_server_reserve(l->server, reservations_of(l));
 	for (size_t i = 0; i < l->n_rows; i++)
 		if (l->rows[i].used)
 			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) ==
@@ -346,6 +528,24 @@ static void converse(struct life *l, uint8_t type)
 	peer_option(&message, 1, duid, sizeof duid);
 	if (type == 3 || type == 5 || type == 8 || type == 9)
 		peer_option(&message, 2, l->config.server_id.bytes, l->config.server_id.len);
+	uint8_t more = l->extras ? next_byte(l) : 0;
+	static char long_id[LONG_ID + 1];
+	struct peer_message linklayer = { 0 };
+	const uint8_t mac[8] = { 0, 1, 2, 0, 0, 0, 1, client };
+	memcpy(meta.lladdr, mac + 2, 6);
+	if (more & 1)
+		meta.lladdr_len = 0;
+	if (more & 2)
+		peer_option(&message, 20, NULL, 0);
+	if (more & 4)
+		peer_option(&message, 39, "\0\3cpe", 5);
+	if (more & 8)
+		peer_option(&linklayer, 79, mac, sizeof mac);
+	if (more & 16)
+		peer_option(&linklayer, 38, mac, sizeof mac);
+	memset(long_id, 'i', sizeof long_id);
+	long_id[LONG_ID * (more >> 6) / 3] = '\0';
+	const char *interface_id = more & 32 ? "eth1" : more >> 6 ? long_id : "eth0";
 	if (how & 1)
 		peer_option(&message, 14, NULL, 0);
 	if (how & 2)
@@ -355,7 +555,7 @@ static void converse(struct life *l, uint8_t type)
 	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src,
 			link = prefix("\x20\x01\x0d\xb8\0\1", 6, 0).addr;
 	for (uint8_t i = 0; i < who >> 6; i++) {
-		peer_relay(&message, i, how & 0x20 ? &link : &any, &peer, "eth0", NULL);
+		peer_relay(&message, i, how & 0x20 ? &link : &any, &peer, interface_id, &linklayer);
 		peer.s6_addr[15] = 0xee;
 	}
 	if (who >> 6)
@@ -384,7 +584,8 @@ static void garbage(struct life *l)
 	for (size_t i = 0; i < l->batch->n_answers; i++)
 		FUZZ_CHECK(
 			peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
-	carry_out(l);
+	store_changes(l);
+	batch_reset(l->batch);
 }
 
 static void happen(struct life *l)
@@ -400,6 +601,12 @@ static void happen(struct life *l)
 	case 2:
 		if (arg == 0)
 			restart(l);
+		else if (l->extras && arg < 4)
+			reserve(l, arg - 1);
+		else if (l->extras && arg < 8)
+			remove_bindings(l, of_client, &(uint8_t){ next_byte(l) });
+		else if (l->extras && arg < 10)
+			dhcp6_server_reachable(l->server, arg == 8);
 		break;
 	case 3:
 		if (arg == 0)
@@ -423,8 +630,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	l->now_ms = 1000;
 	if (!l->batch)
 		FUZZ_CHECK(batch_new(&l->batch) == 0);
+	l->n_stations = 0;
+	l->reserved = 0;
 	l->config = config_of(next_byte(l));
+	l->extras = l->config.reconfigure;
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
+	dhcp6_server_reachable(l->server, l->extras);
 	for (unsigned i = 0; l->at < l->end && i < STEPS; i++) {
 		happen(l);
 		if (l->changed)

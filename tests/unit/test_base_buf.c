@@ -77,6 +77,9 @@ static void rd_takes_nothing_at_the_end(void **state)
 	assert_false(r.bad);
 	assert_null(rd_take(&r, 1));
 	assert_true(r.bad);
+	r = rd_of(NULL, 0);
+	assert_int_equal(rd_left(&r), 0);
+	assert_false(r.bad);
 }
 
 static void wr_writes_network_order(void **state)
