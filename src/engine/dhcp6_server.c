@@ -855,7 +855,11 @@ static enum d6_drop find_client(struct exchange *x)
 	for (size_t i = 0; i < x->n_relays; i++)
 		lightweight &= IN6_IS_ADDR_UNSPECIFIED(&x->relays[i].link_address);
 	if (lightweight) {
-		/* The frame was the relay's. */
+		/* It bridges: what came through a router, from whoever is behind a subscriber, is
+		 * from none. The frame was the relay's. */
+		if (!IN6_IS_ADDR_LINKLOCAL(&x->meta->src) &&
+		    !prefix6_has_addr(&x->s->config.transfer, &x->meta->src))
+			return D6_DROP_SOURCE;
 		const struct d6_relay *r = &x->relays[x->n_relays - 1];
 		c->next_hop = r->peer_address;
 		note_told_lladdr(c, r->linklayer);

@@ -104,3 +104,16 @@ def test_a_link_that_was_taken_down_has_its_routes_and_entries_again(lab, vbng):
     wait_for("route and entry", lambda: [r for r in vbng.own.json("-6", "route", "show", "proto", "118") if r["dst"] == prefix]
              and entries(vbng.own) == {cpe.address: cpe.mac})
 
+
+
+def test_nobody_behind_a_subscriber_speaks_for_another(lab, vbng):
+    """A lightweight relay is on the link. What is routed to us from somebody's prefix is none, whatever it tells of others' hardware."""
+    victim, other = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
+    victim.obtain(1)
+    inside = other.obtain(2).prefix().split("/")[0] + "5"
+    before = entries(vbng.own)
+    forged = p.message(p.SOLICIT, p.client_id(3), p.ELAPSED_0, p.opt(p.RAPID_COMMIT), p.ia_pd(1))
+    hardware = p.opt(p.CLIENT_LINKLAYER, bytes.fromhex("0001" + "02000000bad0"))
+    other.assert_ignored(p.relay(forged, hardware, link="::", peer=victim.address), src=inside, dst="2001:db8:ffff::1", hop_limit=63)
+    assert entries(vbng.own) == before
+    assert len(vbng.leases()) == 2

@@ -1350,6 +1350,27 @@ static void only_the_address_of_an_ethernet_station_is_believed(void **state)
 	assert_int_equal(batch->routes[0].lladdr_len, 0);
 }
 
+/* RFC 6221 §4: it bridges, and what came through a router comes from none. Or else everybody behind
+ * a subscriber could say where its neighbour is to be found. */
+static void a_lightweight_relay_is_on_our_link(void **state)
+{
+	(void)state;
+	static const char *const sources[] = { "fe80::9", "2001:db8:ffff::9",
+					       "2001:db8:ffff:8000::5", "2001:db8:1::5", "::1" };
+	const struct in6_addr victim = unit_in6("fe80::c");
+	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+		meta.src = unit_in6(sources[i]);
+		meta.dst = config.own_addr;
+		begin(REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &in6addr_any, &victim, "eth7", NULL);
+		if (i < 2)
+			ask(REPLY);
+		else
+			ask_in_vain(D6_DROP_SOURCE);
+	}
+}
+
 static void a_lightweight_relay_behind_another_leaves_the_route_to_that(void **state)
 {
 	(void)state;
@@ -2314,6 +2335,7 @@ int main(void)
 		T(behind_a_lightweight_relay_the_route_goes_to_the_client),
 		T(an_address_whose_client_is_lost_sight_of_is_taken_out),
 		T(only_the_address_of_an_ethernet_station_is_believed),
+		T(a_lightweight_relay_is_on_our_link),
 		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
