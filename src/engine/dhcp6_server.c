@@ -41,6 +41,7 @@ struct exchange {
 	size_t n_relays;
 	struct d6_relay relays[D6_HOP_COUNT_LIMIT + 1]; /* outermost first */
 	bool our_link; /* false: behind a relay whose link has another prefix than ours */
+	bool routable; /* the next hop is on our link */
 	struct lease_client client;
 	uint8_t details[BINDING_DETAILS_MAX];
 	struct lease_spoken spoken;
@@ -437,6 +438,11 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 	bool pd = kind == BINDING_PD;
 	if (!pd && (ia->code == D6_OPT_IA_TA || !s->config.ia_na || !x->our_link)) {
 		put_refused(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "no addresses are handed out here",
+			    renewal);
+		return;
+	}
+	if (pd && !x->routable) {
+		put_refused(x, ia, D6_STATUS_NO_PREFIX_AVAIL, "no route leads to this relay",
 			    renewal);
 		return;
 	}
@@ -849,6 +855,8 @@ static enum d6_drop find_client(struct exchange *x)
 	c->next_hop = x->meta->src;
 	note_lladdr(c, x->meta->lladdr, x->meta->lladdr_len);
 	x->our_link = is_our_link(x);
+	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ||
+		      prefix6_has_addr(&x->s->config.transfer, &c->next_hop);
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	bool lightweight = true;
@@ -857,8 +865,7 @@ static enum d6_drop find_client(struct exchange *x)
 	if (lightweight) {
 		/* It bridges: what came through a router, from whoever is behind a subscriber, is
 		 * from none. The frame was the relay's. */
-		if (!IN6_IS_ADDR_LINKLOCAL(&x->meta->src) &&
-		    !prefix6_has_addr(&x->s->config.transfer, &x->meta->src))
+		if (!x->routable)
 			return D6_DROP_SOURCE;
 		const struct d6_relay *r = &x->relays[x->n_relays - 1];
 		c->next_hop = r->peer_address;

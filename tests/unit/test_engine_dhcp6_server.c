@@ -1429,6 +1429,32 @@ static void clients_on_other_links_get_prefixes_only(void **state)
 	ask_in_vain(D6_DROP_NOTHING_TO_CONFIRM);
 }
 
+/* What the kernel has no route to is no next hop: a prefix that led there would be lost to
+ * everybody.
+ */
+static void a_relay_that_is_not_on_our_link_gets_no_prefix(void **state)
+{
+	(void)state;
+	const struct in6_addr client = unit_in6("fe80::c"), link = unit_in6("2001:db8:aaaa::1");
+	for (int i = 0; i < 2; i++) {
+		meta.src = unit_in6(i ? "2001:db8:ffff::9" : "2001:db8:ffff:8000::5");
+		meta.dst = config.own_addr;
+		begin(REQUEST);
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &link, &client, NULL, NULL);
+		ask(REPLY);
+		assert_int_equal(batch->n_changes, i);
+		if (i)
+			(void)got(IA_PD, 1);
+		else
+			assert_int_equal(status_of(IA_PD, 1), NO_PREFIX_AVAIL);
+	}
+	meta.src = unit_in6("2001:db8:ffff:8000::5");
+	begin(INFORMATION_REQUEST);
+	peer_relay(&msg, 0, &link, &client, NULL, NULL);
+	ask(REPLY);
+}
+
 static void the_relay_nearest_to_the_client_names_its_link(void **state)
 {
 	(void)state;
@@ -2339,6 +2365,7 @@ int main(void)
 		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
+		T(a_relay_that_is_not_on_our_link_gets_no_prefix),
 		T(the_relay_nearest_to_the_client_names_its_link),
 		T(relays_nest_to_the_limit_and_no_further),
 		T(an_answer_that_cannot_fit_changes_nothing),
