@@ -70,7 +70,8 @@ static inline void peer_oro(struct peer_message *m, const uint16_t *codes, size_
 		peer_be(m, codes[i], 2);
 }
 
-/* code: 3 (IA_NA), 4 (IA_TA) or 25 (IA_PD). What follows goes into it until peer_ia_end(). */
+/* code: 3 (IA_NA), 4 (IA_TA, obsolete) or 25 (IA_PD). What follows goes into it until
+ * peer_ia_end(). */
 static inline void peer_ia(struct peer_message *m, uint16_t code, uint32_t iaid)
 {
 	peer_be(m, code, 2);
@@ -210,17 +211,15 @@ static inline bool peer_read_excluded(const uint8_t *at, size_t len, struct peer
 
 static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct peer_ia *ia)
 {
-	size_t fixed = ia_code == 4 ? 4 : 12;
-	if (body.len < fixed)
+	enum { FIXED = 12 };
+	if (body.len < FIXED)
 		return false;
 	*ia = (struct peer_ia){ .code = ia_code,
 				.iaid = (uint32_t)peer_get(body.at, 4),
+				.t1_s = (uint32_t)peer_get(body.at + 4, 4),
+				.t2_s = (uint32_t)peer_get(body.at + 8, 4),
 				.status = PEER_NO_STATUS };
-	if (fixed == 12) {
-		ia->t1_s = (uint32_t)peer_get(body.at + 4, 4);
-		ia->t2_s = (uint32_t)peer_get(body.at + 8, 4);
-	}
-	const uint8_t *at = body.at + fixed, *end = body.at + body.len;
+	const uint8_t *at = body.at + FIXED, *end = body.at + body.len;
 	uint16_t code;
 	bool bad = false;
 	while (peer_next(&at, end, &code, &body, &bad)) {
@@ -247,8 +246,8 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
 	return !bad;
 }
 
-/* False where it is not what an answer may be: an option that is cut off or stands twice, or an IA
- * that is none. */
+/* False where it is not what an answer may be: an option that is cut off or stands twice, an IA
+ * that is none, or an IA_TA, which nobody sends any more (RFC 9915 §21.5). */
 static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answer *a)
 {
 	memset(a, 0, sizeof *a);
@@ -287,13 +286,13 @@ static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answe
 	a->xid = (uint32_t)peer_get(at + 1, 3);
 	at += 4;
 	while (peer_next(&at, end, &code, &body, &bad)) {
-		if (code == 3 || code == 4 || code == 25) {
+		if (code == 3 || code == 25) {
 			if (a->n_ias == PEER_MAX_IAS ||
 			    !peer_read_ia(body, code, &a->ias[a->n_ias++]))
 				return false;
 			continue;
 		}
-		if (code > 255 || a->options[code].at)
+		if (code == 4 || code > 255 || a->options[code].at)
 			return false;
 		a->options[code] = body;
 		if (code == 13 && body.len < 2)

@@ -422,7 +422,7 @@ static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_stat
 			const char *why, bool withdraw)
 {
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
-	if (withdraw && ia->code != D6_OPT_IA_TA)
+	if (withdraw)
 		put_withdrawn(x, ia, NULL);
 	d6_put_status(&x->w, status, why);
 	d6_close(&x->w, at);
@@ -436,7 +436,7 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 	struct lease_choice choice;
 	enum binding_kind kind = kind_of(ia);
 	bool pd = kind == BINDING_PD;
-	if (!pd && (ia->code == D6_OPT_IA_TA || !s->config.ia_na || !x->our_link)) {
+	if (!pd && (!s->config.ia_na || !x->our_link)) {
 		put_refused(x, ia, D6_STATUS_NO_ADDRS_AVAIL, "no addresses are handed out here",
 			    renewal);
 		return;
@@ -700,10 +700,7 @@ static void on_give_back(struct exchange *x, enum binding_state state)
 		return;
 	d6_put_status(&x->w, D6_STATUS_SUCCESS, NULL);
 	for (size_t i = 0; (ia = next_ia(x, &i));) {
-		struct binding *b =
-			ia->code == D6_OPT_IA_TA
-				? NULL
-				: leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
+		struct binding *b = leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
 		if (!b || b->state != BINDING_BOUND)
 			put_refused(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA", false);
 		else if (names(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))

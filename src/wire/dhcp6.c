@@ -3,7 +3,6 @@
 
 enum {
 	IA_FIXED_LEN = 12,       /* IAID, T1, T2 (§21.4, §21.21) */
-	IA_TA_FIXED_LEN = 4,     /* IAID alone (§21.5) */
 	IAADDR_FIXED_LEN = 24,   /* §21.6 */
 	IAPREFIX_FIXED_LEN = 25, /* §21.22 */
 	ANY_LEN = UINT16_MAX,
@@ -71,7 +70,6 @@ static const struct opt_rule {
 	[D6_OPT_CLIENTID] = { 1, ANY_LEN, 1, true },
 	[D6_OPT_SERVERID] = { 1, ANY_LEN, 1, true },
 	[D6_OPT_IA_NA] = { IA_FIXED_LEN, ANY_LEN, 1, false },
-	[D6_OPT_IA_TA] = { IA_TA_FIXED_LEN, ANY_LEN, 1, false },
 	[D6_OPT_IAADDR] = { IAADDR_FIXED_LEN, ANY_LEN, 1, false },
 	[D6_OPT_ORO] = { 0, ANY_LEN, 2, true },
 	[D6_OPT_PREFERENCE] = { 1, 1, 1, true },
@@ -179,8 +177,8 @@ static enum d6_verdict parse_ia(struct d6_opt *opt, struct d6_msg *m, unsigned *
 	ia->code = opt->code;
 	ia->n_resources = 0;
 	ia->iaid = rd_be32(&opt->body);
-	ia->t1_s = opt->code == D6_OPT_IA_TA ? 0 : rd_be32(&opt->body);
-	ia->t2_s = opt->code == D6_OPT_IA_TA ? 0 : rd_be32(&opt->body);
+	ia->t1_s = rd_be32(&opt->body);
+	ia->t2_s = rd_be32(&opt->body);
 
 	uint16_t wanted = opt->code == D6_OPT_IA_PD ? D6_OPT_IAPREFIX : D6_OPT_IAADDR;
 	struct walk w = { .rest = opt->body, .budget = budget };
@@ -215,7 +213,6 @@ static enum d6_verdict parse_option(struct d6_opt *opt, struct d6_msg *m, unsign
 		m->server_id = span_of(opt->body);
 		break;
 	case D6_OPT_IA_NA:
-	case D6_OPT_IA_TA:
 	case D6_OPT_IA_PD:
 		return parse_ia(opt, m, budget);
 	case D6_OPT_ORO:
@@ -412,10 +409,8 @@ size_t d6_open_ia(struct wr *w, uint16_t code, uint32_t iaid, uint32_t t1_s, uin
 {
 	size_t at = d6_open(w, code);
 	wr_be32(w, iaid);
-	if (code != D6_OPT_IA_TA) {
-		wr_be32(w, t1_s);
-		wr_be32(w, t2_s);
-	}
+	wr_be32(w, t1_s);
+	wr_be32(w, t2_s);
 	return at;
 }
 

@@ -36,7 +36,7 @@ enum d6_option {
 	D6_OPT_CLIENTID = 1,
 	D6_OPT_SERVERID = 2,
 	D6_OPT_IA_NA = 3,
-	D6_OPT_IA_TA = 4,
+	D6_OPT_IA_TA = 4, /* obsolete (RFC 9915 §21.5): passed over, and never sent */
 	D6_OPT_IAADDR = 5,
 	D6_OPT_ORO = 6,
 	D6_OPT_PREFERENCE = 7,
@@ -128,9 +128,9 @@ struct d6_resource {
 	uint32_t valid_lft_s;
 };
 
-/* IA_NA, IA_TA or IA_PD (§21.4, §21.5, §21.21). */
+/* IA_NA or IA_PD (§21.4, §21.21). */
 struct d6_ia {
-	uint16_t code; /* D6_OPT_IA_NA, D6_OPT_IA_TA or D6_OPT_IA_PD */
+	uint16_t code; /* D6_OPT_IA_NA or D6_OPT_IA_PD */
 	uint32_t iaid;
 	uint32_t t1_s;
 	uint32_t t2_s;

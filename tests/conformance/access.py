@@ -170,7 +170,7 @@ class Client:
         several = [c for c, n in collections.Counter(codes).items() if n > 1 and c not in (IA_NA, IA_PD)]
         assert not several, f"options {several} stand more than once:\n{said}"
         accepts = {RECONF_ACCEPT, AUTH} if RECONF_ACCEPT in dict(options) else set()
-        uncalled = set(codes) - {CLIENTID, SERVERID, packets.IA_TA, IA_NA, IA_PD, STATUS, PREFERENCE, RAPID_COMMIT, *accepts, *requested}
+        uncalled = set(codes) - {CLIENTID, SERVERID, IA_NA, IA_PD, STATUS, PREFERENCE, RAPID_COMMIT, *accepts, *requested}
         assert not uncalled, f"nobody asked for {uncalled}:\n{said}"
         assert answer.has(RAPID_COMMIT) == ((kind, answer.type) == (SOLICIT, REPLY)), said
         assert answer.status() == SUCCESS or kind == CONFIRM, said

@@ -111,7 +111,6 @@ def test_confirm_of_nothing(access, client, ias):
     access.assert_dropped("nothing_to_confirm", client.message(CONFIRM, *ias))
 
 
-@pytest.mark.xfail(strict=True, reason="addresses of an IA_TA are looked at, as RFC 8415 had it")
 @rule("RFC 9915 §21.5", "CONFIRM of an IA_TA alone has no addresses")
 def test_confirm_of_temporary_addresses(access, client):
     access.assert_dropped("nothing_to_confirm", client.message(CONFIRM, ia_ta(1, iaaddr("2001:db8:ffff::8:8:8"))))

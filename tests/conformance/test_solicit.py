@@ -134,7 +134,6 @@ def test_ia_ta_beside_others(client):
     assert answer.prefix() and answer.address() and len(client.bound()) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="an IA_TA is refused with NoAddrsAvail, as RFC 8415 had it")
 @rule("RFC 9915 §21.5", "IA_TA is obsolete: it is passed over, and not sent")
 def test_ia_ta_is_passed_over(client):
     assert not client.solicit(ia_ta(1), ia_pd(1)).has(IA_TA)

@@ -79,6 +79,12 @@ def test_information_request_with_an_ia(access, client, ia):
     access.assert_dropped("has_ia", client.message(INFORMATION_REQUEST, ia))
 
 
+@pytest.mark.parametrize("body", [b"", b"\0\0\0", b"\0\0\0\1"], ids=len)
+@rule("RFC 9915 §21.5", "IA_TA is as good as unknown, whatever is in it: an INFORMATION-REQUEST with one is answered")
+def test_information_request_with_temporary_addresses(client, body):
+    client.information(opt(packets.IA_TA, body))
+
+
 @each(ADVERTISE, REPLY, RECONFIGURE)
 @rule("RFC 9915 §16.3", "an ADVERTISE to a server is discarded")
 @rule("RFC 9915 §16.10", "a REPLY to a server is discarded")

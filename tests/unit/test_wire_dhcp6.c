@@ -61,7 +61,7 @@ static void every_kept_option_is_read(void **state)
 	assert_int_equal(m.vendor_class.len, 8); /* the first of two */
 	assert_int_equal(m.vendor_class.bytes[3], 9);
 	assert_int_equal(m.auth.len, 11);
-	assert_int_equal(m.n_ias, 3);
+	assert_int_equal(m.n_ias, 2); /* the IA_TA between them is none */
 	assert_int_equal(m.ias[0].code, D6_OPT_IA_NA);
 	assert_int_equal(m.ias[0].iaid, 2);
 	assert_int_equal(m.ias[0].t1_s, 1800);
@@ -71,18 +71,14 @@ static void every_kept_option_is_read(void **state)
 	assert_memory_equal(&m.ias[0].resources[0].prefix.addr, &want, 16);
 	assert_int_equal(m.ias[0].resources[0].preferred_lft_s, 3600);
 	assert_int_equal(m.ias[0].resources[0].valid_lft_s, 7200);
-	assert_int_equal(m.ias[1].code, D6_OPT_IA_TA);
-	assert_int_equal(m.ias[1].iaid, 3);
-	assert_int_equal(m.ias[1].n_resources, 0);
-	assert_int_equal(m.ias[1].t1_s, 0);
-	assert_int_equal(m.ias[2].code, D6_OPT_IA_PD);
-	assert_int_equal(m.ias[2].iaid, 4);
-	assert_int_equal(m.ias[2].n_resources, 2);
+	assert_int_equal(m.ias[1].code, D6_OPT_IA_PD);
+	assert_int_equal(m.ias[1].iaid, 4);
+	assert_int_equal(m.ias[1].n_resources, 2);
 	want = unit_in6("2001:db8:ffff:8100::");
-	assert_memory_equal(&m.ias[2].resources[1].prefix.addr, &want, 16);
-	assert_int_equal(m.ias[2].resources[1].prefix.plen, 60);
-	assert_int_equal(m.ias[2].resources[1].preferred_lft_s, 1);
-	assert_true(m.ias[2].resources[1].valid_lft_s == D6_LFT_INFINITY);
+	assert_memory_equal(&m.ias[1].resources[1].prefix.addr, &want, 16);
+	assert_int_equal(m.ias[1].resources[1].prefix.plen, 60);
+	assert_int_equal(m.ias[1].resources[1].preferred_lft_s, 1);
+	assert_true(m.ias[1].resources[1].valid_lft_s == D6_LFT_INFINITY);
 }
 
 static void other_messages_are_read(void **state)
@@ -167,7 +163,6 @@ static void option_lengths_are_exact(void **state)
 		{ D6_OPT_SERVERID, 1, { 0, 0, 0 } },
 		{ D6_OPT_IA_NA, 12, { 0, 11, 13 } },
 		{ D6_OPT_IA_PD, 12, { 0, 11, 15 } },
-		{ D6_OPT_IA_TA, 4, { 0, 3, 5 } },
 		{ D6_OPT_ORO, 0, { 1, 3, 5 } },
 		{ D6_OPT_ORO, 4, { 1, 3, 5 } },
 		{ D6_OPT_PREFERENCE, 1, { 0, 2, 3 } },
@@ -192,8 +187,11 @@ static void option_lengths_are_exact(void **state)
 				assert_int_equal(with_option(rows[i].code, rows[i].bad[k]),
 						 D6_MALFORMED);
 	}
-	assert_int_equal(with_option(65000, 3),
-			 D6_OK); /* unknown ones have whatever length they like */
+	/* unknown ones, and IA_TA is as good as that, have whatever length they like */
+	for (size_t len = 0; len < 6; len++) {
+		assert_int_equal(with_option(65000, len), D6_OK);
+		assert_int_equal(with_option(D6_OPT_IA_TA, len), D6_OK);
+	}
 }
 
 static void only_some_options_may_stand_twice(void **state)
@@ -466,7 +464,6 @@ static void options_are_written(void **state)
 		0, 13,   0,    2,    0,    0,              /* Status Code Success */
 		0, 23,   0,    16,   0x20, 1,  0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		0, 1,    0,    3,    0,    12, 0,    0,    0, 1, 0, 0, 0, 2, 0, 0, 0, 3, /* IA_NA */
-		0, 4,    0,    4,    0,    0,  0,    1, /* IA_TA: IAID alone */
 		0, 1,    0,    3,    7,    8,  9,
 	};
 	/* clang-format on */
@@ -480,7 +477,6 @@ static void options_are_written(void **state)
 	d6_put_status(&w, D6_STATUS_SUCCESS, NULL);
 	d6_put_in6_list(&w, D6_OPT_DNS_SERVERS, &dns, 1);
 	d6_close(&w, d6_open_ia(&w, D6_OPT_IA_NA, 1, 2, 3));
-	d6_close(&w, d6_open_ia(&w, D6_OPT_IA_TA, 1, 2, 3));
 	d6_put_span(&w, D6_OPT_CLIENTID, "\x07\x08\x09", 3);
 	assert_int_equal(wr_len(&w), sizeof want);
 	assert_memory_equal(b, want, sizeof want);
