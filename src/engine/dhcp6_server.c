@@ -382,7 +382,7 @@ static void put_exclude(struct exchange *x, const struct prefix6 *p)
 {
 	const struct dhcp6_config *c = &x->s->config;
 	/* A reserved prefix may be longer than all of the pool. */
-	if (!has_excluded(c, p->plen) || !x->msg.has_oro || !d6_oro_has(&x->msg, D6_OPT_PD_EXCLUDE))
+	if (!has_excluded(c, p->plen) || !d6_oro_has(&x->msg, D6_OPT_PD_EXCLUDE))
 		return;
 	const struct prefix6 excluded = prefix6_nth(p, c->pd_exclude_len, c->pd_exclude_subnet);
 	d6_put_pd_exclude(&x->w, p, &excluded);
@@ -509,7 +509,7 @@ static void put_options(struct exchange *x)
 {
 	const struct dhcp6_config *c = &x->s->config;
 	put_reconfigure_accept(x);
-	if (!x->msg.has_oro)
+	if (x->msg.oro.len == 0)
 		return;
 	if (c->n_nameservers && d6_oro_has(&x->msg, D6_OPT_DNS_SERVERS))
 		d6_put_in6_list(&x->w, D6_OPT_DNS_SERVERS, c->nameservers, c->n_nameservers);

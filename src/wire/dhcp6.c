@@ -198,9 +198,12 @@ static enum d6_verdict parse_ia(struct d6_opt *opt, struct d6_msg *m, unsigned *
 
 static void parse_oro(struct rd body, struct d6_msg *m)
 {
-	m->has_oro = true;
-	while (rd_left(&body) > 0 && m->n_oro < D6_MAX_ORO)
-		m->oro[m->n_oro++] = rd_be16(&body);
+	m->oro = span_of(body);
+	while (rd_left(&body) > 0) {
+		uint16_t code = rd_be16(&body);
+		if (code < D6_ORO_LOW)
+			m->oro_low[code / 64] |= UINT64_C(1) << code % 64;
+	}
 }
 
 static enum d6_verdict parse_option(struct d6_opt *opt, struct d6_msg *m, unsigned *budget)
@@ -253,9 +256,7 @@ enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg)
 	/* The IAs are filled as they come: zeroing all of their room for every packet would cost
 	 * more than the parsing. */
 	struct d6_msg *m = ret_msg;
-	memset(m, 0, offsetof(struct d6_msg, oro));
-	m->fqdn = m->auth = m->user_class = m->vendor_class = (struct d6_span){ 0 };
-	m->n_ias = 0;
+	memset(m, 0, offsetof(struct d6_msg, ias));
 
 	m->type = rd_u8(&packet);
 	m->xid = rd_be24(&packet);
@@ -280,10 +281,13 @@ enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg)
 
 bool d6_oro_has(const struct d6_msg *m, uint16_t code)
 {
-	for (size_t i = 0; i < m->n_oro; i++)
-		if (m->oro[i] == code)
-			return true;
-	return false;
+	if (code < D6_ORO_LOW)
+		return m->oro_low[code / 64] >> code % 64 & 1;
+	struct rd codes = rd_of(m->oro.bytes, m->oro.len);
+	bool found = false;
+	while (rd_left(&codes) > 0 && !found)
+		found = rd_be16(&codes) == code;
+	return found;
 }
 
 static void parse_relay_option(struct d6_opt *opt, struct d6_relay *relay)

@@ -90,8 +90,8 @@ enum {
 	D6_MAX_OPTIONS = 128,     /* options looked at in one message, nested ones included */
 	D6_MAX_IAS = 16,          /* IAs served in one message */
 	D6_MAX_IA_RESOURCES = 16, /* addresses or prefixes looked at in one IA */
-	D6_MAX_ORO = 64,
-	D6_HOP_COUNT_LIMIT = 8, /* RFC 9915 §7.6 */
+	D6_ORO_LOW = 256,         /* codes below this are looked up at once */
+	D6_HOP_COUNT_LIMIT = 8,   /* RFC 9915 §7.6 */
 };
 
 enum d6_verdict {
@@ -146,10 +146,9 @@ struct d6_msg {
 	bool rapid_commit;
 	bool reconf_accept;
 	bool has_elapsed;
-	uint16_t elapsed_cs; /* hundredths of a second */
-	bool has_oro;
-	uint8_t n_oro;
-	uint16_t oro[D6_MAX_ORO]; /* further codes are ignored */
+	uint16_t elapsed_cs;               /* hundredths of a second */
+	struct d6_span oro;                /* codes as they were sent; ask d6_oro_has() */
+	uint64_t oro_low[D6_ORO_LOW / 64]; /* those of them that are low, as a set */
 	struct d6_span fqdn;
 	struct d6_span auth;
 	struct d6_span user_class;
@@ -163,9 +162,11 @@ struct d6_msg {
  * Unknown options are skipped. Whether the type may carry what it carries is the server's business
  * (RFC 9915 §16). Of resources beyond D6_MAX_IA_RESOURCES in an IA and of vendor classes beyond the
  * first only the form is checked. On a verdict other than D6_OK, *ret_msg is not to be read.
- * Elements of oro, ias and resources beyond their counts are indeterminate.
+ * Elements of ias and resources beyond their counts are indeterminate.
  */
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg);
+/* Whether the client asks for that option (§21.7), in however long a list; the packet must still be
+ * there. */
 bool d6_oro_has(const struct d6_msg *m, uint16_t code);
 
 /* A RELAY-FORW's or RELAY-REPL's own layer (§9); `message` holds the next one inside. */

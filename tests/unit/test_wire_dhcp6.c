@@ -28,8 +28,7 @@ static void solicit_is_read(void **state)
 	assert_false(m.reconf_accept);
 	assert_true(m.has_elapsed);
 	assert_int_equal(m.elapsed_cs, 0);
-	assert_true(m.has_oro);
-	assert_int_equal(m.n_oro, 3);
+	assert_int_equal(m.oro.len, 3 * 2);
 	assert_true(d6_oro_has(&m, D6_OPT_DNS_SERVERS));
 	assert_true(d6_oro_has(&m, D6_OPT_SOL_MAX_RT));
 	assert_false(d6_oro_has(&m, D6_OPT_AFTR_NAME));
@@ -89,7 +88,8 @@ static void other_messages_are_read(void **state)
 	assert_int_equal(m.type, D6_REQUEST);
 	assert_int_equal(m.server_id.len, 18);
 	assert_int_equal(m.ias[0].resources[0].valid_lft_s, 14400);
-	assert_false(m.has_oro);
+	assert_null(m.oro.bytes);
+	assert_false(d6_oro_has(&m, D6_OPT_DNS_SERVERS));
 	assert_int_equal(parse_vector("dhcp6/information-request", &m), D6_OK);
 	assert_int_equal(m.type, D6_INFORMATION_REQUEST);
 	assert_null(m.client_id.bytes);
@@ -325,18 +325,31 @@ static void counts_are_bounded(void **state)
 			 D6_MAX_IA_RESOURCES - 1);
 	d6_put_empty(&w, 65000);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
+}
 
-	/* codes beyond the room for them are ignored */
-	w = wr_of(b, sizeof b);
-	d6_put_header(&w, D6_SOLICIT, 1);
-	size_t oro = d6_open(&w, D6_OPT_ORO);
-	for (int i = 0; i < 3 * D6_MAX_ORO; i++)
-		wr_be16(&w, (uint16_t)(1000 + i));
-	d6_close(&w, oro);
-	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
-	assert_int_equal(m.n_oro, D6_MAX_ORO);
-	assert_true(d6_oro_has(&m, 1000 + D6_MAX_ORO - 1));
-	assert_false(d6_oro_has(&m, 1000 + D6_MAX_ORO));
+static void every_code_of_an_option_request_counts(void **state)
+{
+	(void)state;
+	static uint8_t b[20000];
+	static const uint16_t last[] = { 0, 23, 63, 64, 255, 256, 1000, 65535 };
+	for (size_t i = 0; i < sizeof last / sizeof last[0]; i++) {
+		struct d6_msg m;
+		memset(&m, 0xa5, sizeof m);
+		struct wr w = wr_of(b, sizeof b);
+		d6_put_header(&w, D6_SOLICIT, 1);
+		size_t oro = d6_open(&w, D6_OPT_ORO);
+		for (unsigned k = 0; k < 8000; k++)
+			wr_be16(&w, (uint16_t)(2000 + k));
+		wr_be16(&w, last[i]);
+		d6_close(&w, oro);
+		assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
+		assert_false(d6_oro_has(&m, 1999));
+		assert_true(d6_oro_has(&m, 2000));
+		assert_true(d6_oro_has(&m, 9999));
+		assert_false(d6_oro_has(&m, 10000));
+		for (size_t k = 0; k < sizeof last / sizeof last[0]; k++)
+			assert_int_equal(d6_oro_has(&m, last[k]), k == i);
+	}
 }
 
 static void types_are_those_of_clients(void **state)
@@ -547,6 +560,7 @@ int main(void)
 		cmocka_unit_test(misplaced_resources_mean_nothing),
 		cmocka_unit_test(form_is_checked_inside_resources_too),
 		cmocka_unit_test(counts_are_bounded),
+		cmocka_unit_test(every_code_of_an_option_request_counts),
 		cmocka_unit_test(types_are_those_of_clients),
 		cmocka_unit_test(the_iterator_has_three_outcomes),
 		cmocka_unit_test(a_relay_is_read_and_answered),
