@@ -87,7 +87,8 @@ enum d6_status {
 #define D6_LFT_INFINITY 0xffffffffU
 
 enum {
-	D6_MAX_OPTIONS = 128,     /* options looked at in one message, nested ones included */
+	D6_MAX_OPTIONS = 512,     /* options in one message, nested ones included: as many as 2 KiB
+				     can hold */
 	D6_MAX_IAS = 16,          /* IAs served in one message */
 	D6_MAX_IA_RESOURCES = 16, /* addresses or prefixes looked at in one IA */
 	D6_ORO_LOW = 256,         /* codes below this are looked up at once */

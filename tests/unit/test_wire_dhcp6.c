@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "unit.h"
 
+#include "host/dhcp6_sock.h"
 #include "wire/dhcp6.h"
 
 #include <stdlib.h>
@@ -311,7 +312,7 @@ static void counts_are_bounded(void **state)
 	d6_close(&w, d6_open_ia(&w, D6_OPT_IA_NA, 99, 0, 0));
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
 
-	/* the options of all levels together: one IA, and 127 in it */
+	/* the options of all levels together: one IA, and all others in it */
 	w = wr_of(b, sizeof b);
 	d6_put_header(&w, D6_SOLICIT, 1);
 	size_t ia = d6_open_ia(&w, D6_OPT_IA_PD, 1, 0, 0);
@@ -325,6 +326,32 @@ static void counts_are_bounded(void **state)
 			 D6_MAX_IA_RESOURCES - 1);
 	d6_put_empty(&w, 65000);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
+}
+
+/* RFC 9915 §16: unknown options are no reason to discard a message. */
+static void no_packet_that_comes_has_too_many_options(void **state)
+{
+	(void)state;
+	static const uint8_t zeros[DHCP6_SOCK_PACKET_MAX]; /* options of code 0, without bodies */
+	uint8_t b[DHCP6_SOCK_PACKET_MAX];
+	struct d6_msg m;
+	struct wr w = wr_of(b, sizeof b);
+	d6_put_header(&w, D6_SOLICIT, 1);
+	d6_put_empty(&w, D6_OPT_RAPID_COMMIT);
+	wr_bytes(&w, zeros, sizeof b - wr_len(&w) - 4);
+	d6_put_empty(&w, D6_OPT_RECONF_ACCEPT);
+	assert_int_equal(wr_len(&w), sizeof b);
+	assert_int_equal(d6_parse(rd_of(b, sizeof b), &m), D6_OK);
+	assert_true(m.rapid_commit);
+	assert_true(m.reconf_accept);
+
+	struct d6_relay relay = { .hop_count = 1 };
+	w = wr_of(b, sizeof b);
+	d6_put_relay_reply(&w, &relay);
+	size_t room = (sizeof b - wr_len(&w)) / 4 * 4;
+	wr_bytes(&w, zeros, room - 8);
+	d6_put_u32(&w, D6_OPT_RELAY_MSG, 1);
+	assert_int_equal(d6_parse_relay(rd_of(b, wr_len(&w)), &relay), D6_OK);
 }
 
 static void every_code_of_an_option_request_counts(void **state)
@@ -560,6 +587,7 @@ int main(void)
 		cmocka_unit_test(misplaced_resources_mean_nothing),
 		cmocka_unit_test(form_is_checked_inside_resources_too),
 		cmocka_unit_test(counts_are_bounded),
+		cmocka_unit_test(no_packet_that_comes_has_too_many_options),
 		cmocka_unit_test(every_code_of_an_option_request_counts),
 		cmocka_unit_test(types_are_those_of_clients),
 		cmocka_unit_test(the_iterator_has_three_outcomes),
