@@ -84,9 +84,11 @@ static inline void peer_ia(struct peer_message *m, uint16_t code, uint32_t iaid)
 
 static inline void peer_ia_end(struct peer_message *m)
 {
-	size_t n = m->len - m->open - 2;
-	m->bytes[m->open] = (uint8_t)(n >> 8);
-	m->bytes[m->open + 1] = (uint8_t)n;
+	if (m->open + 2 <= m->len && m->len <= sizeof m->bytes) { /* else it found no room */
+		size_t n = m->len - m->open - 2;
+		m->bytes[m->open] = (uint8_t)(n >> 8);
+		m->bytes[m->open + 1] = (uint8_t)n;
+	}
 	m->open = 0;
 }
 

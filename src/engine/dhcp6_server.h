@@ -68,7 +68,7 @@ struct dhcp6_config {
 /* Why a message got no answer. */
 enum d6_drop {
 	D6_DROP_MALFORMED,
-	D6_DROP_TOO_MANY, /* options, IAs or relays beyond our bounds */
+	D6_DROP_TOO_MANY, /* options or relays beyond our bounds */
 	D6_DROP_UNKNOWN_TYPE,
 	D6_DROP_NOT_FOR_SERVERS, /* ADVERTISE, REPLY, RECONFIGURE, RELAY-REPL (§16) */
 	D6_DROP_UNICAST,         /* a client's message that was not sent to a multicast address */

@@ -147,7 +147,8 @@ static struct d6_span span_of(struct rd body)
 	return (struct d6_span){ .bytes = body.p, .len = (uint16_t)rd_left(&body) };
 }
 
-/* IAADDR and IAPREFIX have the same fields in another order (§21.6, §21.22). */
+/* IAADDR and IAPREFIX have the same fields in another order (§21.6, §21.22). ia NULL: only its form
+ * is of interest. */
 static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_ia *ia, unsigned *budget)
 {
 	struct d6_resource res = { 0 };
@@ -164,21 +165,22 @@ static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_ia *ia, unsi
 	}
 	if (res.prefix.plen > 128)
 		return D6_MALFORMED;
-	if (ia->n_resources < D6_MAX_IA_RESOURCES)
+	if (ia && ia->n_resources < D6_MAX_IA_RESOURCES)
 		ia->resources[ia->n_resources++] = res;
 	return check_options(opt->body, budget);
 }
 
 static enum d6_verdict parse_ia(struct d6_opt *opt, struct d6_msg *m, unsigned *budget)
 {
-	if (m->n_ias == D6_MAX_IAS)
-		return D6_TOO_MANY;
-	struct d6_ia *ia = &m->ias[m->n_ias++];
-	ia->code = opt->code;
-	ia->n_resources = 0;
-	ia->iaid = rd_be32(&opt->body);
-	ia->t1_s = rd_be32(&opt->body);
-	ia->t2_s = rd_be32(&opt->body);
+	struct d6_ia *ia = m->n_ias < D6_MAX_IAS ? &m->ias[m->n_ias++] : NULL;
+	struct rd fixed = rd_sub(&opt->body, IA_FIXED_LEN);
+	if (ia) {
+		ia->code = opt->code;
+		ia->n_resources = 0;
+		ia->iaid = rd_be32(&fixed);
+		ia->t1_s = rd_be32(&fixed);
+		ia->t2_s = rd_be32(&fixed);
+	}
 
 	uint16_t wanted = opt->code == D6_OPT_IA_PD ? D6_OPT_IAPREFIX : D6_OPT_IAADDR;
 	struct walk w = { .rest = opt->body, .budget = budget };

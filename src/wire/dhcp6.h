@@ -100,7 +100,7 @@ enum d6_verdict {
 	D6_TRUNCATED, /* shorter than its fixed part */
 	D6_MALFORMED, /* an option runs over its end, has an impossible length, or stands twice
 			 where it may stand once */
-	D6_TOO_MANY,  /* more options, IAs or nested relays than the bounds above */
+	D6_TOO_MANY,  /* more options or nested relays than the bounds above */
 	D6_UNKNOWN_TYPE,
 };
 const char *d6_verdict_name(enum d6_verdict v);
@@ -161,9 +161,10 @@ struct d6_msg {
 /*
  * Parses a message of a client (types SOLICIT to INFORMATION_REQUEST and REPLY), not a relay's.
  * Unknown options are skipped. Whether the type may carry what it carries is the server's business
- * (RFC 9915 §16). Of resources beyond D6_MAX_IA_RESOURCES in an IA and of vendor classes beyond the
- * first only the form is checked. On a verdict other than D6_OK, *ret_msg is not to be read.
- * Elements of ias and resources beyond their counts are indeterminate.
+ * (RFC 9915 §16). Of IAs beyond the first D6_MAX_IAS, of resources beyond D6_MAX_IA_RESOURCES in an
+ * IA and of vendor classes beyond the first only the form is checked. On a verdict other than
+ * D6_OK, *ret_msg is not to be read. Elements of ias and resources beyond their counts are
+ * indeterminate.
  */
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg);
 /* Whether the client asks for that option (§21.7), in however long a list; the packet must still be

@@ -309,14 +309,27 @@ static void counts_are_bounded(void **state)
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
 	assert_int_equal(m.n_ias, D6_MAX_IAS);
 	assert_int_equal(m.ias[D6_MAX_IAS - 1].iaid, D6_MAX_IAS - 1);
-	d6_close(&w, d6_open_ia(&w, D6_OPT_IA_NA, 99, 0, 0));
-	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
+
+	/* one more is passed over, but not without a look at its form */
+	size_t ia = d6_open_ia(&w, D6_OPT_IA_PD, 99, 0, 0);
+	struct prefix6 p = { .plen = 128 };
+	size_t at = d6_open_iaprefix(&w, &p, 1, 1);
+	d6_close(&w, at);
+	d6_close(&w, ia);
+	d6_put_empty(&w, D6_OPT_RAPID_COMMIT);
+	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
+	assert_int_equal(m.n_ias, D6_MAX_IAS);
+	assert_int_equal(m.ias[D6_MAX_IAS - 1].iaid, D6_MAX_IAS - 1);
+	assert_int_equal(m.ias[D6_MAX_IAS - 1].n_resources, 0);
+	assert_true(m.rapid_commit);
+	b[at + 2 + 8] = 129; /* the prefix's length */
+	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_MALFORMED);
 
 	/* the options of all levels together: one IA, and all others in it */
 	w = wr_of(b, sizeof b);
 	d6_put_header(&w, D6_SOLICIT, 1);
-	size_t ia = d6_open_ia(&w, D6_OPT_IA_PD, 1, 0, 0);
-	struct prefix6 p = { .plen = 56 };
+	ia = d6_open_ia(&w, D6_OPT_IA_PD, 1, 0, 0);
+	p.plen = 56;
 	for (int i = 0; i < D6_MAX_OPTIONS - 1; i++)
 		d6_close(&w, d6_open_iaprefix(&w, &p, (uint32_t)i, 0));
 	d6_close(&w, ia);
