@@ -102,16 +102,17 @@ static const char *state_name(enum binding_state s)
 	return "unknown";
 }
 
-/* Text where it is printable, hex pairs else: what relays call their ports is either. */
+/* Text where it is printable, and bytes as reservations write them (0x…) else: what relays call
+ * their ports is either. */
 static json_t *opaque_json(struct rd body)
 {
-	char hex[3 * BINDING_DETAILS_MAX + 1] = "", *at = hex;
+	char hex[2 + 2 * BINDING_DETAILS_MAX + 1] = "0x", *at = hex + 2;
 	size_t n = rd_left(&body);
 	const uint8_t *bytes = rd_take(&body, n);
-	bool printable = n > 0;
+	bool printable = n > 0 && !(n > 1 && bytes[0] == '0' && bytes[1] == 'x');
 	for (size_t i = 0; i < n; i++) {
-		printable &= bytes[i] >= ' ' && bytes[i] <= '~';
-		at += snprintf(at, 4, "%s%02x", i ? ":" : "", bytes[i]);
+		printable &= bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '"';
+		at += snprintf(at, 3, "%02x", bytes[i]);
 	}
 	return printable ? json_stringn((const char *)bytes, n) : json_string(hex);
 }
@@ -305,6 +306,6 @@ void render_lease(const json_t *lease, FILE *out)
 	static const char *const told[] = { "fqdn", "interface_id", "subscriber_id", "remote_id" };
 	for (size_t i = 0; i < ARRAY_LEN(told); i++)
 		if (json_is_string(json_object_get(lease, told[i])))
-			fprintf(out, " %s=%s", told[i], str(lease, told[i]));
+			fprintf(out, " %s=\"%s\"", told[i], str(lease, told[i]));
 	fputc('\n', out);
 }

@@ -17,6 +17,7 @@
 enum {
 	TAG_NEIGHBOUR = BATCH_CHANGES,
 	PUT_RIGHT_STEP = 512, /* requests at a time: some 2 ms */
+	LOOK_AGAIN_MAX = 8,
 };
 
 /* In this order. */
@@ -36,6 +37,7 @@ struct putting_right {
 	uint32_t n;               /* bindings that are looked at: those with smaller numbers */
 	uint8_t *has_route;       /* a bit each */
 	uint32_t at, mask;        /* where the phase goes on */
+	unsigned again;           /* dumps that were interrupted */
 	uint64_t kept, added, removed, refused;
 };
 
@@ -318,8 +320,9 @@ static int look_at_route(void *ctx, const struct route *r)
 		return route_del(l->f->requests, r, 0);
 	}
 	if (b->id < right->n && memcmp(&b->next_hop, &r->gateway, sizeof r->gateway) == 0) {
-		right->has_route[b->id / 8] |= (uint8_t)(1U << b->id % 8);
-		right->kept++;
+		uint8_t bit = (uint8_t)(1U << b->id % 8);
+		right->kept += !(right->has_route[b->id / 8] & bit);
+		right->has_route[b->id / 8] |= bit;
 	}
 	return 0;
 }
@@ -412,8 +415,20 @@ static int do_phase(struct forwarding *f, const struct binding_table *t)
 	return 0;
 }
 
+/* A dump that the kernel calls interrupted may lack what it should show. */
+static int look_again(struct forwarding *f)
+{
+	f->right.again++;
+	return f->right.phase == LOOK_AT_ROUTES ? route_dump_start(f->right.dump)
+						: neighbour_dump_start(f->right.dump);
+}
+
 static int next_phase(struct forwarding *f)
 {
+	bool looked = f->right.phase == LOOK_AT_ROUTES || f->right.phase == LOOK_AT_NEIGHBOURS;
+	if (looked && route_dump_interrupted(f->right.dump) && f->right.again < LOOK_AGAIN_MAX)
+		return look_again(f);
+	f->right.again = 0;
 	f->right.phase++;
 	f->right.at = 0;
 	if (f->right.phase == LOOK_AT_ROUTES)

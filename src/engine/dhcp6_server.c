@@ -236,8 +236,9 @@ static struct lease_client client_of(const struct binding *b)
 	struct lease_client c = { .duid = binding_duid(b),
 				  .duid_len = b->duid_len,
 				  .next_hop = b->next_hop,
-				  .lladdr_len = b->lladdr_len };
-	memcpy(c.lladdr, b->lladdr, sizeof c.lladdr);
+				  .via.len = b->lladdr_len };
+	memcpy(c.via.bytes, b->lladdr, sizeof c.via.bytes);
+	c.own = c.via;
 	struct rd details =
 		rd_of(b->details ? b->details->bytes : NULL, b->details ? b->details->len : 0);
 	struct d6_opt opt;
@@ -340,7 +341,7 @@ static void put_reconfigure(struct dhcp6_server *s, const struct recall_client *
 	size_t at = d6_open(&w, D6_OPT_RECONF_MSG);
 	wr_u8(&w, D6_RENEW);
 	d6_close(&w, at);
-	d6_reconfigure_key(s->config.reconfigure_secret, c->bytes, c->duid_len, key);
+	d6_reconfigure_key(s->config.reconfigure_secret, &c->next_hop, c->bytes, c->duid_len, key);
 	d6_put_reconfigure_digest(&w, message, next_replay(s, now_ms), key);
 	while (n_relays > 0)
 		d6_close(&w, relay_msgs[--n_relays]);
@@ -500,8 +501,8 @@ static void put_reconfigure_accept(struct exchange *x)
 	d6_put_empty(&x->w, D6_OPT_RECONF_ACCEPT);
 	if (x->answer_type != D6_REPLY)
 		return;
-	d6_reconfigure_key(x->s->config.reconfigure_secret, x->msg.client_id.bytes,
-			   x->msg.client_id.len, key);
+	d6_reconfigure_key(x->s->config.reconfigure_secret, &x->client.next_hop,
+			   x->msg.client_id.bytes, x->msg.client_id.len, key);
 	d6_put_reconfigure_key(&x->w, next_replay(x->s, x->now_ms), key);
 }
 
@@ -820,23 +821,24 @@ static bool is_our_link(const struct exchange *x)
 }
 
 /* Of a single station: a group's address would send a subscriber's traffic to everybody. */
-static void note_lladdr(struct lease_client *c, const uint8_t *bytes, size_t len)
+static struct lease_lladdr station_of(const uint8_t *bytes, size_t len)
 {
 	static const uint8_t nobody[BINDING_LLADDR_MAX];
-	bool station = len == sizeof nobody && !(bytes[0] & 1) && memcmp(bytes, nobody, len) != 0;
-	c->lladdr_len = station ? sizeof nobody : 0;
-	memcpy(c->lladdr, station ? bytes : nobody, sizeof nobody);
+	struct lease_lladdr a = { 0 };
+	if (len != sizeof nobody || (bytes[0] & 1) || memcmp(bytes, nobody, len) == 0)
+		return a;
+	a.len = sizeof nobody;
+	memcpy(a.bytes, bytes, sizeof nobody);
+	return a;
 }
 
 /* Of the client as its relay tells it (RFC 6939), or not. */
-static void note_told_lladdr(struct lease_client *c, struct d6_span option)
+static struct lease_lladdr told_station(struct d6_span option)
 {
-	c->lladdr_len = 0;
-	if (!option.bytes)
-		return;
-	struct rd r = rd_of(option.bytes, option.len);
-	if (rd_be16(&r) == HARDWARE_ETHERNET)
-		note_lladdr(c, r.p, rd_left(&r));
+	struct rd r = rd_of(option.bytes, option.bytes ? option.len : 0);
+	if (rd_be16(&r) != HARDWARE_ETHERNET)
+		return (struct lease_lladdr){ 0 };
+	return station_of(r.p, rd_left(&r));
 }
 
 /*
@@ -850,12 +852,14 @@ static enum d6_drop find_client(struct exchange *x)
 	c->duid = x->msg.client_id.bytes;
 	c->duid_len = x->msg.client_id.len;
 	c->next_hop = x->meta->src;
-	note_lladdr(c, x->meta->lladdr, x->meta->lladdr_len);
+	c->via = c->own = station_of(x->meta->lladdr, x->meta->lladdr_len);
 	x->our_link = is_our_link(x);
 	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ||
 		      prefix6_has_addr(&x->s->config.transfer, &c->next_hop);
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
+	const struct d6_relay *nearest = &x->relays[x->n_relays - 1];
+	c->own = told_station(nearest->linklayer);
 	bool lightweight = true;
 	for (size_t i = 0; i < x->n_relays; i++)
 		lightweight &= IN6_IS_ADDR_UNSPECIFIED(&x->relays[i].link_address);
@@ -864,9 +868,8 @@ static enum d6_drop find_client(struct exchange *x)
 		 * from none. The frame was the relay's. */
 		if (!x->routable)
 			return D6_DROP_SOURCE;
-		const struct d6_relay *r = &x->relays[x->n_relays - 1];
-		c->next_hop = r->peer_address;
-		note_told_lladdr(c, r->linklayer);
+		c->next_hop = nearest->peer_address;
+		c->via = c->own;
 		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	}
 	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop)
@@ -914,10 +917,9 @@ static void note_details(struct exchange *x)
 {
 	struct wr w = wr_of(x->details, sizeof x->details);
 	x->client.interface_id = (struct d6_span){ 0 };
-	if (x->msg.reconf_accept && x->s->config.reconfigure) {
+	bool accepts = x->msg.reconf_accept && x->s->config.reconfigure;
+	if (accepts)
 		d6_put_empty(&w, D6_OPT_RECONF_ACCEPT);
-		keep_way_back(x, &w);
-	}
 	struct d6_span interface_id = { 0 }, subscriber_id = { 0 }, remote_id = { 0 };
 	for (size_t i = 0; i < x->n_relays; i++) {
 		const struct d6_relay *r = &x->relays[i];
@@ -929,6 +931,8 @@ static void note_details(struct exchange *x)
 	x->client.interface_id = interface_id;
 	keep(&w, D6_OPT_SUBSCRIBER_ID, subscriber_id);
 	keep(&w, D6_OPT_REMOTE_ID, remote_id);
+	if (accepts)
+		keep_way_back(x, &w);
 	keep(&w, D6_OPT_CLIENT_FQDN, x->msg.fqdn);
 	x->client.details = x->details;
 	x->client.details_len = wr_len(&w);

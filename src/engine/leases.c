@@ -165,8 +165,8 @@ static bool each_reserved(const struct leases *l, const struct lease_client *c,
 	const struct reservations *r = l->reserved;
 	if (reservations_for(r, RESERVED_FOR_DUID, c->duid, c->duid_len, fn, ctx))
 		return true;
-	if (c->lladdr_len &&
-	    reservations_for(r, RESERVED_FOR_LLADDR, c->lladdr, c->lladdr_len, fn, ctx))
+	if (c->own.len &&
+	    reservations_for(r, RESERVED_FOR_LLADDR, c->own.bytes, c->own.len, fn, ctx))
 		return true;
 	/* Behind a relay the frame is not the client's, but most have their address in the DUID. */
 	if (duid_ethernet(c->duid, c->duid_len, lladdr) &&
@@ -289,8 +289,12 @@ static uint8_t wished_length(const struct pool *pool, const struct d6_ia *ia)
 	return pool->plen;
 }
 
-static bool table_has_room(const struct leases *l)
+/* Addresses are endless: whoever takes ever more of them leaves room for prefixes. */
+static bool table_has_room(const struct leases *l, enum binding_kind kind)
 {
+	const uint64_t *na = l->table.n_by_state[BINDING_NA];
+	if (kind == BINDING_NA && na[BINDING_BOUND] + na[BINDING_DECLINED] >= LEASES_MAX_ADDRESSES)
+		return false;
 	return l->table.n < LEASES_MAX_TABLE || bindings_oldest_freed(&l->table, BINDING_PD) ||
 	       bindings_oldest_freed(&l->table, BINDING_NA);
 }
@@ -320,7 +324,7 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 		if (!choice.mine && l->max_per_client &&
 		    h.bound + h.declined >= 2 * l->max_per_client)
 			return -EDQUOT;
-		if (!choice.mine && !table_has_room(l))
+		if (!choice.mine && !table_has_room(l, kind))
 			return -ENOSPC;
 		struct pool_wish wish = { c->duid,          c->duid_len,
 					  ia->iaid,         wished_length(pool, ia),
@@ -348,17 +352,19 @@ static uint64_t until(uint64_t now_ms, uint32_t lifetime_s)
 static void refresh(struct leases *l, const struct lease_client *c, struct binding *b, bool held,
 		    uint64_t now_ms, struct batch *batch)
 {
+	/* Where an address is, is where its client is; where a prefix is, the way there. */
+	const struct lease_lladdr *lladdr = b->kind == BINDING_NA ? &c->own : &c->via;
 	struct in6_addr old_next_hop = b->next_hop;
 	bool moved = memcmp(&b->next_hop, &c->next_hop, sizeof c->next_hop) != 0;
 	bool told = held && has_route(b);
 	/* An address whose client is not seen any more: later there is nothing to be told by. */
-	if (told && b->kind == BINDING_NA && moved && !c->lladdr_len)
+	if (told && b->kind == BINDING_NA && moved && !lladdr->len)
 		note_route(batch, b, false, &old_next_hop);
 	b->next_hop = c->next_hop;
 	/* Not every frame tells it; what was told of this very next hop stands. */
-	if (c->lladdr_len || moved) {
-		b->lladdr_len = c->lladdr_len;
-		memcpy(b->lladdr, c->lladdr, sizeof b->lladdr);
+	if (lladdr->len || moved) {
+		b->lladdr_len = lladdr->len;
+		memcpy(b->lladdr, lladdr->bytes, sizeof b->lladdr);
 	}
 	/* Of little weight: without memory for what is new, what was known stays. */
 	(void)binding_set_details(b, c->details, c->details_len);

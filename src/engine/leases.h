@@ -20,7 +20,8 @@ enum {
 	LEASES_DECLINE_S = 3600, /* how long a declined address is set aside */
 	LEASES_MAX_TABLE =
 		4 << 20, /* bindings in any state: what forged clients can make us remember */
-	LEASES_CHANGES_PER_IA = 5, /* of the batch, at most */
+	LEASES_MAX_ADDRESSES = 1 << 20, /* bound or set aside */
+	LEASES_CHANGES_PER_IA = 5,      /* of the batch, at most */
 };
 
 struct leases {
@@ -34,14 +35,20 @@ struct leases {
 				    client in all */
 };
 
+/* An Ethernet address; len 0: unknown. */
+struct lease_lladdr {
+	uint8_t len;
+	uint8_t bytes[BINDING_LLADDR_MAX];
+};
+
 /* The client of one message. duid_len is 1 to DUID_MAX. */
 struct lease_client {
 	const uint8_t *duid;
 	size_t duid_len;
 	struct in6_addr next_hop;
-	uint8_t lladdr_len;
-	uint8_t lladdr[BINDING_LLADDR_MAX];
-	const uint8_t *details; /* as a binding's */
+	struct lease_lladdr via; /* the next hop's */
+	struct lease_lladdr own; /* the client's, which behind a relay is not the next hop */
+	const uint8_t *details;  /* as a binding's */
 	size_t details_len;
 	struct d6_span interface_id; /* of the relay nearest to it that tells one */
 };

@@ -28,6 +28,7 @@ enum {
 	BATCH = DHCP6_SOCK_BATCH,
 	WAYS = 4, /* senders with the same place */
 	SETS_LOG2 = 14,
+	ROUNDS_MAX = 256,
 };
 
 struct seen {
@@ -205,7 +206,8 @@ static void note_sender(struct dhcp6_frames *f, const struct in6_addr *src, cons
 
 void dhcp6_frames_learn(struct dhcp6_frames *f)
 {
-	for (;;) {
+	/* As many as the socket can hold: what comes meanwhile has no end where somebody floods. */
+	for (int round = 0; round < ROUNDS_MAX; round++) {
 		for (size_t i = 0; i < BATCH; i++)
 			f->in[i].msg_hdr.msg_namelen = sizeof f->from[i];
 		int n = recvmmsg(f->fd, f->in, BATCH, MSG_DONTWAIT, NULL);

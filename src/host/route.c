@@ -23,10 +23,11 @@ enum {
 
 struct route_batch {
 	int fd;
-	uint32_t seq;   /* of the first request collected */
-	size_t n;       /* requests collected */
-	size_t len;     /* their bytes */
-	uint8_t *bytes; /* ROUTE_BATCH_MAX * REQUEST_MAX: untouched pages cost nothing */
+	bool interrupted; /* the dump: what it shows was changed meanwhile */
+	uint32_t seq;     /* of the first request collected */
+	size_t n;         /* requests collected */
+	size_t len;       /* their bytes */
+	uint8_t *bytes;   /* ROUTE_BATCH_MAX * REQUEST_MAX: untouched pages cost nothing */
 	uint32_t tags[ROUTE_BATCH_MAX];
 	uint32_t starts[ROUTE_BATCH_MAX + 1];
 };
@@ -315,6 +316,7 @@ static int dump_start(struct route_batch *b, uint16_t type)
 	uint8_t *family = (uint8_t *)mnl_nlmsg_put_extra_header(
 		h, type == RTM_GETROUTE ? sizeof(struct rtmsg) : sizeof(struct ndmsg));
 	*family = AF_INET6;
+	b->interrupted = false;
 	return send(b->fd, request, h->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
@@ -329,6 +331,7 @@ static int dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct nl
 	int left = (int)got, r = 0;
 	for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
 	     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
+		b->interrupted |= (a->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (a->nlmsg_type == NLMSG_DONE)
 			return r;
 		if (a->nlmsg_type == NLMSG_ERROR)
@@ -376,6 +379,11 @@ static int on_route(void *ctx, const struct nlmsghdr *h)
 	const struct route_sink *sink = (const struct route_sink *)ctx;
 	struct route route;
 	return parse_route(h, &route) ? sink->fn(sink->ctx, &route) : 0;
+}
+
+bool route_dump_interrupted(const struct route_batch *b)
+{
+	return b->interrupted;
 }
 
 int route_dump_start(struct route_batch *b)

@@ -72,6 +72,8 @@ struct neighbour {
 int route_dump_start(struct route_batch *b);
 int route_dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx);
 int neighbour_dump_start(struct route_batch *b);
+/* Whether the kernel says so of the last one. */
+bool route_dump_interrupted(const struct route_batch *b);
 /* As route_dump(), of the permanent neighbours of ROUTE_PROTOCOL on this interface. */
 int neighbour_dump(struct route_batch *b, unsigned ifindex,
 		   int (*fn)(void *ctx, const struct neighbour *n), void *ctx);

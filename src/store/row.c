@@ -124,8 +124,8 @@ static bool read_bytes(sqlite3_stmt *st, enum column c, size_t min, size_t max, 
 static bool is_sound(const struct row *row)
 {
 	const struct binding_record *r = &row->record;
-	if (r->preferred_lft_s > r->valid_lft_s || !prefix6_is_masked(&r->prefix) ||
-	    (r->kind == BINDING_NA && r->prefix.plen != 128))
+	if (r->preferred_lft_s > r->valid_lft_s || IN6_IS_ADDR_UNSPECIFIED(&r->next_hop) ||
+	    !prefix6_is_masked(&r->prefix) || (r->kind == BINDING_NA && r->prefix.plen != 128))
 		return false;
 	if (row->for_ever)
 		return r->state == BINDING_BOUND && r->valid_lft_s == UINT32_MAX;

@@ -14,11 +14,13 @@ enum {
 	TYPE_DIGEST = 2,
 };
 
-void d6_reconfigure_key(const uint8_t secret[static D6_RECONFIGURE_SECRET_LEN], const uint8_t *duid,
-			size_t duid_len, uint8_t ret_key[static D6_RECONFIGURE_KEY_LEN])
+void d6_reconfigure_key(const uint8_t secret[static D6_RECONFIGURE_SECRET_LEN],
+			const struct in6_addr *next_hop, const uint8_t *duid, size_t duid_len,
+			uint8_t ret_key[static D6_RECONFIGURE_KEY_LEN])
 {
 	struct hmac_sha256_ctx h;
 	hmac_sha256_set_key(&h, D6_RECONFIGURE_SECRET_LEN, secret);
+	hmac_sha256_update(&h, sizeof *next_hop, next_hop->s6_addr);
 	hmac_sha256_update(&h, duid_len, duid);
 	hmac_sha256_digest(&h, D6_RECONFIGURE_KEY_LEN, ret_key);
 }

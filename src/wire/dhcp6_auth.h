@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,10 +15,11 @@ enum {
 	D6_AUTH_OPTION_LEN = 4 + 11 + 17, /* bytes of either option below, header included */
 };
 
-/* A client's key, out of a secret of ours and its DUID: unguessable, and nothing to be remembered.
- */
-void d6_reconfigure_key(const uint8_t secret[static D6_RECONFIGURE_SECRET_LEN], const uint8_t *duid,
-			size_t duid_len, uint8_t ret_key[static D6_RECONFIGURE_KEY_LEN]);
+/* A client's key, out of a secret of ours, where it is, and its DUID: unguessable, another one for
+ * whoever says its DUID from elsewhere, and nothing to be remembered. */
+void d6_reconfigure_key(const uint8_t secret[static D6_RECONFIGURE_SECRET_LEN],
+			const struct in6_addr *next_hop, const uint8_t *duid, size_t duid_len,
+			uint8_t ret_key[static D6_RECONFIGURE_KEY_LEN]);
 
 /* The option with which a REPLY hands the key over (§20.4.1). replay: larger than in every message
  * before (§20.3). */

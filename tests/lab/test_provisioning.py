@@ -205,7 +205,7 @@ def test_what_is_known_of_a_client_is_shown_and_outlives_a_restart(lab):
     cpe = Cpe(lab, vbng, 1)
     inner = p.message(p.REQUEST, p.client_id(1), cpe.server, p.ELAPSED_0, p.ia_pd(1), p.opt(p.FQDN, b"\1\4cpe1\3lab\0"), p.opt(p.RECONF_ACCEPT))
     cpe.ask(p.relay(inner, p.opt(p.INTERFACE_ID, b"\0eth7"), p.opt(p.SUBSCRIBER_ID, b"house 7"), p.opt(p.REMOTE_ID, b"\0\0\0\x09line 9"), peer="fe80::9"))
-    told = {"fqdn": "cpe1.lab", "interface_id": "00:65:74:68:37", "subscriber_id": "house 7", "remote_id": "line 9",
+    told = {"fqdn": "cpe1.lab", "interface_id": "0x0065746837", "subscriber_id": "house 7", "remote_id": "line 9",
             "remote_id_enterprise": 9, "accepts_reconfigure": True}
 
     def shown():
@@ -215,7 +215,7 @@ def test_what_is_known_of_a_client_is_shown_and_outlives_a_restart(lab):
     wait_for("another server", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n")
     assert shown() == told
     text = vbng.verb("leases").stdout
-    assert "fqdn=cpe1.lab" in text and "subscriber_id=house 7" in text and "\0" not in text
+    assert 'fqdn="cpe1.lab"' in text and 'subscriber_id="house 7"' in text and "\0" not in text
 
 
 def test_one_client_holds_what_the_limit_lets_it(lab):

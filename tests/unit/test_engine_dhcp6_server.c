@@ -2181,6 +2181,37 @@ static void a_reserved_binding_is_there_again_after_a_restart(void **state)
 	assert_true(prefix6_equal(&p, &mine.prefix));
 }
 
+/* RFC 6939: what the frame tells is the relay's. */
+static void behind_a_relay_on_our_link_an_address_is_where_its_client_is(void **state)
+{
+	(void)state;
+	const struct in6_addr client = unit_in6("fe80::c"), link = unit_in6("2001:db8:ffff::9");
+	const struct reservation relays =
+		reservation(RESERVED_FOR_LLADDR, "\2\0\0\0\0\x09", 6, "2001:db8:ffff:9900::/56");
+	struct peer_message linklayer = { 0 };
+	peer_option(&linklayer, 79, "\0\1\2\0\0\0\0\x63", 8);
+	reserve(&relays, 1);
+	meta.src = unit_in6("fe80::9");
+	meta.lladdr_len = 6;
+	memcpy(meta.lladdr, "\2\0\0\0\0\x09", 6);
+	for (int told = 0; told < 2; told++) {
+		begin_as(REQUEST, told ? "told" : "silent");
+		put_ia(IA_PD, 1, &none);
+		put_ia(IA_NA, 1, &none);
+		peer_relay(&msg, 0, &link, &client, NULL, told ? &linklayer : NULL);
+		ask(REPLY);
+		const struct prefix6 p = got(IA_PD, 1), a = got(IA_NA, 1);
+		assert_false(prefix6_equal(&p, &relays.prefix));
+		assert_route(0, true, &p, "fe80::9");
+		assert_memory_equal(batch->routes[0].lladdr, "\2\0\0\0\0\x09", 6);
+		assert_int_equal(batch->n_routes, 1 + told);
+		if (!told)
+			continue;
+		assert_true(prefix6_equal(&batch->routes[1].prefix, &a));
+		assert_memory_equal(batch->routes[1].lladdr, "\2\0\0\0\0\x63", 6);
+	}
+}
+
 /* --- RECONFIGURE (§18.3.11, §20.4)
  * -----------------------------------------------------------------------------------------------
  */
@@ -2228,6 +2259,23 @@ static void clients_that_accept_it_are_offered_reconfigure_and_get_a_key(void **
 	assert_null(answer.options[20].at);
 	assert_null(answer.options[11].at);
 	assert_int_equal(batch->changes[0].record.details_len, 0);
+}
+
+static void whoever_says_a_duid_from_elsewhere_gets_another_key(void **state)
+{
+	(void)state;
+	uint8_t keys[3][16];
+	config.reconfigure = true;
+	start();
+	for (size_t i = 0; i < 3; i++) {
+		meta.src = unit_in6(i == 1 ? "fe80::bad" : "fe80::c");
+		begin(INFORMATION_REQUEST);
+		peer_option(&msg, 20, NULL, 0);
+		ask(REPLY);
+		memcpy(keys[i], answer.options[11].at + 12, 16);
+	}
+	assert_memory_equal(keys[0], keys[2], 16);
+	assert_memory_not_equal(keys[0], keys[1], 16);
 }
 
 static void removed_bindings_leave_no_trace_and_their_clients_are_told(void **state)
@@ -2422,7 +2470,9 @@ int main(void)
 		T(bindings_move_to_what_is_reserved_when_they_are_renewed),
 		T(what_an_older_reservation_allowed_goes_with_it),
 		T(a_reserved_binding_is_there_again_after_a_restart),
+		T(behind_a_relay_on_our_link_an_address_is_where_its_client_is),
 		T(clients_that_accept_it_are_offered_reconfigure_and_get_a_key),
+		T(whoever_says_a_duid_from_elsewhere_gets_another_key),
 		T(removed_bindings_leave_no_trace_and_their_clients_are_told),
 		T(behind_relays_a_reconfigure_goes_the_way_of_the_answers),
 		T(a_look_ahead_changes_nothing),
