@@ -90,7 +90,7 @@ enum {
 	D6_MAX_OPTIONS = 512,     /* options in one message, nested ones included: as many as 2 KiB
 				     can hold */
 	D6_MAX_IAS = 16,          /* IAs served in one message */
-	D6_MAX_IA_RESOURCES = 16, /* addresses or prefixes looked at in one IA */
+	D6_MAX_IA_RESOURCES = 32, /* addresses or prefixes looked at in one IA */
 	D6_ORO_LOW = 256,         /* codes below this are looked up at once */
 	D6_HOP_COUNT_LIMIT = 8,   /* RFC 9915 §7.6 */
 };
