@@ -273,7 +273,7 @@ static int read_file(const char *path, char **ret_text)
 	FILE *f = fopen(path, "re");
 	*ret_text = NULL;
 	if (!f)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 	char *text = malloc(FILE_MAX + 1);
 	size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
 	int r = !text ? -ENOMEM : ferror(f) ? -EIO : n > FILE_MAX ? -EFBIG : 0;

@@ -45,8 +45,8 @@ int reservations_read(const char *text, const char *source, unsigned first_line,
 		      const struct reservation_rules *rules,
 		      void (*fault)(void *ctx, const char *sentence), void *ctx,
 		      struct reservation_list *list);
-/* Those of a configuration: of its variable, and of the file `reservations` in its STATE_DIR, which
- * need not be there. */
+/* Those of a configuration: of its variable, and of the file `reservations` in its STATE_DIR,
+ * neither of which need be there. */
 int reservations_load(const struct config *c, void (*fault)(void *ctx, const char *sentence),
 		      void *ctx, struct reservation_list *list);
 void reservation_list_done(struct reservation_list *list);
