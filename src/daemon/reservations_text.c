@@ -104,7 +104,7 @@ static bool read_iaid(struct reading *r, const char *word, struct reservation *o
 {
 	char *end;
 	errno = 0;
-	unsigned long v = strtoul(word, &end, 0);
+	unsigned long v = strtoul(word, &end, strncasecmp(word, "0x", 2) == 0 ? 16 : 10);
 	if (!isdigit((unsigned char)word[0]) || *end || errno || v > UINT32_MAX) {
 		fault(r, "'%.40s' is no IAID; it can be 0 to 4294967295", word);
 		return false;

@@ -84,6 +84,7 @@ struct server {
 
 	bool telling; /* clients are being told that the configuration has changed */
 	uint8_t digest[STORE_NOTE_LEN];
+	uint8_t secret[STORE_NOTE_LEN]; /* out of which reconfigure keys are made */
 
 	bool serving;
 	bool told_serving;
@@ -316,6 +317,8 @@ static int reopen(struct server *s)
 	struct duid kept;
 	if (r == 0)
 		r = store_duid(s->store, &s->duid, &kept);
+	if (r == 0)
+		r = store_note_put(s->store, STORE_RECONFIGURE_SECRET, s->secret);
 	return r < 0 ? r : catch_up(s);
 }
 
@@ -1026,6 +1029,7 @@ static void on_control(void *ctx, int fd)
 static void begin_serving(struct server *s, const struct message *m)
 {
 	s->link_local = m->serve.link_local;
+	dhcp6_server_own(s->dhcp6, &s->link_local);
 	if (!s->serving) {
 		s->serving = true;
 		if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s,
@@ -1201,9 +1205,10 @@ static int init_dhcp6(struct server *s)
 		if (r < 0)
 			store_broke(s, r, "server DUID");
 	}
-	r = reconfigure_secret(s, d.reconfigure_secret);
+	r = reconfigure_secret(s, s->secret);
 	if (r < 0)
 		return r;
+	memcpy(d.reconfigure_secret, s->secret, sizeof d.reconfigure_secret);
 	d.server_id = s->duid;
 	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);
 	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);

@@ -25,6 +25,7 @@ struct dhcp6_server {
 	struct reservations *reserved;
 	struct recall recall;
 	bool reachable;
+	struct in6_addr own_link_local;
 	uint64_t last_replay;
 	uint32_t t1_s, t2_s;
 	size_t options_room; /* bytes of everything that a client can ask for */
@@ -262,6 +263,11 @@ bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b)
 		return false;
 	const struct lease_client c = client_of(b);
 	return leases_astray(&s->leases, &c, b);
+}
+
+void dhcp6_server_own(struct dhcp6_server *s, const struct in6_addr *link_local)
+{
+	s->own_link_local = *link_local;
 }
 
 void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable)
@@ -870,7 +876,11 @@ static enum d6_drop find_client(struct exchange *x)
 			return D6_DROP_SOURCE;
 		c->next_hop = nearest->peer_address;
 		c->via = c->own;
-		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ? D6_DROP_COUNT : D6_DROP_SOURCE;
+		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) &&
+				       memcmp(&c->next_hop, &x->s->own_link_local,
+					      sizeof c->next_hop) != 0
+			       ? D6_DROP_COUNT
+			       : D6_DROP_SOURCE;
 	}
 	return IN6_IS_ADDR_UNSPECIFIED(&c->next_hop) || IN6_IS_ADDR_MULTICAST(&c->next_hop)
 		       ? D6_DROP_SOURCE

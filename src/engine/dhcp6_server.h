@@ -165,6 +165,8 @@ bool dhcp6_server_astray(const struct dhcp6_server *s, const struct binding *b);
 bool dhcp6_server_remove(struct dhcp6_server *s, bool (*which)(void *ctx, const struct binding *b),
 			 void *ctx, uint64_t now_ms, struct batch *batch, uint32_t *at,
 			 size_t *n_removed);
+/* Our link-local address, which is nobody else's next hop. */
+void dhcp6_server_own(struct dhcp6_server *s, const struct in6_addr *link_local);
 /* Whether clients can be reached now: until then, and while they cannot, none is told to come back.
  */
 void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable);

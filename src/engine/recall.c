@@ -98,6 +98,8 @@ int recall_add(struct recall *r, const struct binding_record *b, uint64_t now_ms
 static void forget(struct recall *r, struct recall_client **at)
 {
 	struct recall_client *c = *at;
+	if (!c)
+		return; /* not there: nothing to forget */
 	*at = c->next_in_bucket;
 	TAILQ_REMOVE(&r->turns[c->tries], c, in_turn);
 	r->n--;

@@ -1300,6 +1300,12 @@ static void behind_a_lightweight_relay_the_route_goes_to_the_client(void **state
 	ask(REPLY);
 	assert_int_equal(batch->routes[0].lladdr_len, 6);
 	assert_memory_equal(batch->routes[0].lladdr, "\2\0\0\0\0\x63", 6);
+	const struct in6_addr ours = unit_in6("fe80::1");
+	dhcp6_server_own(server, &ours);
+	begin(RENEW);
+	put_ia(IA_PD, 1, &none);
+	peer_relay(&msg, 0, &in6addr_any, &ours, "eth7", NULL);
+	ask_in_vain(D6_DROP_SOURCE); /* no route leads through ourselves */
 	const struct in6_addr global = unit_in6("2001:db8:ffff::c");
 	begin(RENEW);
 	put_ia(IA_PD, 1, &none);
