@@ -14,8 +14,8 @@
 
 enum {
 	REQUEST_MAX = 128, /* bytes of the largest request */
-	SEND_MAX = 256, /* requests a send: their acknowledgements fit the receive buffer whatever
-			   it is limited to */
+	SEND_MAX = 256, /* requests a send: if all are refused, the answers fit the receive buffer
+			   whatever it is limited to */
 	SOCKET_BUFFER = 4 << 20,
 	DUMP_READ = 32768, /* as much as the kernel puts into one message */
 	ANSWER_TIMEOUT_MS = 5000,
@@ -80,7 +80,7 @@ static struct nlmsghdr *begin(struct route_batch *b, uint16_t type, uint16_t fla
 		return NULL;
 	struct nlmsghdr *h = mnl_nlmsg_put_header(b->bytes + b->len);
 	h->nlmsg_type = type;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	h->nlmsg_seq = b->seq + (uint32_t)b->n;
 	return h;
 }
@@ -174,55 +174,64 @@ static ssize_t receive(int fd, void *buf, size_t size, uint64_t until_ms)
 	}
 }
 
-struct acks {
-	uint32_t first;
-	size_t wanted;
-	size_t failed;
-	size_t base; /* index of `first` among the batch's requests */
-};
-
-static void take_ack(struct route_batch *b, struct acks *a, const struct nlmsghdr *h,
-		     void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+static struct nlmsghdr *request_at(struct route_batch *b, size_t i)
 {
-	uint32_t i = h->nlmsg_seq - a->first;
-	if (h->nlmsg_type != NLMSG_ERROR || i >= SEND_MAX)
-		return; /* an answer to an earlier batch that timed out */
-	const struct nlmsgerr *e = (const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
-	a->wanted--;
-	const struct nlmsghdr *request =
-		(const struct nlmsghdr *)(const void *)(b->bytes + b->starts[a->base + i]);
-	bool removal = request->nlmsg_type == RTM_DELROUTE || request->nlmsg_type == RTM_DELNEIGH;
-	if (e->error == 0 || (removal && (e->error == -ESRCH || e->error == -ENOENT)))
-		return;
-	a->failed++;
-	if (failed)
-		failed(ctx, b->tags[a->base + i], e->error);
+	return (struct nlmsghdr *)(void *)(b->bytes + b->starts[i]);
 }
 
+/* A part of the batch, on its way. */
+struct part {
+	size_t from, n;
+	size_t failed;
+	bool done;
+};
+
+static void take_answer(struct route_batch *b, struct part *p, const struct nlmsghdr *h,
+			void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
+{
+	uint32_t i = h->nlmsg_seq - (b->seq + (uint32_t)p->from);
+	if (h->nlmsg_type != NLMSG_ERROR || i >= p->n)
+		return; /* an answer to an earlier batch that timed out */
+	const struct nlmsgerr *e = (const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
+	p->done = i == p->n - 1;
+	uint16_t type = request_at(b, p->from + i)->nlmsg_type;
+	bool removal = type == RTM_DELROUTE || type == RTM_DELNEIGH;
+	if (e->error == 0 || (removal && (e->error == -ESRCH || e->error == -ENOENT)))
+		return;
+	p->failed++;
+	if (failed)
+		failed(ctx, b->tags[p->from + i], e->error);
+}
+
+/*
+ * The kernel does them one after the other and speaks of those that it refuses. Only the last one
+ * asks for an answer in any case: when that is there, all of them have been done.
+ */
 static int send_part(struct route_batch *b, size_t from, size_t n,
 		     void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)
 {
 	const uint8_t *bytes = b->bytes + b->starts[from];
 	size_t len = b->starts[from + n] - b->starts[from];
+	request_at(b, from + n - 1)->nlmsg_flags |= NLM_F_ACK;
 	ssize_t sent;
 	do
 		sent = send(b->fd, bytes, len, 0);
 	while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return -errno;
-	struct acks a = { .first = b->seq + (uint32_t)from, .wanted = n, .base = from };
+	struct part p = { .from = from, .n = n };
 	uint64_t until = clock_mono_ms() + ANSWER_TIMEOUT_MS;
 	uint8_t buf[16384];
-	while (a.wanted > 0) {
+	while (!p.done) {
 		ssize_t got = receive(b->fd, buf, sizeof buf, until);
 		if (got < 0)
 			return (int)got;
 		int left = (int)got;
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
 		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
-			take_ack(b, &a, h, failed, ctx);
+			take_answer(b, &p, h, failed, ctx);
 	}
-	return (int)a.failed;
+	return (int)p.failed;
 }
 
 int route_commit(struct route_batch *b, void (*failed)(void *ctx, uint32_t tag, int err), void *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * IPv6 routes and permanent neighbours, in batches: many requests in one send, their
- * acknowledgements awaited. All of them carry ROUTE_PROTOCOL and are in the main table of the
+ * answer awaited. All of them carry ROUTE_PROTOCOL and are in the main table of the
  * namespace that the socket was opened in.
  */
 #pragma once
