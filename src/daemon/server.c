@@ -257,15 +257,15 @@ static void put_routes_right(struct server *s)
 struct loading {
 	struct server *s;
 	uint64_t now_ms;
-	size_t loaded, foreign, taken, changed;
+	size_t loaded, foreign, taken, over;
 };
 
 static int load_one(void *ctx, const struct binding_record *r)
 {
 	struct loading *l = (struct loading *)ctx;
 	int e = dhcp6_server_load(l->s->dhcp6, r, l->now_ms);
-	l->loaded += e >= 0 || e == -ESTALE;
-	l->changed += e > 0 || e == -ESTALE;
+	l->loaded += e == 0 || e == -ESTALE;
+	l->over += e == -ESTALE;
 	l->foreign += e == -ERANGE;
 	if (e == -ERANGE) /* its client knows nothing of that yet */
 		dhcp6_server_recall(l->s->dhcp6, r, l->now_ms);
@@ -278,9 +278,7 @@ static int load(struct server *s, size_t *ret_changed)
 	struct loading l = { .s = s, .now_ms = clock_mono_ms() };
 	const struct store_now now = wall(l.now_ms);
 	struct store_counts counts;
-	dhcp6_server_load_begin(s->dhcp6);
 	int r = store_load(s->store, now, load_one, &l, &counts);
-	dhcp6_server_load_end(s->dhcp6);
 	/* Of a damaged one no more is to be had, and what was is in memory. */
 	s->store_loaded = r == 0 || r == -EUCLEAN;
 	s->store_offset_ms = offset_of(now);
@@ -295,7 +293,7 @@ static int load(struct server *s, size_t *ret_changed)
 			 kv_u64("bindings", counts.ahead));
 	/* Their rows say other than what we know: the clock went back, or their time was over while
 	 * nobody looked. */
-	*ret_changed = counts.ahead + l.changed;
+	*ret_changed = counts.ahead + l.over;
 	return r;
 }
 

@@ -41,19 +41,6 @@ static const char *const step_sql[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
 	/* 2: what else is known of a client */
 	"ALTER TABLE binding ADD COLUMN details BLOB NOT NULL DEFAULT x'';",
-	/* 3: in the order of their numbers, which is that of their coming: those that come together
-	 * stand together, where the order of their prefixes scattered them over all pages */
-	"CREATE TABLE numbered("
-	" number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, prefix BLOB NOT NULL,"
-	" plen INTEGER NOT NULL, state INTEGER NOT NULL, duid BLOB NOT NULL, iaid INTEGER NOT "
-	"NULL,"
-	" next_hop BLOB NOT NULL, lladdr BLOB NOT NULL, preferred_s INTEGER NOT NULL,"
-	" valid_s INTEGER NOT NULL, granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER,"
-	" details BLOB NOT NULL DEFAULT x'') STRICT;"
-	"INSERT INTO numbered SELECT NULL,kind,prefix,plen,state,duid,iaid,next_hop,lladdr,"
-	"preferred_s,valid_s,granted_unix_ms,until_unix_ms,details FROM binding;"
-	"DROP TABLE binding;"
-	"ALTER TABLE numbered RENAME TO binding;",
 };
 static const struct db_steps steps = { step_sql, ARRAY_LEN(step_sql) };
 
@@ -148,9 +135,12 @@ static void rescue_from(sqlite3 *db, struct rescue *r)
 		return;
 	size_t most = (size_t)pages * (size_t)page_bytes / ROW_BYTES_MIN;
 	if (version == (int64_t)steps.n || db_migrate(db, &steps, version) == 0) {
-		if (!rescue_run(db, "SELECT " ROW_COLUMNS " FROM binding ORDER BY number", most, r))
+		if (!rescue_run(db,
+				"SELECT " ROW_COLUMNS " FROM binding ORDER BY kind, prefix, plen",
+				most, r))
 			(void)rescue_run(db,
-					 "SELECT " ROW_COLUMNS " FROM binding ORDER BY number DESC",
+					 "SELECT " ROW_COLUMNS
+					 " FROM binding ORDER BY kind DESC, prefix DESC, plen DESC",
 					 most, r); /* what it got is in r */
 		(void)read_duid(db, &r->duid);     /* without one it stays empty */
 	}
@@ -173,7 +163,7 @@ static int prepare(struct store *s)
 		{ &s->rollback, "ROLLBACK" },
 		{ &s->put,
 		  "INSERT OR REPLACE INTO binding(" ROW_COLUMNS ") VALUES(" ROW_PLACES ")" },
-		{ &s->erase, "DELETE FROM binding WHERE number=?" },
+		{ &s->erase, "DELETE FROM binding WHERE kind=? AND prefix=? AND plen=?" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		int rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
@@ -348,8 +338,8 @@ static int put(struct store *s, const struct binding_record *r, struct store_now
 
 static int erase(struct store *s, const struct binding_record *r)
 {
-	return sqlite3_bind_int64(s->erase, 1, r->number) == SQLITE_OK ? db_step(s->erase)
-								       : -ENOMEM;
+	int e = row_bind_key(s->erase, r);
+	return e < 0 ? e : db_step(s->erase);
 }
 
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
