@@ -231,6 +231,17 @@ void dhcp6_server_reserve(struct dhcp6_server *s, struct reservations *reserved)
 	s->reserved = reserved;
 }
 
+/* What is kept of this option; bytes NULL: nothing. */
+static struct d6_span detail_of(const uint8_t *details, size_t len, uint16_t code)
+{
+	struct rd r = rd_of(details, len);
+	struct d6_opt opt;
+	while (d6_opt_next(&r, &opt))
+		if (opt.code == code)
+			return (struct d6_span){ opt.body.p, (uint16_t)rd_left(&opt.body) };
+	return (struct d6_span){ 0 };
+}
+
 /* Whoever holds a binding, as far as the binding tells. */
 static struct lease_client client_of(const struct binding *b)
 {
@@ -240,13 +251,8 @@ static struct lease_client client_of(const struct binding *b)
 				  .via.len = b->lladdr_len };
 	memcpy(c.via.bytes, b->lladdr, sizeof c.via.bytes);
 	c.own = c.via;
-	struct rd details =
-		rd_of(b->details ? b->details->bytes : NULL, b->details ? b->details->len : 0);
-	struct d6_opt opt;
-	while (d6_opt_next(&details, &opt))
-		if (opt.code == D6_OPT_INTERFACE_ID)
-			c.interface_id =
-				(struct d6_span){ opt.body.p, (uint16_t)rd_left(&opt.body) };
+	if (b->details)
+		c.interface_id = detail_of(b->details->bytes, b->details->len, D6_OPT_INTERFACE_ID);
 	return c;
 }
 
@@ -275,21 +281,11 @@ void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable)
 	s->reachable = reachable;
 }
 
-static bool has_detail(const struct binding_record *r, uint16_t code)
-{
-	struct rd details = rd_of(r->details, r->details_len);
-	struct d6_opt opt;
-	while (d6_opt_next(&details, &opt))
-		if (opt.code == code)
-			return true;
-	return false;
-}
-
 void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms)
 {
 	/* Without memory its client learns it when it renews, as if it did not accept this. */
 	if (s->config.reconfigure && r->state == BINDING_BOUND &&
-	    has_detail(r, D6_OPT_RECONF_ACCEPT))
+	    detail_of(r->details, r->details_len, D6_OPT_RECONF_ACCEPT).bytes)
 		(void)recall_add(&s->recall, r, now_ms);
 }
 
@@ -328,14 +324,12 @@ static void put_reconfigure(struct dhcp6_server *s, const struct recall_client *
 	struct wr w = wr_of(batch->arena + batch->arena_used, BATCH_ANSWER_MAX);
 	size_t relay_msgs[D6_HOP_COUNT_LIMIT + 1], n_relays = 0;
 	uint16_t port = DHCP6_CLIENT_PORT;
-	struct rd details = rd_of(c->bytes + c->duid_len, c->details_len);
-	struct d6_opt opt;
-	while (d6_opt_next(&details, &opt)) {
-		if (opt.code != D6_OPT_RELAY_MSG)
-			continue;
-		port = rd_be16(&opt.body);
-		while (rd_left(&opt.body) > 2 && n_relays < D6_HOP_COUNT_LIMIT + 1) {
-			struct rd layer = rd_sub(&opt.body, rd_be16(&opt.body));
+	struct d6_span way = detail_of(c->bytes + c->duid_len, c->details_len, D6_OPT_RELAY_MSG);
+	if (way.bytes) {
+		struct rd layers = rd_of(way.bytes, way.len);
+		port = rd_be16(&layers);
+		while (rd_left(&layers) > 2 && n_relays < D6_HOP_COUNT_LIMIT + 1) {
+			struct rd layer = rd_sub(&layers, rd_be16(&layers));
 			wr_bytes(&w, layer.p, rd_left(&layer));
 			relay_msgs[n_relays++] = d6_open(&w, D6_OPT_RELAY_MSG);
 		}
