@@ -2,6 +2,7 @@
 #include "host/dhcp6_frames.h"
 
 #include "base/cleanup.h"
+#include "host/sockopt.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -85,24 +86,15 @@ static int attach_filter(int fd)
 											  : 0;
 }
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static int prepare(int fd, unsigned ifindex)
 {
 	int r = attach_filter(fd);
 	if (r < 0)
 		return r;
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
-			      SOCKET_BUFFER); /* as much as the host allows */
-	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER); /* likewise */
+	sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
 	/* A kernel that does not know it shows us our own frames: they go to port 546, past the
 	 * filter. */
-	(void)set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	(void)sock_set_int(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
 	/* All protocols, for those taps come before IPv6 has its turn: when UDP has a packet, its
 	 * frame has been here. */
 	const struct sockaddr_ll at = { .sll_family = AF_PACKET,

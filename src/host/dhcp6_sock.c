@@ -2,6 +2,7 @@
 #include "host/dhcp6_sock.h"
 
 #include "base/cleanup.h"
+#include "host/sockopt.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,11 +30,6 @@ struct dhcp6_sock {
 								     reached cost nothing */
 };
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static int join(int fd, const char *group, unsigned ifindex)
 {
 	struct ipv6_mreq m = { .ipv6mr_interface = ifindex };
@@ -44,18 +40,14 @@ static int join(int fd, const char *group, unsigned ifindex)
 
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
-			      SOCKET_BUFFER); /* as much as the host allows */
-	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER); /* likewise */
+	sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0)
 		return -errno;
-	int r = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	int r = sock_set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (r == 0)
-		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		r = sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0)
-		r = set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+		r = sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
 	if (r < 0)
 		return r;
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };

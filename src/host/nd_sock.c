@@ -2,6 +2,7 @@
 #include "host/nd_sock.h"
 
 #include "base/cleanup.h"
+#include "host/sockopt.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,16 +26,9 @@ struct nd_sock {
 	uint8_t packets[ND_SOCK_BATCH][ND_SOCK_PACKET_MAX];
 };
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER) < 0)
-		(void)set_int(fd, SOL_SOCKET, SO_RCVBUF,
-			      SOCKET_BUFFER); /* as much as the host allows */
+	sock_set_buffers(fd, SOCKET_BUFFER, 0);
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname, (socklen_t)strlen(ifname) + 1) < 0)
 		return -errno;
 	struct icmp6_filter filter;
@@ -51,7 +45,7 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 		{ IPV6_RECVHOPLIMIT, 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		int r = set_int(fd, IPPROTO_IPV6, options[i].option, options[i].value);
+		int r = sock_set_int(fd, IPPROTO_IPV6, options[i].option, options[i].value);
 		if (r < 0)
 			return r;
 	}

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "host/sockopt.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -37,17 +38,9 @@ int route_batch_new(struct route_batch **ret_batch)
 	AUTO_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd < 0)
 		return -errno;
-	int size = SOCKET_BUFFER, one = 1;
-	/* FORCE wants CAP_NET_ADMIN of the initial user namespace; without it the ordinary limit
-	 * must do. */
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size,
-				 sizeof size); /* smaller is slower, not wrong */
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* likewise */
+	sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
 	/* Acknowledgements without the request in them: less to copy. */
-	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one,
-			 sizeof one); /* an optimisation only */
+	(void)sock_set_int(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1); /* an optimisation only */
 	struct sockaddr_nl at = { .nl_family = AF_NETLINK };
 	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return -errno;
