@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/advertiser.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/ratelimit.h"
+#include "engine/ra.h"
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { ROUNDS = 16 }; /* batches of the socket before others have their turn */
+
+struct advertiser {
+	struct advertiser_params p;
+	struct in6_addr link_local;
+	struct loop_timer *timer;
+	struct loop_watch *sock_watch; /* NULL: not begun */
+	struct ra ra;
+	struct nd_packet packets[ND_SOCK_BATCH];
+	struct ra_out out;
+	struct advertiser_stats stats;
+	struct ratelimit log_fault, log_foreign;
+	bool told; /* that the first is sent */
+};
+
+static uint32_t random32(void *arg)
+{
+	(void)arg;
+	uint32_t v = 0;
+	/* Never fails for 4 bytes once the kernel's pool is ready, which it is long before
+	 * containers start. */
+	(void)!getrandom(&v, sizeof v, 0);
+	return v;
+}
+
+static void arm(struct advertiser *a)
+{
+	uint64_t at = ra_deadline(&a->ra), now_ms = clock_mono_ms();
+	if (at == UINT64_MAX || !a->sock_watch)
+		loop_timer_stop(a->timer);
+	else
+		loop_timer_set(a->timer, at > now_ms ? at - now_ms : 0);
+}
+
+static void transmit(struct advertiser *a, uint64_t now_ms)
+{
+	for (size_t i = 0; i < a->out.n; i++) {
+		int r = nd_sock_send(a->p.sock, &a->link_local, &a->out.dst[i], a->out.bytes,
+				     a->out.len);
+		if (r == 0) {
+			a->stats.ra_sent++;
+			continue;
+		}
+		a->stats.ra_failed++;
+		if (!IN6_IS_ADDR_MULTICAST(&a->out.dst[i]))
+			ra_undeliverable(&a->ra, now_ms);
+		if (ratelimit_allow(&a->log_fault, now_ms, NULL))
+			log_warn("ra", "an advertisement cannot be sent", kv_errno(r));
+	}
+	if (a->stats.ra_sent && !a->told)
+		a->told = a->p.on_sent(a->p.ctx);
+}
+
+static void on_due(void *ctx)
+{
+	struct advertiser *a = (struct advertiser *)ctx;
+	uint64_t now_ms = clock_mono_ms();
+	do {
+		ra_tick(&a->ra, now_ms, &a->out);
+		transmit(a, now_ms);
+	} while (a->out.n == RA_OUT_MAX);
+	arm(a);
+}
+
+/* RFC 4861 §6.2.7: another router whose advertisements contradict ours is an error of somebody's,
+ * to be told to people. */
+static void on_foreign_ra(struct advertiser *a, const struct pkt_meta *meta,
+			  const struct nd_packet *p, uint64_t now_ms)
+{
+	struct nd_ra theirs;
+	uint64_t suppressed;
+	if (nd_parse_ra(rd_of(p->bytes, p->len), meta, &theirs) != ND_OK ||
+	    !ratelimit_allow(&a->log_foreign, now_ms, &suppressed))
+		return;
+	char src[INET6_ADDRSTRLEN];
+	log_info("ra", "another router advertises on the subscriber link",
+		 kv_str("router", in6_format(&p->src, src)),
+		 kv_u64("lifetime_s", theirs.router_lft_s), kv_u64("prefixes", theirs.n_prefixes),
+		 kv_u64("suppressed", suppressed));
+}
+
+static void on_packets(void *ctx, int fd)
+{
+	(void)fd;
+	struct advertiser *a = (struct advertiser *)ctx;
+	uint64_t now_ms = clock_mono_ms();
+	for (int round = 0; round < ROUNDS; round++) {
+		int n = nd_sock_receive(a->p.sock, a->packets);
+		if (n < 0 && ratelimit_allow(&a->log_fault, now_ms, NULL))
+			log_warn("ra", "cannot receive", kv_errno(n));
+		if (n <= 0)
+			break;
+		for (int i = 0; i < n; i++) {
+			const struct nd_packet *p = &a->packets[i];
+			const struct pkt_meta meta = { .ifindex = p->ifindex,
+						       .src = p->src,
+						       .dst = p->dst,
+						       .hop_limit = p->hop_limit };
+			struct nd_rs rs;
+			if (p->len > 0 && p->bytes[0] == ND_ROUTER_ADVERT) {
+				on_foreign_ra(a, &meta, p, now_ms);
+				continue;
+			}
+			a->stats.rs_received++;
+			enum nd_verdict v = nd_parse_rs(rd_of(p->bytes, p->len), &meta, &rs);
+			if (v != ND_OK || !ra_input(&a->ra, now_ms, &meta, &rs))
+				a->stats.rs_dropped++;
+			if (v != ND_OK)
+				a->stats.drops[v]++;
+		}
+		if (n < ND_SOCK_BATCH)
+			break;
+	}
+	arm(a);
+}
+
+static int init_engine(struct advertiser *a)
+{
+	const struct config *c = a->p.config;
+	struct ra_config rc = {
+		.max_rtr_adv_interval_s = c->ra_max_interval_s,
+		.min_rtr_adv_interval_s = c->ra_min_interval_s,
+		.uplink_loss = RA_LOSS_HOLD,
+		.deprecate_on_stop = c->ra_deprecate_on_stop,
+		.adv = {
+			.cur_hop_limit = 64,
+			.managed = c->ra_managed,
+			.other = c->ra_other,
+			.preference = c->ra_preference,
+			.router_lft_s = c->ra_lifetime_s,
+			.mtu = c->wg_mtu,
+			.n_prefixes = 1,
+			.prefixes = { { .prefix = c->transfer,
+					.on_link = true,
+					.autonomous = true,
+					.valid_lft_s = c->valid_lft_s,
+					.preferred_lft_s = c->preferred_lft_s } },
+			.n_routes = c->n_ra_routes,
+			.n_rdnss = c->n_nameservers,
+			/* RFC 8106 §5.1: at least the longest interval, and by default three of them. */
+			.rdnss_lft_s = 3U * c->ra_max_interval_s,
+			.n_search = c->n_search,
+			.dnssl_lft_s = 3U * c->ra_max_interval_s,
+			.has_pref64 = c->has_pref64,
+			.pref64 = c->pref64,
+			/* RFC 8781 §4: 13 bits of units of 8 seconds */
+			.pref64_lft_s = 3U * c->ra_max_interval_s > 65528 ? 65528 : (uint16_t)(3U * c->ra_max_interval_s),
+		},
+	};
+	memcpy(rc.adv.routes, c->ra_routes, c->n_ra_routes * sizeof c->ra_routes[0]);
+	memcpy(rc.adv.rdnss, c->nameservers, c->n_nameservers * sizeof c->nameservers[0]);
+	for (size_t i = 0; i < c->n_search; i++)
+		rc.adv.search[i] = c->search[i];
+	if (a->p.lladdr_len == 6) {
+		rc.adv.has_slla = true;
+		memcpy(rc.adv.slla, a->p.lladdr, 6);
+	}
+	return ra_init(&a->ra, &rc, random32, NULL);
+}
+
+int advertiser_new(const struct advertiser_params *p, struct advertiser **ret_advertiser)
+{
+	struct advertiser *a = calloc(1, sizeof *a); /* untouched pages cost nothing */
+	if (!a)
+		return -ENOMEM;
+	a->p = *p;
+	a->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
+	a->log_foreign = (struct ratelimit){ .per_s = 1, .burst = 1 };
+	int r = loop_timer_new(p->loop, on_due, a, &a->timer);
+	if (r == 0)
+		r = init_engine(a);
+	if (r < 0) {
+		advertiser_free(a);
+		return r;
+	}
+	*ret_advertiser = a;
+	return 0;
+}
+
+void advertiser_free(struct advertiser *a)
+{
+	if (!a)
+		return;
+	loop_unwatch(a->sock_watch);
+	loop_timer_free(a->timer);
+	free(a);
+}
+
+int advertiser_begin(struct advertiser *a, const struct in6_addr *link_local)
+{
+	a->link_local = *link_local;
+	int r = loop_watch_fd(a->p.loop, nd_sock_fd(a->p.sock), on_packets, a, &a->sock_watch);
+	if (r == 0)
+		advertiser_link(a, true);
+	return r;
+}
+
+void advertiser_from(struct advertiser *a, const struct in6_addr *link_local)
+{
+	a->link_local = *link_local;
+}
+
+void advertiser_link(struct advertiser *a, bool up)
+{
+	if (up)
+		ra_link_up(&a->ra, clock_mono_ms());
+	else
+		ra_link_down(&a->ra);
+	on_due(a);
+}
+
+void advertiser_farewell(struct advertiser *a)
+{
+	ra_stop(&a->ra, &a->out);
+	transmit(a, clock_mono_ms());
+}
+
+const struct advertiser_stats *advertiser_stats(const struct advertiser *a)
+{
+	return &a->stats;
+}

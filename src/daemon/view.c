@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/view.h"
+
+#include "base/clock.h"
+#include "wire/wgkey.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static const char *endpoint_text(const struct sockaddr_storage *ss, char buf[static 64])
+{
+	char host[INET6_ADDRSTRLEN];
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)ss;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)ss;
+	if (ss->ss_family == AF_INET)
+		snprintf(buf, 64, "%s:%u", inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host),
+			 ntohs(v4->sin_port));
+	else if (ss->ss_family == AF_INET6)
+		snprintf(buf, 64, "[%s]:%u", in6_format(&v6->sin6_addr, host),
+			 ntohs(v6->sin6_port));
+	else
+		return NULL;
+	return buf;
+}
+
+struct status_view view_of(const struct view_sources *s, struct view_text *t)
+{
+	const struct config *c = s->server->config;
+	const struct dhcp6_stats *st = s->dhcp6;
+	const struct advertiser_stats *ra = s->advertiser;
+	const struct message *uplink = s->uplink;
+	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
+	t->n_drops = 0;
+	for (int i = 0; i < D6_DROP_COUNT; i++) {
+		t->drops[t->n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i),
+							       st->drops[i], false };
+		dropped += st->drops[i];
+	}
+	t->drops[t->n_drops++] = (struct status_drop){ "overlong", s->truncated, false };
+	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
+		t->drops[t->n_drops++] = (struct status_drop){ nd_verdict_name((enum nd_verdict)i),
+							       ra->drops[i], true };
+	wgkey_format(c->wg_public_key, t->own_key);
+	wgkey_format(c->wg_peer, t->peer_key);
+	const struct prefix6 transfer_addr = { s->server->transfer_addr, c->transfer.plen };
+	const uint64_t handshake = uplink->uplink.handshake_unix_s;
+	const uint64_t uptime_s = (clock_mono_ms() - s->server->started_at_ms) / 1000;
+	return (struct status_view){
+		.instance = c->suffix,
+		.version = s->server->version,
+		.state = s->serving   ? "serving"
+			 : s->carrier ? "starting"
+				      : "waiting for the subscriber link",
+		.serving = s->serving,
+		.start_unix_s = now_s > uptime_s ? now_s - uptime_s : 0,
+		.uptime_s = uptime_s,
+		.server_restarts = s->server->restarts,
+		.tunnel = { .present = s->server->backend != NULL,
+			    .name = c->tunnel,
+			    .backend = s->server->backend,
+			    .state = uplink_state_name(uplink->uplink.state),
+			    .public_key = t->own_key,
+			    .peer = t->peer_key,
+			    .endpoint = endpoint_text(&uplink->uplink.endpoint, t->endpoint),
+			    .address = prefix6_format(&c->wg_address, t->address),
+			    .mtu = c->wg_mtu,
+			    .handshake_unix_s = handshake,
+			    .handshake_age_s =
+				    handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0)
+					      : -1,
+			    .rx_bytes = uplink->uplink.rx_bytes,
+			    .tx_bytes = uplink->uplink.tx_bytes },
+		.subscriber = { .interface = s->server->ifname,
+				.mode = s->server->subscriber_mode,
+				.link = s->carrier,
+				.link_local = in6_format(&s->link_local, t->ll),
+				.transfer = prefix6_format(&transfer_addr, t->transfer),
+				.nic_missing = s->missing },
+		.pools = { { "prefixes", prefix6_format(&c->pd_pool, t->pool), c->pd_len,
+			     st->pd.capacity, st->pd.used, st->pd.bound, st->pd.freed,
+			     st->pd.declined, st->pd.exhausted },
+			   { "addresses", t->transfer, 128, st->na.capacity, st->na.used,
+			     st->na.bound, st->na.freed, st->na.declined, st->na.exhausted } },
+		.n_pools = c->ia_na ? 2 : 1,
+		.counters = { .dhcpv6_received = st->received,
+			      .dhcpv6_answered = st->answered,
+			      .dhcpv6_dropped = dropped + s->truncated,
+			      .rs_received = ra->rs_received,
+			      .rs_dropped = ra->rs_dropped,
+			      .ra_sent = ra->ra_sent,
+			      .ra_failed = ra->ra_failed,
+			      .routes_failed = s->routes_failed },
+		.dhcpv6 = st,
+		.drops = t->drops,
+		.n_drops = t->n_drops,
+		.store = { .path = keeper_path(s->keeper),
+			   .ok = !keeper_fault(s->keeper),
+			   .fault = keeper_fault(s->keeper) },
+	};
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What people and Prometheus see of a running instance, gathered from all who know a part of it. */
+#pragma once
+
+#include "control/render.h"
+#include "daemon/advertiser.h"
+#include "daemon/keeper.h"
+#include "daemon/message.h"
+#include "daemon/server.h"
+#include "engine/dhcp6_server.h"
+#include "wire/wgkey.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct view_sources {
+	const struct server_params *server;
+	const struct message *uplink; /* MESSAGE_UPLINK, init's last */
+	const struct dhcp6_stats *dhcp6;
+	const struct advertiser_stats *advertiser;
+	const struct keeper *keeper;
+	struct in6_addr link_local;
+	bool serving, carrier, missing;
+	uint64_t truncated, routes_failed;
+};
+
+/* What a view's strings and drops stand in. */
+struct view_text {
+	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
+		ll[INET6_ADDRSTRLEN];
+	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN];
+	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
+	size_t n_drops;
+};
+
+/* Points into *s and *t. */
+struct status_view view_of(const struct view_sources *s, struct view_text *t);
