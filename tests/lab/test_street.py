@@ -36,6 +36,9 @@ class House:
                 self.seen.append((at, packets.Answer(frame, at)))
         return self.seen
 
+    def said(self, kind, since=0.0):
+        return any(m.type == kind for at, m in self.messages() if at >= since)
+
     def answered(self, kind, since=0.0):
         """The first REPLY to a message of that kind after `since`."""
         seen = [m for at, m in self.messages() if at >= since]
@@ -202,9 +205,17 @@ def test_after_a_power_cut_it_has_the_same_prefix_again(street, house):
 def test_it_releases_and_its_route_goes(street, house):
     if house.client.keeps():
         pytest.skip(house.client.keeps())
-    prefix = street.lease_of(house)[1]
-    begun = time.monotonic()
-    house.client.release()
+    for _ in range(3):
+        prefix = street.lease_of(house)[1]
+        begun = time.monotonic()
+        house.client.release()
+        if house.said(RELEASE, begun):
+            break
+        # dhcpcd, told to end while a RENEW of its is under way, ends without a RELEASE.
+        house.client.forget()
+        house.client.start()
+    else:
+        pytest.fail(f"{house.client.program} never sends a RELEASE\n{house.client.text()[-4000:]}")
     wait_for("the end of the binding", lambda: prefix not in street.vbng.prefixes().values())
     assert prefix not in street.vbng.delegated()
     assert house.answered(RELEASE, begun)
