@@ -35,6 +35,8 @@ enum {
 struct seen {
 	struct in6_addr src; /* ::, in an empty one */
 	uint8_t lladdr[DHCP6_FRAMES_LLADDR];
+	uint8_t drain; /* the dhcp6_frames_learn() that it is from */
+	bool disputed; /* in which it was said from several Ethernet addresses */
 };
 
 struct frame_headers {
@@ -47,6 +49,7 @@ struct dhcp6_frames {
 	int fd;
 	unsigned ifindex;
 	size_t mtu;
+	uint8_t drain; /* wraps: a dispute that is none leaves one sender to the kernel, once */
 	struct mmsghdr in[BATCH];
 	struct iovec in_iov[BATCH];
 	struct sockaddr_ll from[BATCH];
@@ -191,13 +194,18 @@ static void note_sender(struct dhcp6_frames *f, const struct in6_addr *src, cons
 	size_t at = 0;
 	while (at < WAYS - 1 && memcmp(&set[at].src, src, sizeof *src) != 0)
 		at++;
+	struct seen now = { .src = *src, .drain = f->drain };
+	memcpy(now.lladdr, lladdr, sizeof now.lladdr);
+	/* Whose of the packets that wait is whose cannot be told. */
+	now.disputed = memcmp(&set[at].src, src, sizeof *src) == 0 && set[at].drain == f->drain &&
+		       (set[at].disputed || memcmp(set[at].lladdr, lladdr, sizeof now.lladdr) != 0);
 	memmove(set + 1, set, at * sizeof *set);
-	set[0].src = *src;
-	memcpy(set[0].lladdr, lladdr, sizeof set[0].lladdr);
+	set[0] = now;
 }
 
 void dhcp6_frames_learn(struct dhcp6_frames *f)
 {
+	f->drain++;
 	/* As many as the socket can hold: what comes meanwhile has no end where somebody floods. */
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		for (size_t i = 0; i < BATCH; i++)
@@ -224,6 +232,8 @@ bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *sr
 	for (size_t i = 0; i < WAYS && !IN6_IS_ADDR_UNSPECIFIED(src); i++) {
 		if (memcmp(&set[i].src, src, sizeof *src) != 0)
 			continue;
+		if (set[i].disputed)
+			return false;
 		memcpy(ret_lladdr, set[i].lladdr, sizeof set[i].lladdr);
 		return true;
 	}

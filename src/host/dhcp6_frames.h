@@ -33,7 +33,8 @@ void dhcp6_frames_close(struct dhcp6_frames *f); /* NULL is allowed */
 /* Takes in whatever waits, so that dhcp6_frames_sender() knows it; before packets are read from the
  * UDP socket. */
 void dhcp6_frames_learn(struct dhcp6_frames *f);
-/* The Ethernet address from which this one last sent. False where it is not known. */
+/* The Ethernet address from which this one last sent. False where it is not known, or where what
+ * was taken in last came from several: somebody speaks in another's name. */
 bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR]);
 

@@ -101,6 +101,18 @@ static void frames_tell_their_sender_and_answers_go_straight_to_it(void **state)
 	assert_true(dhcp6_frames_sender(f, &cpe_addr, lladdr));
 	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
 
+	/* Two stations that say the same name at once: nobody's address is learnt. */
+	send_to(cpe, "ff02::1:2", 547, "x", 1);
+	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0d");
+	send_to(cpe, "ff02::1:2", 547, "y", 1);
+	dhcp6_frames_learn(f);
+	assert_false(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0c");
+	send_to(cpe, "ff02::1:2", 547, "z", 1);
+	dhcp6_frames_learn(f);
+	assert_true(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
+
 	/* Lengths of all kinds of tails, and one that no frame of the link holds. */
 	static uint8_t bytes[10000];
 	struct dhcp6_frame_out out[9];
