@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "host/clock_watch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,6 +341,26 @@ int keeper_secret(struct keeper *k, uint8_t ret_secret[static STORE_NOTE_LEN])
 	return 0;
 }
 
+/* A run takes this many values at once, so that it writes but once: a millisecond each, 34 years.
+ */
+static const uint64_t REPLAYS_A_RUN = UINT64_C(1) << 40;
+
+uint64_t keeper_replay_base(struct keeper *k, uint64_t now_ms)
+{
+	uint8_t note[STORE_NOTE_LEN] = { 0 };
+	uint64_t first = clock_unix_ms(), kept;
+	int r = k->store ? store_note_get(k->store, STORE_REPLAY, note) : -ENODATA;
+	memcpy(&kept, note, sizeof kept);
+	if (r == 0 && be64toh(kept) > first)
+		first = be64toh(kept);
+	kept = htobe64(first + REPLAYS_A_RUN);
+	memcpy(note, &kept, sizeof kept);
+	r = k->store ? store_note_put(k->store, STORE_REPLAY, note) : 0;
+	if (r < 0)
+		broke(k, r, "replay value");
+	return first - now_ms;
+}
+
 bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN])
 {
 	return k->store && store_note_get(k->store, STORE_CONFIG_DIGEST, ret_digest) == 0;
@@ -347,7 +368,11 @@ bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN])
 
 void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_LEN])
 {
-	int r = k->store && !k->behind ? store_note_put(k->store, STORE_CONFIG_DIGEST, digest) : 0;
+	uint8_t kept[STORE_NOTE_LEN];
+	if (!k->store || k->behind ||
+	    (keeper_digest(k, kept) && memcmp(kept, digest, sizeof kept) == 0))
+		return;
+	int r = store_note_put(k->store, STORE_CONFIG_DIGEST, digest);
 	if (r < 0)
 		broke(k, r, "configuration's digest");
 }

@@ -31,6 +31,9 @@ void keeper_duid(struct keeper *k, const struct duid *fresh, struct duid *ret_du
 /* Out of which reconfigure keys are made. A new one where none is kept: clients learn their keys
  * anew with their next answer. -EAGAIN: the kernel has no random bytes. */
 int keeper_secret(struct keeper *k, uint8_t ret_secret[static STORE_NOTE_LEN]);
+/* What makes replay values (RFC 9915 §20.3) larger than those of all earlier runs, however the wall
+ * clock was set since, once the monotonic now_ms is added. */
+uint64_t keeper_replay_base(struct keeper *k, uint64_t now_ms);
 /* Of what clients were told last. False: nothing is known of it. */
 bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN]);
 void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_LEN]);

@@ -669,7 +669,6 @@ static int init_dhcp6(struct server *s)
 		.n_search = c->n_search,
 		.max_bindings_per_client = c->client_limit,
 		.reconfigure = c->reconfigure,
-		.replay_base = clock_unix_ms() - clock_mono_ms(),
 	};
 	struct duid fresh;
 	int r = fresh_duid(&fresh);
@@ -678,6 +677,8 @@ static int init_dhcp6(struct server *s)
 	if (r < 0)
 		return r;
 	keeper_duid(s->keeper, &fresh, &d.server_id);
+	if (c->reconfigure)
+		d.replay_base = keeper_replay_base(s->keeper, clock_mono_ms());
 	r = keeper_secret(s->keeper, d.reconfigure_secret);
 	if (r < 0)
 		return r;

@@ -90,6 +90,7 @@ int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 enum store_note {
 	STORE_RECONFIGURE_SECRET, /* out of which clients' keys are made (wire/dhcp6_auth.h) */
 	STORE_CONFIG_DIGEST,      /* of what clients were told last */
+	STORE_REPLAY,             /* beyond all replay values that were used, big-endian */
 };
 enum { STORE_NOTE_LEN = 32 };
 /* -ENODATA: there is none; -EUCLEAN: it is of another length. */

@@ -54,8 +54,9 @@ class Access:
         self.duid = self.line.ask(message(INFORMATION_REQUEST, ELAPSED_0)).duid(SERVERID)
         self.numbers = itertools.count(1)
 
-    def restart(self):
+    def restart(self, meanwhile=lambda: None):
         assert self.vbng.stop()[0] == 0
+        meanwhile()
         self.vbng = self.lab.vbng(own=self.vbng.own, **self.env).wait_serving()
         self.line.router_mac = self.vbng.own.mac("sub0")
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """RECONFIGURE (RFC 9915 §18.3.11) and how a client knows that it may believe it (§20.4)."""
+import contextlib
 import hmac
+import os
+import sqlite3
 
 import pytest
 
@@ -68,6 +71,19 @@ def test_replay_detection(access, bound):
     again = Auth(client.request(ACCEPT, ia_pd(1)))
     assert values == sorted(set(values)) and again.replay > values[-1]
     assert again.value == key, "the client's key is as good as before"
+
+
+@rule("RFC 9915 §20.3", "the replay detection value grows over a restart, even where the wall clock went back meanwhile")
+def test_replay_detection_and_a_clock_that_goes_back(access, bound):
+    """A clock that stood in the year 2096 in the run before is the same as one that went back since."""
+    client, prefix, key = bound
+    beyond = 4_000_000_000_000
+
+    def was_later():
+        with contextlib.closing(sqlite3.connect(os.path.join(access.vbng.state, "leases.db"))) as db, db:
+            assert db.execute("UPDATE meta SET value=? WHERE key='replay'", (beyond.to_bytes(8, "big") + bytes(24),)).rowcount == 1
+    access.restart(was_later)
+    assert Auth(client.request(ACCEPT, ia_pd(1))).replay >= beyond
 
 
 @rule("RFC 9915 §18.3.11", "a client whose binding is cleared is told to renew: transaction id 0, our identifier and its own, and nothing else")
