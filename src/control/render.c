@@ -269,7 +269,11 @@ void render_status(const json_t *status, FILE *out)
 			fprintf(out, ", %" JSON_INTEGER_FORMAT " set aside",
 				num(pool, "set_aside"));
 		if (num(pool, "exhausted") > 0)
-			fprintf(out, "; EXHAUSTED: none left for %" JSON_INTEGER_FORMAT " requests",
+			fprintf(out, "; %s for %" JSON_INTEGER_FORMAT " requests since the start",
+				json_is_integer(capacity) &&
+						num(pool, "used") >= json_integer_value(capacity)
+					? "EXHAUSTED: none left"
+					: "had none left",
 				num(pool, "exhausted"));
 		fputc('\n', out);
 	}

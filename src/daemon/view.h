@@ -30,7 +30,7 @@ struct view_sources {
 struct view_text {
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
 		ll[INET6_ADDRSTRLEN];
-	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN];
+	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	size_t n_drops;
 };

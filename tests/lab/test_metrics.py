@@ -213,7 +213,10 @@ def test_an_exhausted_pool_is_told_counted_and_shown(lab):
     assert lines[0].startswith("warning pool ") and "pool=prefixes" in lines[0] and "range=2001:db8:ffff:8000::/55" in lines[0]
     assert "capacity=2" in lines[0] and "bound=2" in lines[0] and "DHCPV6_PD_DELEGATION_LENGTH" in lines[0]
     assert vbng.status()["pools"][0]["exhausted"] == 10
-    assert "EXHAUSTED: none left for 10 requests" in vbng.verb("status").stdout
+    assert "EXHAUSTED: none left for 10 requests since the start" in vbng.verb("status").stdout
     metrics = scrape(lab.host, "http://127.0.0.1:9547" + PAGE)
     assert value(metrics, "pool_exhausted_total", kind="prefixes") == 10 and value(metrics, "pool_exhausted_total", kind="addresses") == 0
     assert value(metrics, "pool_bound", kind="prefixes") == value(metrics, "pool_capacity", kind="prefixes") == 2
+    assert "/128 each from 2001:db8:ffff::/64\n" in vbng.verb("status").stdout
+    assert vbng.verb("leases", "clear", "2001:db8:ffff:8000::/56").returncode == 0
+    assert "had none left for 10 requests since the start" in vbng.verb("status").stdout, "a prefix is free now"
