@@ -103,7 +103,7 @@ struct config {
 	bool ia_na;
 	bool rapid_commit;
 	bool reconfigure;
-	uint32_t client_limit;                       /* bindings of one client; 0: no limit */
+	uint32_t client_limit;                       /* bindings of one client, at least 1 */
 	char reservations[CONFIG_RESERVATIONS_TEXT]; /* as they were given (reservations_text.h) */
 	size_t n_nameservers;
 	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];

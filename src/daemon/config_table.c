@@ -11,7 +11,8 @@ enum {
 	MTU_MIN = 1280,
 	MTU_MAX = 9000,
 	RA_LIFETIME_MAX_S = 65535,
-	CLIENT_LIMIT_MAX = 1000000,
+	CLIENT_LIMIT_MAX =
+		4096, /* all of one client lie side by side in its index, and are looked through */
 	INTERVAL_MAX_S = 1800
 };
 
@@ -189,7 +190,10 @@ static int reconfigure(const char *v, struct config *c, struct why *why)
 
 static int client_limit(const char *v, struct config *c, struct why *why)
 {
-	return value_u32(v, 0, CLIENT_LIMIT_MAX, &c->client_limit, why);
+	int r = value_u32(v, 0, CLIENT_LIMIT_MAX, &c->client_limit, why);
+	if (r == 0 && c->client_limit == 0)
+		c->client_limit = CLIENT_LIMIT_MAX;
+	return r;
 }
 
 /* Looked at line by line once the prefixes are known that they must fit to. */
@@ -406,8 +410,8 @@ const struct config_variable config_variables[] = {
 	{ "DHCPV6_RAPID_COMMIT", CONFIG_OPTIONAL, "on", "on",
 	  "two messages instead of four for those who ask", rapid_commit, false, CONFIG_PLAIN },
 	{ "DHCPV6_CLIENT_LIMIT", CONFIG_OPTIONAL, "8", "8",
-	  "prefixes and addresses that one client may hold, 0 for any number", client_limit, false,
-	  CONFIG_PLAIN },
+	  "prefixes and addresses that one client may hold; at most 4096, which 0 stands for, too",
+	  client_limit, false, CONFIG_PLAIN },
 	{ "DHCPV6_RECONFIGURE", CONFIG_OPTIONAL, "on", "on",
 	  "tell clients that accept it to come back when what they were told has changed "
 	  "(RECONFIGURE, RFC 9915 §18.3.11)",

@@ -853,9 +853,10 @@ static enum d6_drop find_client(struct exchange *x)
 	c->duid_len = x->msg.client_id.len;
 	c->next_hop = x->meta->src;
 	c->via = c->own = station_of(x->meta->lladdr, x->meta->lladdr_len);
-	x->our_link = is_our_link(x);
 	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ||
 		      prefix6_has_addr(&x->s->config.transfer, &c->next_hop);
+	/* What a router forwarded to us is not from our link, whatever link it says to serve. */
+	x->our_link = x->routable && is_our_link(x);
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	const struct d6_relay *nearest = &x->relays[x->n_relays - 1];

@@ -595,6 +595,20 @@ static void lengths_of_hints_keep_around_the_delegation_length(void **state)
 	SAYS(NULL, NULL, "ASSIGNED_PREFIX=2001:dba::/31", "DHCPV6_PD_DELEGATION_LENGTH=64");
 }
 
+static void a_client_is_always_bounded(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.client_limit, 8);
+	set(&e, "DHCPV6_CLIENT_LIMIT=0");
+	assert_reads(&e, &c);
+	assert_int_equal(c.client_limit, 4096);
+	done(&e);
+	assert_fault("DHCPV6_CLIENT_LIMIT=4097", "4096");
+}
+
 static void the_pool_keeps_clear_of_what_is_ours(void **state)
 {
 	(void)state;
@@ -1199,6 +1213,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_routed_is_no_prefix_of_ours),
 		cmocka_unit_test(an_assigned_prefix_that_is_too_long_is_a_fault_and_nothing_more),
 		cmocka_unit_test(lengths_of_hints_keep_around_the_delegation_length),
+		cmocka_unit_test(a_client_is_always_bounded),
 		cmocka_unit_test(the_pool_keeps_clear_of_what_is_ours),
 		cmocka_unit_test(host_bits_of_allowed_ips_are_taken_off_with_a_warning),
 		cmocka_unit_test(an_advertisement_holds_what_is_advertised),

@@ -1467,7 +1467,7 @@ static void clients_on_other_links_get_prefixes_only(void **state)
 /* What the kernel has no route to is no next hop: a prefix that led there would be lost to
  * everybody.
  */
-static void a_relay_that_is_not_on_our_link_gets_no_prefix(void **state)
+static void a_relay_that_is_not_on_our_link_gets_nothing_of_ours(void **state)
 {
 	(void)state;
 	const struct in6_addr client = unit_in6("fe80::c"), link = unit_in6("2001:db8:aaaa::1");
@@ -1488,6 +1488,14 @@ static void a_relay_that_is_not_on_our_link_gets_no_prefix(void **state)
 	begin(INFORMATION_REQUEST);
 	peer_relay(&msg, 0, &link, &client, NULL, NULL);
 	ask(REPLY);
+	/* Nor an address of our link, though it says that it serves that. */
+	const struct in6_addr ours = unit_in6("2001:db8:ffff::9");
+	begin(REQUEST);
+	put_ia(IA_NA, 1, &none);
+	peer_relay(&msg, 0, &ours, &client, NULL, NULL);
+	ask(REPLY);
+	assert_int_equal(batch->n_changes, 0);
+	assert_int_equal(status_of(IA_NA, 1), NO_ADDRS_AVAIL);
 }
 
 static void the_relay_nearest_to_the_client_names_its_link(void **state)
@@ -2449,7 +2457,7 @@ int main(void)
 		T(a_lightweight_relay_behind_another_leaves_the_route_to_that),
 		T(a_relay_port_is_answered),
 		T(clients_on_other_links_get_prefixes_only),
-		T(a_relay_that_is_not_on_our_link_gets_no_prefix),
+		T(a_relay_that_is_not_on_our_link_gets_nothing_of_ours),
 		T(the_relay_nearest_to_the_client_names_its_link),
 		T(relays_nest_to_the_limit_and_no_further),
 		T(an_answer_that_cannot_fit_changes_nothing),
