@@ -191,6 +191,11 @@ static void put_dhcpv6(struct out *o, const struct status_view *v)
 	counter(o, "dhcpv6_over_limit_total",
 		"Prefixes or addresses refused because their client holds as many as it may.",
 		st->over_limit);
+	counter(o, "dhcpv6_not_from_holder_total",
+		"Prefixes or addresses that somebody gave back in their holder's name, from "
+		"another "
+		"address: they stay.",
+		st->not_from_holder);
 	gauge(o, "dhcpv6_recall_waiting",
 	      "Clients that are to come back for a changed configuration and have not yet.",
 	      st->recall.waiting);

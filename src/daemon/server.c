@@ -131,6 +131,23 @@ static void log_changes(struct server *s, uint64_t now_ms)
 	}
 }
 
+/* A swapped CPE, or somebody who knows its DUID: whose prefix it is sees what to look for. */
+static void log_moves(struct server *s, uint64_t now_ms)
+{
+	for (size_t i = 0; i < s->batch->n_routes; i++) {
+		const struct route_change *r = &s->batch->routes[i];
+		char prefix[PREFIX6_STRLEN], from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+		if (!r->add || !r->held || IN6_ARE_ADDR_EQUAL(&r->next_hop, &r->old_next_hop) ||
+		    !log_enabled(LOG_INFO) || !ratelimit_allow(&s->log_bound, now_ms, NULL))
+			continue;
+		log_info(r->prefix.plen == 128 ? "na" : "pd",
+			 "follows its client to another address",
+			 kv_str("prefix", prefix6_format(&r->prefix, prefix)),
+			 kv_str("from", in6_format(&r->old_next_hop, from)),
+			 kv_str("to", in6_format(&r->next_hop, to)));
+	}
+}
+
 /* What a batch asked of a pool and did not get. Said at once, then at most once a minute. */
 static void log_exhausted(struct server *s, uint64_t now_ms)
 {
@@ -215,6 +232,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	forwarding_install(s->forwarding, s->batch, s->route_failed);
 	reply(s);
 	log_changes(s, now_ms);
+	log_moves(s, now_ms);
 	log_exhausted(s, now_ms);
 	batch_reset(s->batch);
 }

@@ -101,7 +101,8 @@ struct dhcp6_stats {
 	uint64_t answers_by_type[D6_RELAY_REPL +
 				 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
 	uint64_t drops[D6_DROP_COUNT];
-	uint64_t over_limit; /* IAs refused because their client has too many */
+	uint64_t over_limit;      /* IAs refused because their client has too many */
+	uint64_t not_from_holder; /* IAs of RELEASE and DECLINE that another sent in its name */
 	struct {
 		uint64_t waiting;  /* clients that are to come back and have not yet */
 		uint64_t sent;     /* RECONFIGUREs */

@@ -97,10 +97,22 @@ def test_the_same_after_release(access, client):
     assert client.obtain().prefix() == had.prefix()
 
 
-@rule("RFC 9915 §18.3.7", "a RELEASE from another address than the lease was taken from is as good")
-def test_release_from_elsewhere(access, client):
+@each(RELEASE, DECLINE)
+@rule("RFC 9915 §22", "on a shared link identifiers are no secret: who speaks from another address than the holder's ends nothing of it, and is answered")
+def test_giving_back_from_elsewhere(access, client, kind):
+    had = client.obtain(ia_pd(1), ia_na(1))
+    before = access.vbng.status()["counters"]["dhcpv6_answered"]
+    client.address = ELSEWHERE
+    assert said_success(client.ask(kind, ia_pd(1, iaprefix(had.prefix())), ia_na(1, iaaddr(had.address()))))
+    assert client.bound() == {("prefix", 1): had.prefix(), ("address", 1): had.address()} and access.route(had.prefix()) == HOME
+    assert access.vbng.status()["counters"]["dhcpv6_answered"] == before + 1
+
+
+@rule("RFC 9915 §18.3.7", "a client that has moved can give back from where it is now")
+def test_release_after_a_move(access, client):
     had = client.obtain().prefix()
     client.address = ELSEWHERE
+    client.renew(ia_pd(1, iaprefix(had)))
     client.release(ia_pd(1, iaprefix(had)))
     assert not client.bound() and access.route(had) is None
 

@@ -2,7 +2,7 @@
 """RENEW (RFC 9915 §18.3.4) and REBIND (§18.3.5): what goes on, what has moved, and what has never been heard of."""
 
 from access import ELSEWHERE, HOME, PREFERRED_S, T1_S, T2_S, VALID_S, each, inside, rule
-from lab import POOL, TRANSFER
+from lab import POOL, TRANSFER, wait_for
 from packets import (IA_NA, IA_PD, NO_PREFIX, REBIND, RENEW, STATUS, SUCCESS, ia_na, ia_pd, iaaddr, iaprefix)
 
 FULL, GONE = (PREFERRED_S, VALID_S), (0, 0)
@@ -165,6 +165,7 @@ def test_the_route_follows(access, client, kind):
     client.address = ELSEWHERE
     client.ask(kind, ia_pd(1, iaprefix(had)))
     assert access.route(had) == ELSEWHERE
+    wait_for("a line that says so", lambda: f"follows its client to another address prefix={had} from={HOME} to={ELSEWHERE}" in access.vbng.text())
     client.address = HOME
     client.ask(kind, ia_pd(1, iaprefix(had)))
     assert access.route(had) == HOME

@@ -15,7 +15,7 @@ static const struct status_drop drops[] = {
 
 static struct status_view view(void)
 {
-	stats = (struct dhcp6_stats){ .received = 10, .over_limit = 4 };
+	stats = (struct dhcp6_stats){ .received = 10, .over_limit = 4, .not_from_holder = 6 };
 	stats.recall.waiting = 21;
 	stats.recall.sent = 22;
 	stats.recall.heard = 23;
@@ -104,6 +104,7 @@ static void every_number_of_the_view_is_there(void **state)
 		"vbng_dhcpv6_messages_answered_total{instance=\"provider1\",type=\"REPLY\"} 0",
 		"vbng_dhcpv6_dropped_total{instance=\"provider1\",reason=\"malformed\"} 3",
 		"vbng_dhcpv6_over_limit_total{instance=\"provider1\"} 4",
+		"vbng_dhcpv6_not_from_holder_total{instance=\"provider1\"} 6",
 		"vbng_dhcpv6_recall_waiting{instance=\"provider1\"} 21",
 		"vbng_dhcpv6_recall_sent_total{instance=\"provider1\"} 22",
 		"vbng_dhcpv6_recall_heard_total{instance=\"provider1\"} 23",
