@@ -819,7 +819,7 @@ static int boot_loop(struct appliance *a);
  */
 static int boot(struct appliance *a)
 {
-	int code = preflight_run(&a->config, &a->at);
+	int code = preflight_run(&a->config, true, &a->at);
 	if (code)
 		return code;
 	int r = listen_control(&a->control_fd);
@@ -1012,6 +1012,7 @@ static void done_loop(struct appliance *a)
 int init_run(const char *version)
 {
 	struct appliance a = { .version = version,
+			       .at = PREFLIGHT_NONE,
 			       .control_fd = -1,
 			       .metrics_fd = -1,
 			       .events_fd = -1,

@@ -95,7 +95,7 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 	if (r == -EPERM && !priv_have(PRIV_SYS_ADMIN))
 		return; /* told above */
 	if (r < 0)
-		fault(worst, r == -EPERM ? EX_NOPERM : EX_OSERR,
+		fault(worst, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
 		      "HOST_NETNS=%s: cannot be entered: %s", path, strerror(-r));
 }
 
@@ -105,6 +105,48 @@ static bool noted(const struct config *c)
 	char path[CONFIG_PATH_MAX + 8];
 	snprintf(path, sizeof path, "%s/nic", c->state_dir);
 	return access(path, F_OK) == 0;
+}
+
+/* Where the NIC is looked for decides where it is claimed. */
+static bool nic_is_hosts(const struct config *c, const struct preflight *p, const char **ret_name,
+			 struct link_info *link)
+{
+	*ret_name = c->subscriber;
+	if (!p->host_rt || c->subscriber_mode == SUBSCRIBER_LOCAL)
+		return false;
+	if (link_get(p->host_rt, c->subscriber, link) == 0) {
+		*ret_name = link->name; /* it was found by an alternative name, perhaps */
+		return true;
+	}
+	return c->subscriber_mode != SUBSCRIBER_AUTO || !p->own_rt || noted(c) ||
+	       link_get(p->own_rt, c->subscriber, link) < 0;
+}
+
+static void tell_conflict(void *ctx, const char *sentence)
+{
+	fault((int *)ctx, EX_UNAVAILABLE, "%s", sentence);
+}
+
+/* True where another instance is in the way: what else is missing, it may have. */
+static bool check_others(const struct config *c, struct preflight *p, bool hold, int *worst)
+{
+	struct link_info link;
+	const char *name;
+	bool hosts = nic_is_hosts(c, p, &name, &link);
+	const struct claims_place place = {
+		.ns = p->host_rt ? p->host_ns : -1,
+		.nic_ns = hosts ? p->host_ns : -1,
+		.nic = name,
+	};
+	int r = claims_take(&p->claims, c, &place, hold, tell_conflict, worst);
+	if (r == -ENOENT)
+		log_warn("boot", "this kernel does not tell which other instances are there "
+				 "(unix_diag), going on: that their NICs, names and prefixes are "
+				 "others is not checked");
+	else if (r < 0)
+		fault(worst, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
+		      "what other instances have cannot be found out: %s", strerror(-r));
+	return r > 0;
 }
 
 static void check_nic(const struct config *c, const struct preflight *p, int *worst)
@@ -180,11 +222,11 @@ static void check_backend(const struct config *c, int *worst)
 		      strerror(errno));
 }
 
-int preflight_run(const struct config *c, struct preflight *ret_preflight)
+int preflight_run(const struct config *c, bool hold, struct preflight *ret_preflight)
 {
 	int worst = 0;
 	struct preflight *p = ret_preflight;
-	*p = (struct preflight){ .own_ns = -1, .host_ns = -1 };
+	*p = (struct preflight)PREFLIGHT_NONE;
 	bool host = needs_host(c);
 	/* SUBSCRIBER_MODE=auto without a tunnel: the host is looked at where it is mounted. */
 	bool look =
@@ -193,13 +235,13 @@ int preflight_run(const struct config *c, struct preflight *ret_preflight)
 	if (r == 0)
 		r = rtnl_open(-1, &p->own_rt);
 	if (r < 0)
-		fault(&worst, EX_OSERR,
+		fault(&worst, EX_SOFTWARE,
 		      "our own network namespace cannot be used: %s. Is /proc mounted?",
 		      strerror(-r));
 	check_privileges(c, host || look, &worst);
 	if (host || look)
 		open_host(c, p, &worst);
-	if (p->host_rt || !host)
+	if ((p->host_rt || !host) && !check_others(c, p, hold, &worst))
 		check_nic(c, p, &worst);
 	check_settings(&worst);
 	check_backend(c, &worst);
@@ -214,5 +256,6 @@ void preflight_done(struct preflight *p)
 		(void)close(p->own_ns); /* a namespace's descriptor has nothing to flush */
 	if (p->host_ns >= 0)
 		(void)close(p->host_ns); /* likewise */
-	*p = (struct preflight){ .own_ns = -1, .host_ns = -1 };
+	claims_release(&p->claims);
+	*p = (struct preflight)PREFLIGHT_NONE;
 }

@@ -184,10 +184,13 @@ def test_metrics_on_a_host_that_is_not_mounted(lab, own):
     assert_same(own_before, own.snapshot, "our own namespace")
 
 
-def test_a_second_instance_in_the_same_place(lab, own):
+def test_a_second_instance_in_the_same_place(lab, own, tmp_path):
+    """It wants nothing that the first one has, but the place of its control socket."""
     first = lab.vbng(own=own).wait_serving()
+    lab.wire_nic("sub1", "cpe1")
     host_before, own_before = lab.host.snapshot(), own.snapshot()
-    code, said = lab.vbng(own=own, setup=f"mount --bind {first.dir} /run/vbng").wait_end()
+    code, said = lab.vbng(own=own, setup=f"mount --bind {first.dir} /run/vbng", WIREGUARD_INTERFACE_SUFFIX="provider2", state=str(tmp_path),
+                          SUBSCRIBER_INTERFACE="sub1", ASSIGNED_PREFIX="2001:db8:eeee::/48").wait_end()
     assert code == EX_UNAVAILABLE and "an instance is running here already" in said
     assert_same(host_before, lab.host.snapshot)
     assert_same(own_before, own.snapshot, "our own namespace")

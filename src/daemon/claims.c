@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/claims.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
+
+/*
+ * A claim's text: vbng/INSTANCE/TAG/KIND/VALUE. The tag is of each start anew: it tells ours from
+ * others', and makes every name different, so that nobody can take one beforehand.
+ */
+#define BEGIN "vbng/"
+
+enum { SENTENCE_MAX = 384, PARTS = 5, NIC_VALUE_MAX = IFNAMSIZ + 16, RETRY_MIN_MS = 40 };
+
+enum kind { KIND_NAME, KIND_NIC, KIND_POOL, KIND_TRANSFER, KIND_COUNT };
+static_assert((int)KIND_COUNT == (int)CLAIMS_MAX, "one descriptor for each kind");
+
+static const char *const kind_names[KIND_COUNT] = { "name", "nic", "pool", "transfer" };
+
+struct ours {
+	const struct config *c;
+	uint32_t tag;
+	char nic[NIC_VALUE_MAX];
+};
+
+struct conflict {
+	char other[CONFIG_SUFFIX_MAX + 1]; /* "": none */
+	char value[PREFIX6_STRLEN];        /* what it has */
+};
+
+struct look {
+	const struct ours *ours;
+	bool nic;    /* the NIC is looked for here */
+	bool others; /* the rest is */
+	struct conflict found[KIND_COUNT];
+};
+
+/* --- what is in the way of what
+ * -------------------------------------------------------------------------------------------- */
+
+static void describe_nic(const struct config *c, const char *name, char ret[static NIC_VALUE_MAX])
+{
+	if (c->subscriber_mode == SUBSCRIBER_VLAN)
+		(void)snprintf(ret, NIC_VALUE_MAX, "%s|vlan%u", name, c->vlan_id); /* fits */
+	else
+		(void)snprintf(ret, NIC_VALUE_MAX, "%s%s", name, /* likewise */
+			       c->subscriber_mode == SUBSCRIBER_MACVLAN ? "|macvlan" : "");
+}
+
+/* One who has all of a NIC is in everybody's way; macvlans share it, as VLANs of different numbers
+ * do. */
+static bool nics_collide(const char *a, const char *b)
+{
+	size_t len_a = strcspn(a, "|"), len_b = strcspn(b, "|");
+	if (len_a != len_b || strncmp(a, b, len_a) != 0)
+		return false;
+	if (!a[len_a] || !b[len_b])
+		return true;
+	return strcmp(a, b) == 0 && strcmp(a + len_a, "|macvlan") != 0;
+}
+
+static void note(struct look *l, enum kind kind, const char *other, const char *value)
+{
+	struct conflict *f = &l->found[kind];
+	(void)snprintf(f->other, sizeof f->other, "%s", other); /* a longer one is no suffix */
+	(void)snprintf(f->value, sizeof f->value, "%s", value); /* likewise */
+}
+
+static void on_claim(void *ctx, const char *text)
+{
+	struct look *l = (struct look *)ctx;
+	const struct config *c = l->ours->c;
+	char copy[CLAIM_TEXT_MAX], tag[9], *rest = copy, *part[PARTS];
+	(void)snprintf(copy, sizeof copy, "%s", text); /* of the same size */
+	for (size_t i = 0; i < PARTS; i++)
+		part[i] = i + 1 < PARTS ? strsep(&rest, "/") : rest;
+	(void)snprintf(tag, sizeof tag, "%08" PRIx32, l->ours->tag); /* fits */
+	if (!part[PARTS - 1] || strcmp(part[2], tag) == 0)
+		return;
+	const char *other = part[1], *kind = part[3], *value = part[4];
+	if (l->nic && strcmp(kind, kind_names[KIND_NIC]) == 0 && nics_collide(value, l->ours->nic))
+		note(l, KIND_NIC, other, value);
+	if (!l->others)
+		return;
+	if (strcmp(kind, kind_names[KIND_NAME]) == 0 && strcmp(value, c->suffix) == 0)
+		note(l, KIND_NAME, other, value);
+	struct prefix6 theirs;
+	bool prefix = strcmp(kind, kind_names[KIND_POOL]) == 0 ||
+		      strcmp(kind, kind_names[KIND_TRANSFER]) == 0;
+	if (!prefix || prefix6_parse(value, -1, &theirs) < 0)
+		return;
+	if (prefix6_overlaps(&theirs, &c->pd_pool))
+		note(l, KIND_POOL, other, value);
+	if (prefix6_overlaps(&theirs, &c->transfer))
+		note(l, KIND_TRANSFER, other, value);
+}
+
+/* --- the claims
+ * -------------------------------------------------------------------------------------------- */
+
+static int hold(struct claims *claims, const struct ours *ours, const struct claims_place *place)
+{
+	const struct config *c = ours->c;
+	char texts[KIND_COUNT][CLAIM_TEXT_MAX];
+	char pool[PREFIX6_STRLEN], transfer[PREFIX6_STRLEN];
+	const char *const values[KIND_COUNT] = {
+		[KIND_NAME] = c->suffix,
+		[KIND_NIC] = ours->nic,
+		[KIND_POOL] = prefix6_format(&c->pd_pool, pool),
+		[KIND_TRANSFER] = prefix6_format(&c->transfer, transfer),
+	};
+	for (enum kind k = 0; k < KIND_COUNT; k++)
+		(void)snprintf(texts[k], CLAIM_TEXT_MAX, BEGIN "%s/%08" PRIx32 "/%s/%s", /* fits */
+			       c->suffix, ours->tag, kind_names[k], values[k]);
+	if (place->ns == place->nic_ns)
+		return claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, KIND_COUNT,
+				  claims->fds);
+	char nic[1][CLAIM_TEXT_MAX];
+	memcpy(nic[0], texts[KIND_NIC], CLAIM_TEXT_MAX);
+	memcpy(texts[KIND_NIC], texts[KIND_COUNT - 1], CLAIM_TEXT_MAX);
+	int r = claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, KIND_COUNT - 1,
+			   claims->fds);
+	return r < 0 ? r
+		     : claim_hold(place->nic_ns, (const char(*)[CLAIM_TEXT_MAX])nic, 1,
+				  &claims->fds[KIND_COUNT - 1]);
+}
+
+/* How many conflicts there are. */
+static int look(struct look *l, const struct claims_place *place)
+{
+	memset(l->found, 0, sizeof l->found);
+	bool together = place->ns == place->nic_ns;
+	l->others = true;
+	l->nic = together;
+	int r = claim_list(place->ns, BEGIN, on_claim, l);
+	if (r == 0 && !together) {
+		l->others = false;
+		l->nic = true;
+		r = claim_list(place->nic_ns, BEGIN, on_claim, l);
+	}
+	if (r < 0)
+		return r;
+	int n = 0;
+	for (enum kind k = 0; k < KIND_COUNT; k++)
+		n += l->found[k].other[0] != '\0';
+	return n;
+}
+
+/* --- STATE_DIR
+ * -------------------------------------------------------------------------------------------- */
+
+/* 0: it is ours, or there is nothing that could be shared; 1: somebody has it. */
+static int lock_state(struct claims *claims, const struct config *c, bool keep,
+		      char ret_other[static CONFIG_SUFFIX_MAX + 1])
+{
+	char path[CONFIG_PATH_MAX + 8];
+	(void)snprintf(path, sizeof path, "%s/lock", c->state_dir); /* fits */
+	AUTO_CLOSE int fd =
+		open(path, (keep ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		/* There is no such directory, or nobody can write there: nothing to share. */
+		if (errno != ENOENT && errno != EROFS)
+			log_warn("boot",
+				 "STATE_DIR cannot be locked against another instance, going on",
+				 kv_str("path", path), kv_errno(errno));
+		return 0;
+	}
+	if (flock(fd, (keep ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK) {
+			log_warn("boot",
+				 "STATE_DIR cannot be locked against another instance, going on",
+				 kv_str("path", path), kv_errno(errno));
+			return 0;
+		}
+		char name[CONFIG_SUFFIX_MAX + 1] = "";
+		ssize_t n = pread(fd, name, sizeof name - 1, 0);
+		name[n > 0 ? n : 0] = '\0';
+		name[strspn(name,
+			    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] =
+			'\0';
+		memcpy(ret_other, name, sizeof name);
+		return 1;
+	}
+	if (!keep)
+		return 0;
+	/* For the message that somebody else gets: without it that only says less. */
+	(void)!ftruncate(fd, 0);
+	(void)!pwrite(fd, c->suffix, strlen(c->suffix), 0);
+	claims->lock_fd = take_fd(&fd);
+	return 0;
+}
+
+/* --- telling
+ * -------------------------------------------------------------------------------------------- */
+
+static int tell_all(const struct look *l, const char *lock_other, bool locked,
+		    void (*tell)(void *ctx, const char *sentence), void *ctx)
+{
+	const struct config *c = l->ours->c;
+	const struct conflict *f = l->found;
+	char s[SENTENCE_MAX], ours[PREFIX6_STRLEN];
+	if (f[KIND_NAME].other[0]) {
+		/* All the rest is in its hands as well: one line says enough. */
+		(void)snprintf(s, sizeof s,
+			       "WIREGUARD_INTERFACE_SUFFIX=%s: the instance %s is running on this "
+			       "host already. Stop it, or give this one another name",
+			       c->suffix, f[KIND_NAME].other);
+		tell(ctx, s);
+		return 1;
+	}
+	int n = 0;
+	if (f[KIND_NIC].other[0]) {
+		(void)snprintf(s, sizeof s,
+			       "SUBSCRIBER_INTERFACE=%s: the instance %s has this NIC. Stop it, or "
+			       "give this one another NIC",
+			       c->subscriber, f[KIND_NIC].other);
+		tell(ctx, s);
+		n++;
+	}
+	static const enum kind prefixes[] = { KIND_POOL, KIND_TRANSFER };
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+		enum kind k = prefixes[i];
+		if (!f[k].other[0])
+			continue;
+		(void)snprintf(s, sizeof s,
+			       "%s=%s overlaps %s, which the instance %s on this host hands out. "
+			       "Every instance needs prefixes of its own (ASSIGNED_PREFIX)",
+			       k == KIND_POOL ? "DHCPV6_PD_PREFIX" : "TRANSFER_PREFIX",
+			       prefix6_format(k == KIND_POOL ? &c->pd_pool : &c->transfer, ours),
+			       f[k].value, f[k].other);
+		tell(ctx, s);
+		n++;
+	}
+	if (locked) {
+		(void)snprintf(s, sizeof s,
+			       "STATE_DIR=%s: %s%s keeps its leases there. Give every instance a "
+			       "volume of its own",
+			       c->state_dir, lock_other[0] ? "the instance " : "another instance",
+			       lock_other);
+		tell(ctx, s);
+		n++;
+	}
+	return n;
+}
+
+/* --- both
+ * -------------------------------------------------------------------------------------------- */
+
+int claims_take(struct claims *ret_claims, const struct config *c, const struct claims_place *place,
+		bool keep, void (*tell)(void *ctx, const char *sentence), void *ctx)
+{
+	struct ours ours = { .c = c };
+	describe_nic(c, place->nic, ours.nic);
+	for (int attempt = 0;; attempt++) {
+		if (getrandom(&ours.tag, sizeof ours.tag, 0) != sizeof ours.tag)
+			return -EAGAIN;
+		struct claims claims = CLAIMS_NONE;
+		struct look l = { .ours = &ours };
+		char lock_other[CONFIG_SUFFIX_MAX + 1] = "";
+		/* Held first and looked around then: of two that start together at least one sees
+		 * the other. */
+		int r = keep ? hold(&claims, &ours, place) : 0;
+		if (r == 0)
+			r = look(&l, place);
+		bool locked = (r >= 0 || r == -ENOENT) && lock_state(&claims, c, keep, lock_other);
+		if ((r == 0 || r == -ENOENT) && !locked) {
+			*ret_claims = claims;
+			return r;
+		}
+		claims_release(&claims);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		/* Both may have seen each other, or it is ending: once more, at a moment of our
+		 * own. */
+		if (attempt > 0)
+			return tell_all(&l, lock_other, locked, tell, ctx);
+		const struct timespec pause = { .tv_nsec = (RETRY_MIN_MS + ours.tag % 128) *
+							   1000000L };
+		(void)nanosleep(&pause, NULL); /* a shorter one only looks earlier */
+	}
+}
+
+void claims_release(struct claims *c)
+{
+	for (size_t i = 0; i < CLAIMS_MAX; i++)
+		if (c->fds[i] >= 0)
+			(void)close(take_fd(&c->fds[i])); /* a name is all that it held */
+	if (c->lock_fd >= 0)
+		(void)close(take_fd(&c->lock_fd)); /* likewise */
+}
