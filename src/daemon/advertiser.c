@@ -134,7 +134,7 @@ static int init_engine(struct advertiser *a)
 	struct ra_config rc = {
 		.max_rtr_adv_interval_s = c->ra_max_interval_s,
 		.min_rtr_adv_interval_s = c->ra_min_interval_s,
-		.uplink_loss = RA_LOSS_HOLD,
+		.uplink_loss = c->uplink_loss,
 		.deprecate_on_stop = c->ra_deprecate_on_stop,
 		.adv = {
 			.cur_hop_limit = 64,
@@ -221,6 +221,13 @@ void advertiser_link(struct advertiser *a, bool up)
 	else
 		ra_link_down(&a->ra);
 	on_due(a);
+}
+
+void advertiser_uplink(struct advertiser *a, bool works)
+{
+	ra_set_uplink(&a->ra, clock_mono_ms(), works);
+	if (a->sock_watch) /* else begun it is not, and says it when it is */
+		on_due(a);
 }
 
 void advertiser_farewell(struct advertiser *a)

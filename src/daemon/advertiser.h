@@ -40,6 +40,9 @@ int advertiser_begin(struct advertiser *a, const struct in6_addr *link_local);
 void advertiser_from(struct advertiser *a, const struct in6_addr *link_local);
 /* The link went up or down. Up, which may be said again, advertises at once and repeats it. */
 void advertiser_link(struct advertiser *a, bool up);
+/* Whether the uplink works; until told otherwise it does. What of that is advertised is
+ * UPLINK_LOSS. */
+void advertiser_uplink(struct advertiser *a, bool works);
 /* The last words: we are no router any more. */
 void advertiser_farewell(struct advertiser *a);
 

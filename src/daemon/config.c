@@ -372,6 +372,8 @@ static void preset(struct config *c)
 {
 	*c = (struct config){
 		.wg_keepalive_s = 25,
+		.uplink_loss_delay_s = 3,
+		.uplink_probe_interval_s = 5,
 		.wg_mtu = 1420,
 		.n_allowed_ips = 1,
 		.allowed_ips = { { .family = AF_INET6 } }, /* ::/0 */
@@ -423,11 +425,7 @@ static void parse_all(struct reading *rd)
 		struct why why = { .text = "" };
 		if (!rd->raws[i].value)
 			continue;
-		if (!v->parse)
-			reading_warn(rd, "%s: this version does not serve it, it changes nothing",
-				     v->name);
-		else
-			judge(rd, i, v->parse(rd->raws[i].value, &rd->c, &why), &why);
+		judge(rd, i, v->parse(rd->raws[i].value, &rd->c, &why), &why);
 		if (v->kind == CONFIG_DHCP6)
 			keep_text(rd, i, v->name);
 	}

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/prefix.h"
+#include "engine/ra.h"
 #include "wire/nd.h"
 #include "wire/wgkey.h"
 
@@ -125,6 +126,12 @@ struct config {
 	struct nd_route_info ra_routes[CONFIG_MAX_ROUTES];
 	bool has_pref64;
 	struct prefix6 pref64;
+
+	enum ra_uplink_loss uplink_loss;
+	uint32_t uplink_loss_delay_s;
+	bool has_uplink_probe;
+	struct in6_addr uplink_probe;
+	uint32_t uplink_probe_interval_s;
 
 	char state_dir[CONFIG_PATH_MAX];
 	struct listen_config metrics;

@@ -123,6 +123,35 @@ static void check_tunnel_address(struct reading *rd, bool pool)
 			prefix6_format(&c->wg_address, a), prefix6_format(&c->pd_pool, b));
 }
 
+/* An echo request must find into the tunnel, and its answer must be none of ours. */
+static void check_probe(struct reading *rd)
+{
+	const struct config *c = &rd->c;
+	char a[INET6_ADDRSTRLEN];
+	bool allowed = false;
+	if (!c->has_uplink_probe || c->backend == WG_BACKEND_NONE ||
+	    reading_faulty(rd, "WIREGUARD_ALLOWED_IPS"))
+		return;
+	for (size_t i = 0; i < c->n_allowed_ips; i++) {
+		const struct prefix6 p = { c->allowed_ips[i].v6, c->allowed_ips[i].plen };
+		allowed |= c->allowed_ips[i].family == AF_INET6 &&
+			   prefix6_has_addr(&p, &c->uplink_probe);
+	}
+	in6_format(&c->uplink_probe, a);
+	if (!allowed)
+		reading_fault(rd,
+			      "UPLINK_PROBE: %s is none of WIREGUARD_ALLOWED_IPS, so that no echo "
+			      "request to it goes through the tunnel. Give another, or set "
+			      "WIREGUARD_ALLOWED_IPS",
+			      a);
+	else if (IN6_ARE_ADDR_EQUAL(&c->uplink_probe, &c->wg_address.addr) ||
+		 (c->assigned.plen && prefix6_has_addr(&c->assigned, &c->uplink_probe)))
+		reading_fault(rd,
+			      "UPLINK_PROBE: %s is on this side of the tunnel. Give an address of "
+			      "the provider, or one beyond it",
+			      a);
+}
+
 static void check_prefixes(struct reading *rd)
 {
 	struct config *c = &rd->c;
@@ -340,6 +369,7 @@ void config_check(struct reading *rd)
 	check_prefixes(rd);
 	bool prefixes_fit = rd->report->n_faults == n_faults;
 	check_times(rd);
+	check_probe(rd);
 	derive_rest(rd);
 	check_advertisement(rd);
 	check_options(rd);

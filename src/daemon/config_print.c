@@ -76,6 +76,17 @@ static void print_advertisements(const struct config *c, FILE *out)
 		fprintf(out, "ROUTER_ADVERTISEMENT_PREF64=%s\n", prefix6_format(&c->pref64, text));
 }
 
+static void print_uplink(const struct config *c, FILE *out)
+{
+	static const char *const losses[] = { "withdraw", "lifetime", "hold" };
+	char text[INET6_ADDRSTRLEN];
+	fprintf(out, "UPLINK_LOSS=%s\nUPLINK_LOSS_DELAY=%u\n", losses[c->uplink_loss],
+		c->uplink_loss_delay_s);
+	if (c->has_uplink_probe)
+		fprintf(out, "UPLINK_PROBE=%s\nUPLINK_PROBE_INTERVAL=%u\n",
+			in6_format(&c->uplink_probe, text), c->uplink_probe_interval_s);
+}
+
 /* Between semicolons, so that it is one line of an env file; comments, which may hold any, are left
  * out. */
 static void print_reservations(const struct config *c, FILE *out)
@@ -131,6 +142,8 @@ void config_print(const struct config *c, FILE *out)
 			i + 1 < c->n_search ? "" : "\n");
 	fputs(c->options_text, out);
 	print_advertisements(c, out);
+	if (c->backend != WG_BACKEND_NONE)
+		print_uplink(c, out);
 	fprintf(out, "HOST_NETNS=%s\nSTATE_DIR=%s\n", c->host_netns, c->state_dir);
 	if (c->metrics.text[0])
 		fprintf(out, "METRICS_LISTEN=%s\n", c->metrics.text);
@@ -148,7 +161,7 @@ void config_print_reference(FILE *out)
 			s ? "\n" : "", titles[s], fallback ? "default" : "example");
 		for (size_t i = 0; i < config_n_variables; i++) {
 			const struct config_variable *v = &config_variables[i];
-			if (v->section != s || !v->meaning)
+			if (v->section != s)
 				continue;
 			fprintf(out, "| `%s` | %s | %s |\n", v->name,
 				fallback    ? v->fallback
@@ -170,7 +183,7 @@ void config_print_example(FILE *out)
 		fprintf(out, "\n# --- %s ---\n", titles[s]);
 		for (size_t i = 0; i < config_n_variables; i++) {
 			const struct config_variable *v = &config_variables[i];
-			if (v->section != s || !v->meaning)
+			if (v->section != s)
 				continue;
 			fprintf(out, "\n# %s", v->meaning);
 			if (v->fallback)

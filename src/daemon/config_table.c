@@ -13,7 +13,8 @@ enum {
 	RA_LIFETIME_MAX_S = 65535,
 	CLIENT_LIMIT_MAX =
 		4096, /* all of one client lie side by side in its index, and are looked through */
-	INTERVAL_MAX_S = 1800
+	INTERVAL_MAX_S = 1800,
+	UPLINK_TIME_MAX_S = 3600,
 };
 
 static int suffix(const char *v, struct config *c, struct why *why)
@@ -252,6 +253,40 @@ static int ra_other(const char *v, struct config *c, struct why *why)
 static int ra_deprecate(const char *v, struct config *c, struct why *why)
 {
 	return value_flag(v, &c->ra_deprecate_on_stop, why);
+}
+
+static int uplink_loss(const char *v, struct config *c, struct why *why)
+{
+	static const char *const words[] = { "withdraw", "lifetime", "hold", NULL };
+	size_t i;
+	int r = value_word(v, words, &i, why);
+	if (r == 0)
+		c->uplink_loss = (enum ra_uplink_loss)i;
+	return r;
+}
+
+static int uplink_loss_delay(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, UPLINK_TIME_MAX_S, &c->uplink_loss_delay_s, why);
+}
+
+static int uplink_probe(const char *v, struct config *c, struct why *why)
+{
+	struct in6_addr a;
+	if (value_addr6(v, &a, why) < 0)
+		return -EINVAL;
+	const struct prefix6 host = { a, 128 };
+	int r = value_routable(&host, v, why);
+	if (r == 0) {
+		c->uplink_probe = a;
+		c->has_uplink_probe = true;
+	}
+	return r;
+}
+
+static int uplink_probe_interval(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 1, UPLINK_TIME_MAX_S, &c->uplink_probe_interval_s, why);
 }
 
 static int mode(const char *v, struct config *c, struct why *why)
@@ -496,6 +531,22 @@ const struct config_variable config_variables[] = {
 	  false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_PREF64", CONFIG_OPTIONAL, "64:ff9b::/96", "none",
 	  "NAT64 prefix (RFC 8781)", value_pref64, false, CONFIG_PLAIN },
+	{ "UPLINK_LOSS", CONFIG_OPTIONAL, "withdraw", "withdraw",
+	  "what subscribers see while the uplink is lost: `withdraw` (no default router any more, "
+	  "prefixes deprecated), `lifetime` (no default router, prefixes left alone) or `hold` "
+	  "(nothing)",
+	  uplink_loss, false, CONFIG_FOR_TUNNEL },
+	{ "UPLINK_LOSS_DELAY", CONFIG_OPTIONAL, "3", "3",
+	  "seconds that the uplink must not work before it is lost; 15 at the least before its "
+	  "first handshake",
+	  uplink_loss_delay, false, CONFIG_FOR_TUNNEL },
+	{ "UPLINK_PROBE", CONFIG_OPTIONAL, "2001:db8::1", "none",
+	  "an IPv6 address pinged through the tunnel, which tells whether it works; without it "
+	  "handshakes and unanswered traffic tell",
+	  uplink_probe, false, CONFIG_FOR_TUNNEL },
+	{ "UPLINK_PROBE_INTERVAL", CONFIG_OPTIONAL, "5", "5",
+	  "seconds between two echo requests; one each second while there is doubt",
+	  uplink_probe_interval, false, CONFIG_FOR_TUNNEL },
 	{ "SUBSCRIBER_MODE", CONFIG_OPTIONAL, "auto", "auto",
 	  "`move` the NIC from the host; `local` when it is already in our namespace; `auto` is "
 	  "`move`, or `local` where the host has none "
@@ -523,8 +574,6 @@ const struct config_variable config_variables[] = {
 	  CONFIG_PLAIN },
 	{ "DEBUG", CONFIG_OPTIONAL, "1", "off", "DEBUG=1 is LOG_LEVEL=debug", debug, false,
 	  CONFIG_PLAIN },
-	{ "UPLINK_LOSS", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, CONFIG_PLAIN },
-	{ "UPLINK_PROBE", CONFIG_OPTIONAL, NULL, NULL, NULL, NULL, false, CONFIG_PLAIN },
 };
 const size_t config_n_variables = ARRAY_LEN(config_variables);
 

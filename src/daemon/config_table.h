@@ -19,8 +19,7 @@ struct config_variable {
 	const char *fallback; /* the default, as people read it; NULL: none (then `preset` in
 				 config_read() says what an absent one means) */
 	const char *meaning;
-	int (*parse)(const char *text, struct config *c,
-		     struct why *why); /* NULL: this version does not serve it */
+	int (*parse)(const char *text, struct config *c, struct why *why);
 	bool secret;
 	enum config_kind kind;
 };

@@ -14,6 +14,7 @@
 #include "daemon/settings.h"
 #include "daemon/tunnel.h"
 #include "daemon/undo.h"
+#include "daemon/uplink.h"
 #include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/loop.h"
@@ -42,13 +43,10 @@ enum {
 	STOP_LIMIT_MS =
 		1200, /* for the server's farewell; with the undoing it all stays below 2 s */
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
-	POLL_TUNNEL_MS = 5000,
-	POLL_TUNNEL_QUICK_MS = 250, /* until the first handshake */
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 5000,
 	LIVED_LONG_ENOUGH_MS =
 		10000, /* a server or tunnel that lasted so long is made again at once */
-	NO_HANDSHAKE_HINT_MS = 15000,
 	CONTROL_BACKLOG = 16,
 	UNDO_ROUNDS = 1024,
 };
@@ -64,6 +62,7 @@ struct appliance {
 	struct preflight at; /* namespaces and rtnetlink sockets */
 	struct route_batch *routes;
 	struct tunnel tunnel;
+	struct uplink_watch *uplink;
 	struct nic nic;
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames;
@@ -94,7 +93,6 @@ struct appliance {
 	bool carrier;
 	bool missing;
 	bool serving_told;
-	bool hinted;
 	uint64_t tunnel_retry_ms;
 
 	bool stopping;
@@ -171,12 +169,8 @@ static void tell_link(struct appliance *a)
 
 static void tell_uplink(struct appliance *a)
 {
-	const struct message m = { .type = MESSAGE_UPLINK,
-				   .uplink = { .state = a->tunnel.state,
-					       .handshake_unix_s = a->tunnel.last.handshake_unix_s,
-					       .rx_bytes = a->tunnel.last.rx_bytes,
-					       .tx_bytes = a->tunnel.last.tx_bytes,
-					       .endpoint = a->tunnel.last.endpoint } };
+	struct message m;
+	uplink_watch_message(a->uplink, &m);
 	server_tell(a, &m);
 }
 
@@ -221,8 +215,8 @@ static void on_server_message(void *ctx, int fd)
 	while ((r = message_recv(fd, &m)) == 0) {
 		if (m.type == MESSAGE_READY) {
 			a->server_ready = true;
+			tell_uplink(a); /* before it advertises anything */
 			tell_link(a);
-			tell_uplink(a);
 		} else if (m.type == MESSAGE_SERVING && !a->serving_told) {
 			a->serving_told = true;
 			log_info("init", "serving", kv_str("interface", a->nic.link.name),
@@ -255,6 +249,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	if (a->guard)
 		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
 	nft_guard_drop(a->guard);
+	uplink_watch_drop(a->uplink);
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -370,6 +365,7 @@ static void tunnel_again(struct appliance *a)
 		return;
 	if (r == 0) {
 		log_info("tunnel", "made again", kv_str("interface", a->config.tunnel));
+		uplink_watch_made(a->uplink);
 		return;
 	}
 	uint64_t delay = next_retry(&a->tunnel_retry_ms, 0);
@@ -378,56 +374,35 @@ static void tunnel_again(struct appliance *a)
 	loop_timer_set(a->tunnel_timer, delay ? delay : RETRY_MIN_MS);
 }
 
-static void log_uplink(struct appliance *a)
+static void on_uplink_change(void *ctx, enum uplink_state from, enum uplink_state to)
 {
-	switch (a->tunnel.state) {
-	case UPLINK_UP:
-		log_info("tunnel", "up", kv_str("interface", a->config.tunnel),
-			 kv_str("why", "handshake"));
-		break;
-	case UPLINK_STALE:
-		log_warn("tunnel", "stale", kv_str("interface", a->config.tunnel),
-			 kv_str("why",
-				"no handshake for 3 minutes: does the provider still answer?"));
-		break;
-	case UPLINK_DOWN:
-		log_warn("tunnel", "down", kv_str("interface", a->config.tunnel),
-			 kv_str("why", "the interface is gone"));
-		break;
-	case UPLINK_CONNECTING:
-	case UPLINK_NONE:
-		break;
-	}
+	(void)from; /* the server counts for itself */
+	(void)to;
+	tell_uplink((struct appliance *)ctx);
+}
+
+static void on_uplink_loss(void *ctx, bool lost)
+{
+	(void)lost; /* it is in what the server is told */
+	tell_uplink((struct appliance *)ctx);
 }
 
 static void poll_tunnel(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
-	if (a->stopping || a->tunnel.state == UPLINK_NONE)
+	if (a->stopping || a->config.backend == WG_BACKEND_NONE)
 		return;
-	int error = 0;
-	uint64_t lived = clock_mono_ms() - a->tunnel.made_at_ms;
-	if (tunnel_poll(&a->tunnel, &error))
-		log_uplink(a);
-	tell_uplink(a); /* its bytes and its handshake change all the time */
-	if (!a->hinted && a->tunnel.state == UPLINK_CONNECTING && a->config.wg_keepalive_s &&
-	    lived > NO_HANDSHAKE_HINT_MS) {
-		a->hinted = true;
-		log_warn("tunnel", "no handshake yet",
-			 kv_str("check", "WIREGUARD_ENDPOINT, WIREGUARD_PEER, and that the "
-					 "provider knows our public key"),
-			 kv_bool("heard_anything", a->tunnel.last.rx_bytes > 0));
-	}
-	if (!a->tunnel.present || error == -ENODEV || error == -ECONNREFUSED || error == -ENOENT) {
+	int r = tunnel_poll(&a->tunnel);
+	if (r == 0) {
+		uplink_watch_count(a->uplink, &a->tunnel.last);
+	} else if (r == -ENODEV || r == -ECONNREFUSED || r == -ENOENT) {
+		uplink_watch_gone(a->uplink);
 		tunnel_again(a);
-		tell_uplink(a);
 		if (!a->tunnel.present)
 			return; /* its timer is set */
 	}
-	loop_timer_set(a->tunnel_timer,
-		       a->tunnel.state == UPLINK_CONNECTING && lived < NO_HANDSHAKE_HINT_MS
-			       ? POLL_TUNNEL_QUICK_MS
-			       : POLL_TUNNEL_MS);
+	tell_uplink(a); /* its bytes and its handshake change all the time */
+	loop_timer_set(a->tunnel_timer, uplink_watch_poll_ms(a->uplink));
 }
 
 /* --- the subscriber link
@@ -627,6 +602,7 @@ static int boot_tunnel(struct appliance *a)
 		log_info("tunnel", "created", kv_str("interface", c->tunnel),
 			 kv_str("backend", tunnel_backend(&a->tunnel)), kv_str("public_key", key),
 			 kv_u64("mtu", c->wg_mtu));
+		uplink_watch_made(a->uplink);
 		return 0;
 	}
 	switch (r) {
@@ -899,7 +875,7 @@ static void on_child(void *ctx, pid_t pid, int status)
 		log_error("tunnel", "wireguard-go ended, starting it again",
 			  kv_i64("status", status), kv_u64("in_ms", delay));
 		(void)tunnel_remove(&a->tunnel); /* its TUN is gone already */
-		tell_uplink(a);
+		uplink_watch_gone(a->uplink);
 		loop_timer_set(a->tunnel_timer, delay);
 	} else {
 		log_debug("init", "reaped an orphan", kv_i64("pid", pid));
@@ -945,6 +921,11 @@ static int init_loop(struct appliance *a)
 		r = loop_timer_new(a->loop, poll_tunnel, a, &a->tunnel_timer);
 	if (r == 0)
 		r = loop_watch_children(a->loop, on_child, a);
+	const struct uplink_watch_calls calls = { .ctx = a,
+						  .on_change = on_uplink_change,
+						  .on_loss = on_uplink_loss };
+	if (r == 0)
+		r = uplink_watch_new(&a->config, a->loop, &calls, &a->uplink);
 	static const int stop[] = { SIGTERM, SIGINT }, pass_on[] = { SIGHUP, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(stop); i++)
 		r = loop_watch_signal(a->loop, stop[i], on_stop_signal, a);
@@ -1006,6 +987,7 @@ static void done_loop(struct appliance *a)
 	loop_unwatch(a->server_watch);
 	loop_unwatch(a->events_watch);
 	loop_unwatch(a->guard_watch);
+	uplink_watch_free(a->uplink);
 	loop_free(a->loop);
 }
 

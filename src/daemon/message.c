@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/message.h"
 
-#include "base/cleanup.h"
-
 #include <errno.h>
 #include <sys/socket.h>
-
-const char *uplink_state_name(enum uplink_state s)
-{
-	static const char *const names[] = { "none", "connecting", "up", "stale", "down" };
-	return (size_t)s < ARRAY_LEN(names) ? names[s] : "unknown";
-}
 
 int message_send(int fd, const struct message *m)
 {

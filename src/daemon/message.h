@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "engine/uplink.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,9 +26,6 @@ enum message_type {
 	MESSAGE_UPLINK_ASK, /* somebody wants the tunnel's state as it is now */
 };
 
-enum uplink_state { UPLINK_NONE, UPLINK_CONNECTING, UPLINK_UP, UPLINK_STALE, UPLINK_DOWN };
-const char *uplink_state_name(enum uplink_state s);
-
 struct message {
 	enum message_type type;
 	union {
@@ -40,10 +39,18 @@ struct message {
 		} link;
 		struct {
 			enum uplink_state state;
+			struct uplink_reason reason;
+			uint64_t changed_at_ms;
+			uint64_t changes;
+			bool lost; /* what subscribers are to see of it */
+			uint64_t losses;
 			uint64_t handshake_unix_s; /* 0: never */
+			uint64_t handshake_at_ms;  /* likewise */
 			uint64_t rx_bytes;
 			uint64_t tx_bytes;
 			struct sockaddr_storage endpoint;
+			bool probed;
+			struct uplink_probe_stats probe;
 		} uplink;
 	};
 };

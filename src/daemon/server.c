@@ -65,6 +65,7 @@ struct server {
 
 	bool serving;
 	struct message uplink;
+	bool uplink_known; /* init has told of it */
 	bool carrier, missing;
 	bool link_known; /* init has told of it */
 	uint64_t truncated;
@@ -476,6 +477,32 @@ static void tell_of_changes(struct server *s)
 	note_told(s);
 }
 
+/* --- the uplink
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static int recall_outdated(void *ctx, const struct binding *b)
+{
+	struct server *s = (struct server *)ctx;
+	if (dhcp6_server_outdated(s->dhcp6, b))
+		recall(s, b);
+	return 0;
+}
+
+/* The first time whatever is told: a server before us may have granted what is not so any more. */
+static void follow_uplink(struct server *s, const struct message *m)
+{
+	bool news = !s->uplink_known || s->uplink.uplink.lost != m->uplink.lost;
+	s->uplink = *m;
+	s->uplink_known = true;
+	if (!news)
+		return;
+	advertiser_uplink(s->advertiser, !m->uplink.lost);
+	dhcp6_server_uplink(s->dhcp6, !m->uplink.lost || s->c->uplink_loss != RA_LOSS_WITHDRAW);
+	(void)dhcp6_server_each(s->dhcp6, recall_outdated, s); /* never ends early */
+	arm_expiry(s, clock_mono_ms());
+}
+
 /* --- clearing
  * -----------------------------------------------------------------------------------------------
  */
@@ -616,7 +643,7 @@ static void on_init_message(void *ctx, int fd)
 			follow_link(s);
 			break;
 		case MESSAGE_UPLINK:
-			s->uplink = m;
+			follow_uplink(s, &m);
 			break;
 		case MESSAGE_ANNOUNCE:
 			if (provisioning_reserve(s->c, s->dhcp6, true) == 0)

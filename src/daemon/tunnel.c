@@ -13,9 +13,6 @@
 enum {
 	USERSPACE_START_MS = 5000,
 	USERSPACE_END_MS = 500,
-	/* WireGuard forgets a session 180 s after its handshake (REJECT_AFTER_TIME); with a
-	   keepalive a live one is renewed every 120 s. */
-	HANDSHAKE_FRESH_S = 180,
 };
 
 void tunnel_init(struct tunnel *t, const struct config *c)
@@ -31,7 +28,6 @@ void tunnel_init(struct tunnel *t, const struct config *c)
 			.keepalive_s = c->wg_keepalive_s,
 			.n_allowed = c->n_allowed_ips,
 		},
-		.state = c->backend == WG_BACKEND_NONE ? UPLINK_NONE : UPLINK_DOWN,
 	};
 	memcpy(t->settings.private_key, c->wg_private_key, WG_KEY_BYTES);
 	memcpy(t->settings.preshared_key, c->wg_preshared_key, WG_KEY_BYTES);
@@ -137,7 +133,6 @@ int tunnel_make(struct tunnel *t, bool (*pause)(void *ctx), void *ctx)
 		return r;
 	}
 	t->made_at_ms = clock_mono_ms();
-	t->state = UPLINK_CONNECTING;
 	return 0;
 }
 
@@ -168,29 +163,19 @@ int tunnel_remove(void *arg)
 	}
 	t->wg = (struct wg_tunnel){ 0 };
 	t->present = false;
-	t->state = UPLINK_DOWN;
 	return r;
 }
 
-bool tunnel_poll(struct tunnel *t, int *ret_error)
+int tunnel_poll(struct tunnel *t)
 {
-	*ret_error = 0;
 	if (!t->present)
-		return false;
+		return -ENODEV;
 	struct link_info link;
 	struct wg_state s;
 	int r = link_get_by_index(t->own_rt, t->wg.ifindex, &link);
 	if (r == 0)
 		r = wg_get_state(&t->wg, &s);
-	enum uplink_state state = UPLINK_DOWN;
-	if (r == 0) {
+	if (r == 0)
 		t->last = s;
-		uint64_t now_s = clock_unix_ms() / 1000;
-		bool fresh = s.handshake_unix_s && now_s < s.handshake_unix_s + HANDSHAKE_FRESH_S;
-		state = fresh ? UPLINK_UP : s.handshake_unix_s ? UPLINK_STALE : UPLINK_CONNECTING;
-	}
-	*ret_error = r;
-	bool changed = state != t->state;
-	t->state = state;
-	return changed;
+	return r;
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "daemon/config.h"
-#include "daemon/message.h"
 #include "host/link.h"
 #include "host/route.h"
 #include "host/wireguard.h"
@@ -22,7 +21,6 @@ struct tunnel {
 	struct wg_tunnel wg;
 	bool present;
 	uint64_t made_at_ms;
-	enum uplink_state state;
 	struct wg_state last;
 };
 
@@ -40,8 +38,7 @@ int tunnel_make(struct tunnel *t, bool (*pause)(void *ctx), void *ctx);
 /* For the undo stack; arg is the struct tunnel. Ends wireguard-go (waits up to half a second). */
 int tunnel_remove(void *arg);
 
-/* Asks the backend. True where t->state changed. -ENODEV in *ret_error: the interface is gone, make
- * it again. */
-bool tunnel_poll(struct tunnel *t, int *ret_error);
+/* Asks the backend, into t->last. -ENODEV, -ECONNREFUSED, -ENOENT: it is gone, make it again. */
+int tunnel_poll(struct tunnel *t);
 /* NULL for none. */
 const char *tunnel_backend(const struct tunnel *t);

@@ -16,6 +16,8 @@ enum {
 			 its text */
 	STATUS_ROOM = 16, /* of a message's own status, and of Rapid Commit */
 	RECONFIGURE_ROOM = 4 + D6_AUTH_OPTION_LEN,
+	DEPRECATED_T1_S = 60,  /* for clients that no RECONFIGURE reaches: what they hold is good
+				  again soon after the uplink is */
 	HARDWARE_ETHERNET = 1, /* in a client link-layer address option (RFC 6939 §4) */
 };
 
@@ -81,6 +83,25 @@ static uint32_t fraction(uint32_t lifetime_s, uint32_t tenths)
 					     : (uint32_t)((uint64_t)lifetime_s * tenths / 10);
 }
 
+void dhcp6_server_uplink(struct dhcp6_server *s, bool works)
+{
+	uint32_t preferred_s = s->config.preferred_lft_s, t1_s = fraction(preferred_s, 5);
+	if (!works && t1_s > DEPRECATED_T1_S) {
+		s->t1_s = DEPRECATED_T1_S;
+		s->t2_s = DEPRECATED_T1_S * 8 / 5;
+	} else {
+		s->t1_s = t1_s;
+		s->t2_s = fraction(preferred_s, 8);
+	}
+	s->leases.preferred_lft_s = works ? preferred_s : 0;
+}
+
+bool dhcp6_server_outdated(const struct dhcp6_server *s, const struct binding *b)
+{
+	return b->state == BINDING_BOUND &&
+	       (b->preferred_lft_s == 0) != (s->leases.preferred_lft_s == 0);
+}
+
 static int init_pools(struct dhcp6_server *s)
 {
 	const struct dhcp6_config *c = &s->config;
@@ -136,10 +157,8 @@ int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **re
 	if (!s)
 		return -ENOMEM;
 	s->config = *config;
-	s->t1_s = fraction(config->preferred_lft_s, 5);
-	s->t2_s = fraction(config->preferred_lft_s, 8);
 	s->options_room = room_for_options(config);
-	s->leases.preferred_lft_s = config->preferred_lft_s;
+	dhcp6_server_uplink(s, true);
 	s->leases.valid_lft_s = config->valid_lft_s;
 	s->leases.max_per_client = config->max_bindings_per_client;
 	int r = bindings_init(&s->leases.table, config->table_key);
@@ -462,7 +481,7 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 		return;
 	}
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, s->t1_s, s->t2_s);
-	put_resource(x, ia->code, &choice.prefix, s->config.preferred_lft_s, s->config.valid_lft_s);
+	put_resource(x, ia->code, &choice.prefix, s->leases.preferred_lft_s, s->config.valid_lft_s);
 	if (renewal)
 		put_withdrawn(x, ia, &choice.prefix);
 	d6_close(&x->w, at);

@@ -175,6 +175,15 @@ void dhcp6_server_reachable(struct dhcp6_server *s, bool reachable);
  * leave with dhcp6_server_tick(). The record need not be of our pools any more. */
 void dhcp6_server_recall(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 
+/*
+ * The uplink is lost, or works again (at first it does): while it is lost, all that is granted is
+ * deprecated (preferred lifetime 0) and its client comes back soon, so that hosts prefer another
+ * provider's addresses (RFC 8978, RFC 9096). Valid lifetimes stay, and with them what is bound.
+ */
+void dhcp6_server_uplink(struct dhcp6_server *s, bool works);
+/* Whether its client was told otherwise than it would be now. */
+bool dhcp6_server_outdated(const struct dhcp6_server *s, const struct binding *b);
+
 /* Calls fn for each binding, in any state, until it returns < 0, which is returned. */
 int dhcp6_server_each(const struct dhcp6_server *s, int (*fn)(void *ctx, const struct binding *b),
 		      void *ctx);

@@ -266,7 +266,6 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state)
 	assert_warns(
 		"WIREGUARD_ENDPIONT=192.0.2.1:1",
 		"WIREGUARD_ENDPIONT: there is no such variable. Did you mean WIREGUARD_ENDPOINT?");
-	assert_warns("UPLINK_LOSS=hold", "this version does not serve it");
 }
 
 static void values_come_from_files(void **state)
