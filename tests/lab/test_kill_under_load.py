@@ -135,9 +135,10 @@ def read_database(scratch):
     return rows
 
 
-def bound(rows, now):
-    """What is somebody's. (A row whose time ran out while nothing ran stays as it was, and a start takes it for freed.)"""
-    return {key: row.prefix for key, row in rows.items() if row.state == BOUND and row.until > now}
+def bound(rows):
+    """What is somebody's for the server that has loaded or written these rows. Whose time is over is somebody's until an expiry's batch
+    says otherwise, and its route stands as long: what time it is while the server stands still is no matter."""
+    return {key: row.prefix for key, row in rows.items() if row.state == BOUND}
 
 
 def show_routes(ns):
@@ -294,7 +295,7 @@ def compare_all(lab, vbng, ledger, scratch, next_hop):
     for _ in range(5):
         listed_at, listed = time.time(), listing()
         now, rows, routes = snapshot()
-        held = bound(rows, now)
+        held = bound(rows)
         lasting = {key for key, x in listed.items() if listed_at + x["valid_left_s"] > now + 2}
         if routes.keys() == set(held.values()) and lasting <= set(held):
             break
