@@ -160,15 +160,15 @@ static int catch_up(struct keeper *k)
 struct loading {
 	struct keeper *k;
 	uint64_t now_ms;
-	size_t loaded, foreign, taken, over;
+	size_t loaded, foreign, taken, changed;
 };
 
 static int load_one(void *ctx, const struct binding_record *r)
 {
 	struct loading *l = (struct loading *)ctx;
 	int e = dhcp6_server_load(l->k->dhcp6, r, l->now_ms);
-	l->loaded += e == 0 || e == -ESTALE;
-	l->over += e == -ESTALE;
+	l->loaded += e >= 0 || e == -ESTALE;
+	l->changed += e > 0 || e == -ESTALE;
 	l->foreign += e == -ERANGE;
 	if (e == -ERANGE) /* its client knows nothing of that yet */
 		dhcp6_server_recall(l->k->dhcp6, r, l->now_ms);
@@ -181,7 +181,9 @@ static int load(struct keeper *k, size_t *ret_changed)
 	struct loading l = { .k = k, .now_ms = clock_mono_ms() };
 	const struct store_now now = wall(l.now_ms);
 	struct store_counts counts;
+	dhcp6_server_load_begin(k->dhcp6);
 	int r = store_load(k->store, now, load_one, &l, &counts);
+	dhcp6_server_load_end(k->dhcp6);
 	/* Of a damaged one no more is to be had, and what was is in memory. */
 	k->loaded = r == 0 || r == -EUCLEAN;
 	k->offset_ms = offset_of(now);
@@ -194,9 +196,9 @@ static int load(struct keeper *k, size_t *ret_changed)
 			 "the wall clock was later when these were granted: what is left of their "
 			 "time counts from now on",
 			 kv_u64("bindings", counts.ahead));
-	/* Their rows say other than what we know: the clock went back, or their time was over while
-	 * nobody looked. */
-	*ret_changed = counts.ahead + l.over;
+	/* Their rows say other than what we know: the clock went back, their time was over while
+	 * nobody looked, or they stand under another number now. */
+	*ret_changed = counts.ahead + l.changed;
 	return r;
 }
 

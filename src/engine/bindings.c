@@ -10,7 +10,9 @@
 enum {
 	CHUNK = 1024,
 	INDEX_MIN = 1024,
-	EXPIRY_STEPS = 4096, /* prolonged ones put back into their place by one call */
+	NUMBERS_SPARE = 16384, /* of which, and of three in four, a loaded table may be vacant */
+	PASSED_OVER = 0xff,    /* as the length of a vacant one */
+	EXPIRY_STEPS = 4096,   /* prolonged ones put back into their place by one call */
 };
 
 static struct binding *at(const struct binding_table *t, uint32_t id)
@@ -261,6 +263,65 @@ static int add_chunk(struct binding_table *t)
 	return 0;
 }
 
+/* Begins all up to this one, as vacant. False: it is too far beyond the others, or there is no
+ * memory. */
+static bool begin_up_to(struct binding_table *t, uint32_t id)
+{
+	if (id / 4 > t->n + NUMBERS_SPARE / 4)
+		return false;
+	while (id >= t->n_chunks * CHUNK)
+		if (add_chunk(t) < 0)
+			return false;
+	for (; t->n_begun <= id; t->n_begun++) {
+		at(t, t->n_begun)->state = 0;
+		at(t, t->n_begun)->plen = 0;
+	}
+	return true;
+}
+
+/* The one of this number, if it can be had; BINDING_NONE else. */
+static uint32_t kept_id(struct binding_table *t, uint32_t number)
+{
+	uint32_t id = number - 1;
+	return t->loading && begin_up_to(t, id) && !at(t, id)->state ? id : BINDING_NONE;
+}
+
+/* There is room for it (reserve() saw to it). */
+static uint32_t next_id(struct binding_table *t)
+{
+	uint32_t id = t->free_head;
+	if (id == BINDING_NONE)
+		return t->n_begun++;
+	t->free_head = at(t, id)->older;
+	return id;
+}
+
+void bindings_load_begin(struct binding_table *t)
+{
+	t->loading = t->free_head == BINDING_NONE;
+}
+
+void bindings_pass_over(struct binding_table *t, uint32_t number)
+{
+	uint32_t id = number ? kept_id(t, number) : BINDING_NONE;
+	if (id != BINDING_NONE)
+		at(t, id)->plen = PASSED_OVER;
+}
+
+void bindings_load_end(struct binding_table *t)
+{
+	if (!t->loading)
+		return;
+	t->loading = false;
+	for (uint32_t id = t->n_begun; id-- > 0;) {
+		struct binding *b = at(t, id);
+		if (b->state || b->plen == PASSED_OVER)
+			continue;
+		b->older = t->free_head;
+		t->free_head = id;
+	}
+}
+
 static int reserve(struct binding_table *t)
 {
 	if (t->free_head == BINDING_NONE && t->n_begun == t->n_chunks * CHUNK && add_chunk(t) < 0)
@@ -320,11 +381,9 @@ int bindings_add(struct binding_table *t, const struct binding_record *r,
 			return -ENOMEM;
 		}
 	}
-	uint32_t id = t->free_head;
+	uint32_t id = r->number ? kept_id(t, r->number) : BINDING_NONE;
 	if (id == BINDING_NONE)
-		id = t->n_begun++;
-	else
-		t->free_head = at(t, id)->older;
+		id = next_id(t);
 	struct binding *b = at(t, id);
 	*b = (struct binding){
 		.id = id,
@@ -481,6 +540,7 @@ struct binding *bindings_oldest_freed(const struct binding_table *t, enum bindin
 void binding_to_record(const struct binding *b, struct binding_record *ret_record)
 {
 	struct binding_record *r = ret_record;
+	r->number = b->id + 1;
 	r->kind = (enum binding_kind)b->kind;
 	r->state = (enum binding_state)b->state;
 	r->duid.len = b->duid_len;

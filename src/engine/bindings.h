@@ -32,6 +32,7 @@ enum {
 
 /* A binding as a value: what the store keeps and what the command line shows. */
 struct binding_record {
+	uint32_t number; /* where it stands in table and store, from 1; 0: the table chooses */
 	enum binding_kind kind;
 	enum binding_state state;
 	struct duid duid;
@@ -115,6 +116,7 @@ struct binding_table {
 	uint32_t n_chunks;
 	uint32_t n_begun;   /* numbers given out so far; those behind have never been touched */
 	uint32_t free_head; /* of those given back, chained through `older` */
+	bool loading;       /* records keep their numbers; vacant ones are in no chain */
 	uint32_t n;         /* live bindings, in any state */
 	struct binding_index
 		by_client; /* hash of the DUID alone: all of a client's stand in one run */
@@ -166,6 +168,15 @@ struct binding *bindings_by_prefix(const struct binding_table *t, const struct i
 int bindings_add(struct binding_table *t, const struct binding_record *r,
 		 struct binding **ret_binding);
 void bindings_remove(struct binding_table *t, struct binding *b);
+
+/*
+ * Between these two, in a table to which nothing was given back yet, a record keeps its number
+ * where that is vacant and not far beyond how many there are: whoever wrote it finds it there
+ * again. bindings_pass_over() keeps a number from being given to anybody.
+ */
+void bindings_load_begin(struct binding_table *t);
+void bindings_pass_over(struct binding_table *t, uint32_t number);
+void bindings_load_end(struct binding_table *t);
 /* State and expiry of a binding change through here alone, so that heap, queue and counts follow.
  */
 void bindings_set(struct binding_table *t, struct binding *b, enum binding_state state,

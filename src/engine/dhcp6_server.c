@@ -186,6 +186,16 @@ void dhcp6_server_free(struct dhcp6_server *s)
 	free(s);
 }
 
+void dhcp6_server_load_begin(struct dhcp6_server *s)
+{
+	bindings_load_begin(&s->leases.table);
+}
+
+void dhcp6_server_load_end(struct dhcp6_server *s)
+{
+	bindings_load_end(&s->leases.table);
+}
+
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms)
 {
 	return leases_load(&s->leases, r, now_ms);

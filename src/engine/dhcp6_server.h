@@ -120,12 +120,14 @@ int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **re
 void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
 
 /*
- * Puts a stored record back at start; those that were freed in the order in which they were. 0;
- * -ERANGE: it is not of our pools (any more); -EEXIST: it overlaps one that is there, or its
- * client's IA has one; -ESTALE: it is bound and its time is over (it is kept as a freed one);
- * -ENOMEM.
+ * Puts stored records back at start, between begin and end; those that were freed in the order in
+ * which they were. A record is 0; 1: it is there under another number than its own; -ERANGE: it is
+ * not of our pools (any more); -EEXIST: it overlaps one that is there, or its client's IA has one;
+ * -ESTALE: it is bound and its time is over (it is kept as a freed one); -ENOMEM.
  */
+void dhcp6_server_load_begin(struct dhcp6_server *s);
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
+void dhcp6_server_load_end(struct dhcp6_server *s);
 
 /*
  * Says which packets are about to be given to dhcp6_server_input(), so that what they need is on

@@ -23,6 +23,7 @@ enum column {
 	GRANTED,
 	UNTIL,
 	DETAILS,
+	NUMBER,
 };
 
 /* --- clocks
@@ -60,22 +61,14 @@ static uint64_t to_mono(int64_t unix_ms, struct store_now now)
  * ------------------------------------------------------------------------------------------------
  */
 
-int row_bind_key(sqlite3_stmt *st, const struct binding_record *r)
+int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_unix_ms,
+	     const int64_t *until_unix_ms)
 {
 	int rc = sqlite3_bind_int(st, 1 + KIND, (int)r->kind);
 	rc |= sqlite3_bind_blob(st, 1 + PREFIX, &r->prefix.addr, sizeof r->prefix.addr,
 				SQLITE_STATIC);
 	rc |= sqlite3_bind_int(st, 1 + PLEN, r->prefix.plen);
-	return rc == SQLITE_OK ? 0 : -ENOMEM;
-}
-
-int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_unix_ms,
-	     const int64_t *until_unix_ms)
-{
-	int e = row_bind_key(st, r);
-	if (e < 0)
-		return e;
-	int rc = sqlite3_bind_int(st, 1 + STATE, (int)r->state);
+	rc |= sqlite3_bind_int(st, 1 + STATE, (int)r->state);
 	rc |= sqlite3_bind_blob(st, 1 + DUID, r->duid.bytes, r->duid.len, SQLITE_STATIC);
 	rc |= sqlite3_bind_int64(st, 1 + IAID, r->iaid);
 	rc |= sqlite3_bind_blob(st, 1 + NEXT_HOP, &r->next_hop, sizeof r->next_hop, SQLITE_STATIC);
@@ -88,6 +81,9 @@ int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_u
 	/* A null pointer would be a NULL. */
 	rc |= sqlite3_bind_blob(st, 1 + DETAILS, r->details_len ? (const void *)r->details : "",
 				r->details_len, SQLITE_STATIC);
+	/* NULL: SQLite chooses. */
+	rc |= r->number ? sqlite3_bind_int64(st, 1 + NUMBER, r->number)
+			: sqlite3_bind_null(st, 1 + NUMBER);
 	return rc == SQLITE_OK ? 0 : -ENOMEM;
 }
 
@@ -138,7 +134,7 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 {
 	struct row row = { .for_ever = sqlite3_column_type(st, UNTIL) == SQLITE_NULL };
 	struct binding_record *r = &row.record;
-	int64_t kind, plen, state, iaid, preferred, valid;
+	int64_t kind, plen, state, iaid, preferred, valid, number;
 	size_t len, duid_len, lladdr_len, details_len;
 	if (!read_number(st, KIND, BINDING_NA, BINDING_PD, &kind) ||
 	    !read_number(st, PLEN, 1, 128, &plen) ||
@@ -146,6 +142,7 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 	    !read_number(st, IAID, 0, UINT32_MAX, &iaid) ||
 	    !read_number(st, PREFERRED, 0, UINT32_MAX, &preferred) ||
 	    !read_number(st, VALID, 0, UINT32_MAX, &valid) ||
+	    !read_number(st, NUMBER, 1, UINT32_MAX, &number) ||
 	    !read_number(st, GRANTED, -INSTANT_MAX_MS, INSTANT_MAX_MS, &row.granted_unix_ms) ||
 	    (!row.for_ever &&
 	     !read_number(st, UNTIL, -INSTANT_MAX_MS, INSTANT_MAX_MS, &row.until_unix_ms)) ||
@@ -158,6 +155,7 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 	r->duid.len = (uint8_t)duid_len;
 	r->lladdr_len = (uint8_t)lladdr_len;
 	r->details_len = (uint16_t)details_len;
+	r->number = (uint32_t)number;
 	r->kind = (enum binding_kind)kind;
 	r->prefix.plen = (uint8_t)plen;
 	r->state = (enum binding_state)state;

@@ -15,8 +15,8 @@
 /* In this order wherever rows are written or read. */
 #define ROW_COLUMNS                                                                                \
 	"kind,prefix,plen,state,duid,iaid,next_hop,lladdr,preferred_s,valid_s,granted_unix_ms,"    \
-	"until_unix_ms,details"
-#define ROW_PLACES "?,?,?,?,?,?,?,?,?,?,?,?,?"
+	"until_unix_ms,details,number"
+#define ROW_PLACES "?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 
 /* Its record's instants mean nothing: they are the wall clock's, here. So does its details'
  * pointer. */
@@ -34,8 +34,6 @@ int64_t row_to_unix(uint64_t at_ms, struct store_now now);
 /* Binds all of ROW_PLACES; blobs stay the record's, until the statement is reset. -ENOMEM. */
 int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_unix_ms,
 	     const int64_t *until_unix_ms);
-/* Binds kind, prefix and length as the first three. -ENOMEM. */
-int row_bind_key(sqlite3_stmt *st, const struct binding_record *r);
 
 /* False: no row of ours. */
 bool row_read(sqlite3_stmt *st, struct row *ret_row);

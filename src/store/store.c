@@ -42,6 +42,19 @@ static const char *const step_sql[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;",
 	/* 2: what else is known of a client */
 	"ALTER TABLE binding ADD COLUMN details BLOB NOT NULL DEFAULT x'';",
+	/* 3: in the order of their numbers, which is that of their coming: those that come together
+	 * stand together, where the order of their prefixes scattered them over all pages */
+	"CREATE TABLE numbered("
+	" number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, prefix BLOB NOT NULL,"
+	" plen INTEGER NOT NULL, state INTEGER NOT NULL, duid BLOB NOT NULL, iaid INTEGER NOT "
+	"NULL,"
+	" next_hop BLOB NOT NULL, lladdr BLOB NOT NULL, preferred_s INTEGER NOT NULL,"
+	" valid_s INTEGER NOT NULL, granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER,"
+	" details BLOB NOT NULL DEFAULT x'') STRICT;"
+	"INSERT INTO numbered SELECT NULL,kind,prefix,plen,state,duid,iaid,next_hop,lladdr,"
+	"preferred_s,valid_s,granted_unix_ms,until_unix_ms,details FROM binding;"
+	"DROP TABLE binding;"
+	"ALTER TABLE numbered RENAME TO binding;",
 };
 static const struct db_steps steps = { step_sql, ARRAY_LEN(step_sql) };
 
@@ -136,12 +149,9 @@ static void rescue_from(sqlite3 *db, struct rescue *r)
 		return;
 	size_t most = (size_t)pages * (size_t)page_bytes / ROW_BYTES_MIN;
 	if (version == (int64_t)steps.n || db_migrate(db, &steps, version) == 0) {
-		if (!rescue_run(db,
-				"SELECT " ROW_COLUMNS " FROM binding ORDER BY kind, prefix, plen",
-				most, r))
+		if (!rescue_run(db, "SELECT " ROW_COLUMNS " FROM binding ORDER BY number", most, r))
 			(void)rescue_run(db,
-					 "SELECT " ROW_COLUMNS
-					 " FROM binding ORDER BY kind DESC, prefix DESC, plen DESC",
+					 "SELECT " ROW_COLUMNS " FROM binding ORDER BY number DESC",
 					 most, r); /* what it got is in r */
 		(void)read_duid(db, &r->duid);     /* without one it stays empty */
 	}
@@ -164,7 +174,7 @@ static int prepare(struct store *s)
 		{ &s->rollback, "ROLLBACK" },
 		{ &s->put,
 		  "INSERT OR REPLACE INTO binding(" ROW_COLUMNS ") VALUES(" ROW_PLACES ")" },
-		{ &s->erase, "DELETE FROM binding WHERE kind=? AND prefix=? AND plen=?" },
+		{ &s->erase, "DELETE FROM binding WHERE number=?" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		int rc = sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
@@ -339,8 +349,8 @@ static int put(struct store *s, const struct binding_record *r, struct store_now
 
 static int erase(struct store *s, const struct binding_record *r)
 {
-	int e = row_bind_key(s->erase, r);
-	return e < 0 ? e : db_step(s->erase);
+	return sqlite3_bind_int64(s->erase, 1, r->number) == SQLITE_OK ? db_step(s->erase)
+								       : -ENOMEM;
 }
 
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
@@ -388,6 +398,13 @@ struct loading {
 	size_t n_freed;
 };
 
+/* Bound by a row whose time was over while nobody looked. */
+static bool is_over(const struct row *row, struct store_now now)
+{
+	return row->record.state == BINDING_BOUND && !row->for_ever &&
+	       row->until_unix_ms <= row_to_unix(now.mono_ms, now);
+}
+
 /* One pass over the table as it lies on the disk. */
 static int load_held(struct loading *l, sqlite3_stmt *st)
 {
@@ -400,7 +417,7 @@ static int load_held(struct loading *l, sqlite3_stmt *st)
 		}
 		l->counts.ahead +=
 			row.granted_unix_ms > row_to_unix(l->now.mono_ms, l->now) + AHEAD_MS;
-		if (row.record.state == BINDING_FREED) {
+		if (row.record.state == BINDING_FREED || is_over(&row, l->now)) {
 			l->n_freed++;
 			continue;
 		}
@@ -411,9 +428,9 @@ static int load_held(struct loading *l, sqlite3_stmt *st)
 }
 
 /*
- * The order in which they were freed is the one in which they are reused. It is that of their
- * instants, which must stay different where the wall clock puts them into the future: none is later
- * than its place in the queue lets it be.
+ * The order in which they were freed, or their time was over, is the one in which they are reused.
+ * It is that of their instants, which must stay different where the wall clock puts them into the
+ * future: none is later than its place in the queue lets it be.
  */
 static int load_freed(struct loading *l, sqlite3_stmt *st)
 {
@@ -423,8 +440,10 @@ static int load_freed(struct loading *l, sqlite3_stmt *st)
 		if (!row_read(st, &row))
 			continue; /* counted in the first pass */
 		later -= later > 0;
-		const struct binding_record record = row_record(
-			&row, l->now, l->now.mono_ms > later ? l->now.mono_ms - later : 0);
+		uint64_t latest_ms = l->now.mono_ms > later ? l->now.mono_ms - later : 0;
+		struct binding_record record = row_record(&row, l->now, latest_ms);
+		if (record.valid_until_ms > latest_ms)
+			record.valid_until_ms = latest_ms;
 		r = l->fn(l->ctx, &record);
 	}
 	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
@@ -435,6 +454,9 @@ static int each_row(struct loading *l, sqlite3 *db, const char *sql,
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	int at = rc == SQLITE_OK ? sqlite3_bind_parameter_index(st, ":now") : 0;
+	if (at)
+		rc = sqlite3_bind_int64(st, at, row_to_unix(l->now.mono_ms, l->now));
 	int r = rc == SQLITE_OK ? pass(l, st) : db_error(db, rc);
 	(void)sqlite3_finalize(st); /* repeats what step said */
 	return r;
@@ -447,10 +469,12 @@ int store_load(struct store *s, struct store_now now,
 	struct loading l = { .now = now, .fn = fn, .ctx = ctx };
 	int r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM binding", load_held);
 	if (r == 0 && l.n_freed)
-		r = each_row(&l, s->db,
-			     "SELECT " ROW_COLUMNS
-			     " FROM binding WHERE state=2 ORDER BY granted_unix_ms",
-			     load_freed);
+		r = each_row(
+			&l, s->db,
+			"SELECT " ROW_COLUMNS
+			" FROM binding WHERE state=2 OR (state=1 AND until_unix_ms<=:now)"
+			" ORDER BY CASE state WHEN 2 THEN granted_unix_ms ELSE until_unix_ms END",
+			load_freed);
 	*ret_counts = l.counts;
 	return r;
 }

@@ -54,11 +54,11 @@ void store_close(struct store *s); /* NULL is allowed */
 int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX]);
 
 /*
- * Calls fn for each record, its instants on the monotonic clock; freed ones come last, in the order
- * in which they were freed. What the wall clock's jumps made absurd is clamped: nothing lasts
- * longer from now on than it was granted for, and nothing was granted later than now. fn < 0 ends
- * it and is returned; -EUCLEAN: the file is damaged after all, and fn has seen what could be read.
- * *ret_counts is written in any case.
+ * Calls fn for each record, its instants on the monotonic clock; those that were freed, or whose
+ * time is over, come last, in the order in which they were or it was. What the wall clock's jumps
+ * made absurd is clamped: nothing lasts longer from now on than it was granted for, and nothing was
+ * granted later than now. fn < 0 ends it and is returned; -EUCLEAN: the file is damaged after all,
+ * and fn has seen what could be read. *ret_counts is written in any case.
  */
 struct store_counts {
 	size_t bad;   /* rows that cannot be, passed over */

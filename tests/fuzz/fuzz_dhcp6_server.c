@@ -209,12 +209,22 @@ static void check_stations(struct life *l)
 	(void)dhcp6_server_each(l->server, enter_station, l); /* likewise */
 }
 
+/* As the store's key: whoever writes it writes this row and no other. */
+static void check_number(const struct life *l, const struct row *row, uint32_t number)
+{
+	FUZZ_CHECK(number > 0);
+	FUZZ_CHECK(!row->used || row->record.number == number);
+	for (size_t i = 0; !row->used && i < l->n_rows; i++)
+		FUZZ_CHECK(!l->rows[i].used || l->rows[i].record.number != number);
+}
+
 static void store_changes(struct life *l)
 {
 	l->changed = l->changed || l->batch->n_changes || l->batch->n_routes;
 	for (size_t i = 0; i < l->batch->n_changes; i++) {
 		const struct binding_change *c = &l->batch->changes[i];
 		struct row *row = row_of(l, &c->record);
+		check_number(l, row, c->record.number);
 		if (c->erase) {
 			FUZZ_CHECK(row->used);
 			row->used = false;
@@ -415,10 +425,12 @@ static void restart(struct life *l)
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
 	dhcp6_server_reachable(l->server, l->extras);
 	dhcp6_server_reserve(l->server, reservations_of(l));
+	dhcp6_server_load_begin(l->server);
 	for (size_t i = 0; i < l->n_rows; i++)
 		if (l->rows[i].used)
 			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) ==
 				   0);
+	dhcp6_server_load_end(l->server);
 }
 
 static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t client)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-	COLUMNS = 13,
+	COLUMNS = 14,
 	ROWS_MAX = 8,
 	SOUND_ROWS = 100,
 	SOUND_MAX = 256 << 10,
@@ -114,7 +114,8 @@ static void bind_usual(int column)
 						  [8] = 1800,
 						  [9] = 14400,
 						  [10] = 1800000000000,
-						  [11] = 1800014400000 };
+						  [11] = 1800014400000,
+						  [13] = 1 };
 	if (column == 1 || column == 4 || column == 6 || column == 7 || column == 12)
 		(void)sqlite3_bind_blob(rows_put, column + 1, bytes, column == 7 ? 6 : 16,
 					SQLITE_STATIC);

@@ -89,6 +89,40 @@ static void gives_back_what_it_was_given(void **state)
 	assert_int_equal(out.valid_until_ms, 1000);
 }
 
+static uint32_t number_of(const struct binding *b)
+{
+	return b->id + 1;
+}
+
+static void loaded_records_keep_their_numbers(void **state)
+{
+	struct binding_table *t = (struct binding_table *)*state;
+	static const uint32_t wanted[] = { 5, 2, 5, 4000000, 2000 };
+	bindings_load_begin(t);
+	bindings_pass_over(t, 3);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct binding_record r = record(i, 1, i);
+		r.number = wanted[i];
+		uint32_t number = number_of(add(t, &r));
+		/* Taken, and too far beyond the others: those get one that nobody has. */
+		assert_int_equal(number == wanted[i], i != 2 && i != 3);
+	}
+	bindings_load_end(t);
+	assert_true(bindings_consistent(t));
+	/* Those that come fill the gaps, and leave what was passed over alone. */
+	static const uint32_t next[] = { 1, 4 };
+	for (uint32_t i = 0; i < 2; i++) {
+		struct binding_record r = record(10 + i, 1, 10 + i);
+		r.number = 2;
+		assert_int_equal(number_of(add(t, &r)), next[i]);
+	}
+	for (uint32_t i = 0; i < 3000; i++) {
+		struct binding_record r = record(100 + i, 1, 100 + i);
+		assert_int_not_equal(number_of(add(t, &r)), 3);
+	}
+	assert_true(bindings_consistent(t));
+}
+
 /* RFC 9915 §11.1: up to 128 octets behind the type code. */
 static void holds_the_longest_duids(void **state)
 {
@@ -300,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(finds_by_client_and_by_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(gives_back_what_it_was_given, setup, teardown),
+		cmocka_unit_test_setup_teardown(loaded_records_keep_their_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(holds_the_longest_duids, setup, teardown),
 		cmocka_unit_test_setup_teardown(grows_and_shrinks_without_losing_any, setup,
 						teardown),

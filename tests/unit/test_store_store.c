@@ -79,7 +79,8 @@ static struct binding_change change(uint8_t number, bool erase)
 {
 	struct binding_change c = {
 		.erase = erase,
-		.record = { .kind = BINDING_PD,
+		.record = { .number = number,
+			    .kind = BINDING_PD,
 			    .state = BINDING_BOUND,
 			    .duid = { .len = 10, .bytes = { 0, 3, 0, 1, 2, 0, 0, 0, 0, number } },
 			    .iaid = 0xfffffff0U + number,
@@ -607,7 +608,7 @@ static void a_file_cut_short_is_found(void **state)
 	struct fixture *f = *state;
 	open_it(f);
 	close_it(f);
-	commit_many(f, 2000);
+	commit_many(f, 8000);
 	assert_int_equal(truncate(f->db, size_of(f->db) / 2 / PAGE * PAGE), 0);
 	open_it(f);
 	assert_string_not_equal(f->found.moved_aside, "");
