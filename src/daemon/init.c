@@ -8,17 +8,14 @@
 #include "control/client.h"
 #include "daemon/config.h"
 #include "daemon/message.h"
-#include "daemon/nic.h"
 #include "daemon/preflight.h"
 #include "daemon/server.h"
 #include "daemon/settings.h"
+#include "daemon/subscriber.h"
 #include "daemon/tunnel.h"
 #include "daemon/undo.h"
 #include "daemon/uplink.h"
-#include "host/dhcp6_frames.h"
-#include "host/dhcp6_sock.h"
 #include "host/loop.h"
-#include "host/nd_sock.h"
 #include "host/nft.h"
 #include "host/proc.h"
 #include "host/route.h"
@@ -48,7 +45,6 @@ enum {
 	LIVED_LONG_ENOUGH_MS =
 		10000, /* a server or tunnel that lasted so long is made again at once */
 	CONTROL_BACKLOG = 16,
-	UNDO_ROUNDS = 1024,
 };
 
 extern char **environ;
@@ -63,24 +59,18 @@ struct appliance {
 	struct route_batch *routes;
 	struct tunnel tunnel;
 	struct uplink_watch *uplink;
-	struct nic nic;
-	struct dhcp6_sock *dhcp6_sock;
-	struct dhcp6_frames *dhcp6_frames;
-	struct nd_sock *nd_sock;
+	struct subscriber sub;
 	struct nft_guard *guard; /* NULL where the kernel has none */
 	int control_fd;
 	int metrics_fd;
-	int events_fd;
-	struct in6_addr link_local;
-	struct in6_addr transfer_addr;
 
 	struct loop *loop;
 	struct loop_timer *pause_timer;
 	struct loop_timer *stop_timer;
 	struct loop_timer *server_timer;
+	struct loop_timer *replace_timer;
 	struct loop_timer *tunnel_timer;
 	struct loop_watch *server_watch;
-	struct loop_watch *events_watch;
 	struct loop_watch *guard_watch;
 
 	pid_t server_pid; /* 0: none is running */
@@ -89,10 +79,9 @@ struct appliance {
 	uint64_t server_retry_ms;
 	uint64_t server_restarts;
 	bool server_ready;
-	bool usable; /* our addresses have passed duplicate address detection */
-	bool carrier;
-	bool missing;
+	bool replace_server; /* the NIC is another: it ends, and the next has sockets on that */
 	bool serving_told;
+	bool guard_loaded;
 	uint64_t tunnel_retry_ms;
 
 	bool stopping;
@@ -157,14 +146,8 @@ static void tell_link(struct appliance *a)
 {
 	if (!a->server_ready)
 		return;
-	const struct message link = { .type = MESSAGE_LINK,
-				      .link = { .carrier = a->carrier, .missing = a->missing } };
+	const struct message link = { .type = MESSAGE_LINK, .link = a->sub.link };
 	server_tell(a, &link);
-	if (!a->usable)
-		return;
-	const struct message serve = { .type = MESSAGE_SERVE,
-				       .serve = { .link_local = a->link_local } };
-	server_tell(a, &serve);
 }
 
 static void tell_uplink(struct appliance *a)
@@ -198,8 +181,9 @@ static void on_guard(void *ctx, int fd)
 /* Once subscribers are served: on a busy machine the child would have them wait. */
 static void load_guard(struct appliance *a)
 {
-	if (!a->guard)
+	if (!a->guard || a->guard_loaded)
 		return;
+	a->guard_loaded = true;
 	int r = nft_guard_load(a->guard);
 	if (r == 0)
 		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
@@ -219,9 +203,11 @@ static void on_server_message(void *ctx, int fd)
 			tell_link(a);
 		} else if (m.type == MESSAGE_SERVING && !a->serving_told) {
 			a->serving_told = true;
-			log_info("init", "serving", kv_str("interface", a->nic.link.name),
+			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
 			load_guard(a);
+		} else if (m.type == MESSAGE_CONTESTED) {
+			subscriber_contested(&a->sub);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
 			poll_tunnel(a);
 		}
@@ -245,6 +231,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGPIPE, SIG_IGN);
 	explicit_bzero(&a->tunnel.settings, sizeof a->tunnel.settings);
 	preflight_done(&a->at);
+	subscriber_drop(&a->sub);
 	char table[NFT_TABLE_MAX] = "";
 	if (a->guard)
 		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
@@ -256,18 +243,18 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.init_fd = fd,
 		.control_fd = a->control_fd,
 		.metrics_fd = a->metrics_fd,
-		.dhcp6_sock = a->dhcp6_sock,
-		.dhcp6_frames = a->dhcp6_frames,
-		.nd_sock = a->nd_sock,
+		.dhcp6_sock = a->sub.dhcp6_sock,
+		.dhcp6_frames = a->sub.dhcp6_frames,
+		.nd_sock = a->sub.nd_sock,
 		.nft_table = table[0] ? table : NULL,
-		.ifindex = a->nic.link.ifindex,
-		.ifname = a->nic.link.name,
-		.subscriber_mode = a->nic.moved ? "move" : "local",
+		.ifindex = a->sub.nic.link.ifindex,
+		.ifname = a->sub.nic.link.name,
+		.subscriber_mode = a->sub.nic.moved ? "move" : "local",
 		.backend = tunnel_backend(&a->tunnel),
 		.pool_key = a->pool_key,
-		.lladdr = a->nic.link.lladdr,
-		.lladdr_len = a->nic.link.lladdr_len,
-		.transfer_addr = a->transfer_addr,
+		.lladdr = a->sub.nic.link.lladdr,
+		.lladdr_len = a->sub.nic.link.lladdr_len,
+		.transfer_addr = a->sub.transfer_addr,
 		.started_at_ms = a->started_at_ms,
 		.restarts = a->server_restarts,
 	};
@@ -311,17 +298,35 @@ static uint64_t next_retry(uint64_t *retry_ms, uint64_t lived_ms)
 	return delay;
 }
 
+/* On the NIC that is there now. One that is gone once more leaves the old sockets, on which nothing
+ * comes; the next that is there replaces the server again. */
+static int replace_sockets(struct appliance *a, const char **ret_why)
+{
+	if (!a->replace_server)
+		return 0;
+	int r = subscriber_open_sockets(&a->sub, ret_why);
+	if (r < 0 && !(a->sub.nic.gone && a->sub.dhcp6_sock))
+		return r;
+	a->replace_server = false;
+	a->serving_told = false;
+	loop_timer_stop(a->replace_timer);
+	return 0;
+}
+
 static void server_again(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
 	if (a->stopping || a->server_pid)
 		return;
-	a->server_restarts++;
-	int r = server_start(a);
+	const char *why = "";
+	a->server_restarts += !a->replace_server;
+	int r = replace_sockets(a, &why);
+	if (r == 0)
+		r = server_start(a);
 	if (r == 0)
 		return;
 	uint64_t delay = next_retry(&a->server_retry_ms, 0);
-	log_error("init", "cannot start the server, trying again", kv_errno(r),
+	log_error("init", "cannot start the server, trying again", kv_errno(r), kv_str("why", why),
 		  kv_u64("retry_ms", delay));
 	loop_timer_set(a->server_timer, delay ? delay : RETRY_MIN_MS);
 }
@@ -337,6 +342,10 @@ static void server_ended(struct appliance *a, int status)
 	a->server_farewell = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (a->stopping)
 		return;
+	if (a->replace_server) {
+		server_again(a);
+		return;
+	}
 	uint64_t delay = next_retry(&a->server_retry_ms, clock_mono_ms() - a->server_started_ms);
 	/* Ever longer pauses are for one that cannot start. One that served has subscribers waiting
 	 * in its sockets. */
@@ -408,71 +417,30 @@ static void poll_tunnel(void *ctx)
 /* --- the subscriber link
  * ----------------------------------------------------------------------------------- */
 
-/* Somebody on the link has our link-local address: another one does as well (RFC 4862 §5.4.5, RFC
- * 8028). */
-static int choose_link_local(struct appliance *a)
+static void on_link_changed(void *ctx)
 {
-	(void)link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local,
-			     64); /* gone is fine */
-	struct in6_addr other = a->link_local;
-	if (getrandom(&other.s6_addr[8], 8, 0) != 8)
-		return -EAGAIN;
-	char old_text[INET6_ADDRSTRLEN], new_text[INET6_ADDRSTRLEN];
-	log_warn("subscriber", "somebody on the link has our link-local address, taking another",
-		 kv_str("address", in6_format(&a->link_local, old_text)),
-		 kv_str("instead", in6_format(&other, new_text)));
-	a->link_local = other;
-	return link_addr6_add(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64, false);
+	tell_link((struct appliance *)ctx);
 }
 
-static bool addresses_usable(struct appliance *a)
-{
-	enum addr6_state ll = ADDR6_ABSENT, transfer = ADDR6_ABSENT;
-	if (link_addr6_state(a->at.own_rt, a->nic.link.ifindex, &a->link_local, &ll) < 0 ||
-	    link_addr6_state(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr, &transfer) < 0)
-		return false;
-	if (ll == ADDR6_DUPLICATE) {
-		int r = choose_link_local(a);
-		if (r < 0)
-			log_error("subscriber", "cannot take another link-local address",
-				  kv_errno(r));
-		return false;
-	}
-	if (transfer == ADDR6_DUPLICATE && !a->usable) {
-		char text[INET6_ADDRSTRLEN];
-		log_error("subscriber",
-			  "somebody on the link has our transfer address: is another instance of "
-			  "TRANSFER_PREFIX there?",
-			  kv_str("address", in6_format(&a->transfer_addr, text)));
-	}
-	return ll == ADDR6_USABLE && transfer != ADDR6_TENTATIVE;
-}
-
-static void look_at_link(struct appliance *a)
-{
-	struct link_info link;
-	bool was_carrier = a->carrier, was_missing = a->missing, was_usable = a->usable;
-	int r = link_get_by_index(a->at.own_rt, a->nic.link.ifindex, &link);
-	a->missing = r == -ENODEV;
-	a->carrier = r == 0 && link.carrier;
-	if (a->carrier)
-		a->usable = addresses_usable(a);
-	if (a->missing && !was_missing)
-		log_error("subscriber", "the NIC is gone", kv_str("interface", a->nic.link.name));
-	else if (a->carrier != was_carrier)
-		log_info("subscriber",
-			 a->carrier ? "link up" : "link down: is the cable plugged in?",
-			 kv_str("interface", a->nic.link.name));
-	if (a->carrier != was_carrier || a->missing != was_missing || a->usable != was_usable)
-		tell_link(a);
-}
-
-static void on_link_event(void *ctx, int fd)
+/* Its sockets lead nowhere: it ends, and the next one gets those of the NIC that is there now. */
+static void on_nic_replaced(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
-	link_events_drain(fd);
-	if (!a->stopping)
-		look_at_link(a);
+	a->replace_server = true;
+	if (!a->server_pid) {
+		loop_timer_set(a->server_timer, 0);
+		return;
+	}
+	const struct message stop = { .type = MESSAGE_STOP };
+	server_tell(a, &stop);
+	loop_timer_set(a->replace_timer, STOP_LIMIT_MS);
+}
+
+static void on_replace_overdue(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (a->replace_server && a->server_pid)
+		(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
 }
 
 /* --- boot
@@ -489,80 +457,6 @@ static int undo_routes(void *arg)
 	return r < 0 ? r : route_commit(a->routes, NULL, NULL);
 }
 
-static int remove_route(void *ctx, const struct route *r)
-{
-	struct route_batch *b = (struct route_batch *)ctx;
-	return route_del(b, r, 0);
-}
-
-struct neighbour_removal {
-	struct route_batch *b;
-	unsigned ifindex;
-};
-
-static int remove_neighbour(void *ctx, const struct neighbour *n)
-{
-	const struct neighbour_removal *removal = (const struct neighbour_removal *)ctx;
-	return neighbour_del(removal->b, removal->ifindex, &n->addr, 0);
-}
-
-/* All that a dump tells of, more than a batch takes; bounded, should the kernel keep one that it
- * says it removed. */
-static int remove_all(struct appliance *a, bool neighbours)
-{
-	struct route_batch *removals = NULL;
-	int r = route_batch_new(&removals);
-	struct neighbour_removal removal = { removals, a->nic.link.ifindex };
-	if (r < 0)
-		return r;
-	for (int round = 0; round < UNDO_ROUNDS; round++) {
-		r = neighbours
-			    ? neighbour_dump(a->routes, removal.ifindex, remove_neighbour, &removal)
-			    : route_dump(a->routes, remove_route, removals);
-		bool more = r == -ENOBUFS;
-		if (r >= 0 || more)
-			r = route_commit(removals, NULL, NULL);
-		if (r < 0 || !more)
-			break;
-	}
-	route_batch_free(removals);
-	return r;
-}
-
-/* The server's routes and neighbours, whatever became of the server. They die with the NIC's move,
- * but in SUBSCRIBER_MODE=local it stays. */
-static int undo_delegated(void *arg)
-{
-	struct appliance *a = (struct appliance *)arg;
-	int routes = remove_all(a, false), neighbours = remove_all(a, true);
-	return routes < 0 ? routes : neighbours;
-}
-
-static int undo_transfer_addr(void *arg)
-{
-	struct appliance *a = (struct appliance *)arg;
-	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->transfer_addr,
-			      a->config.transfer.plen);
-}
-
-static int undo_link_local(void *arg)
-{
-	struct appliance *a = (struct appliance *)arg;
-	return link_addr6_del(a->at.own_rt, a->nic.link.ifindex, &a->link_local, 64);
-}
-
-static int undo_sockets(void *arg)
-{
-	struct appliance *a = (struct appliance *)arg;
-	dhcp6_frames_close(a->dhcp6_frames);
-	dhcp6_sock_close(a->dhcp6_sock);
-	nd_sock_close(a->nd_sock);
-	a->dhcp6_frames = NULL;
-	a->dhcp6_sock = NULL;
-	a->nd_sock = NULL;
-	return 0;
-}
-
 static int undo_control(void *arg)
 {
 	struct appliance *a = (struct appliance *)arg;
@@ -575,13 +469,6 @@ static int undo_metrics(void *arg)
 	struct appliance *a = (struct appliance *)arg;
 	(void)close(take_fd(&a->metrics_fd)); /* listening only */
 	return 0;
-}
-
-static int add_address(struct appliance *a, const struct in6_addr *addr, uint8_t plen)
-{
-	int r = link_addr6_add(a->at.own_rt, a->nic.link.ifindex, addr, plen, false);
-	return r == -EEXIST ? 0
-			    : r; /* of a killed run, or of whoever prepared the interface for us */
 }
 
 static int boot_tunnel(struct appliance *a)
@@ -634,49 +521,17 @@ static int boot_tunnel(struct appliance *a)
 static int boot_nic(struct appliance *a)
 {
 	const struct config *c = &a->config;
-	a->nic.own_rt = a->at.own_rt;
-	a->nic.host_rt = a->at.host_rt;
-	a->nic.host_ns = a->at.host_ns;
-	int r = nic_take(&a->nic, c, a->at.own_ns, boot_pause, a);
+	const char *why = NULL;
+	a->sub.at = &a->at;
+	a->sub.loop = a->loop;
+	a->sub.routes = a->routes;
+	a->sub.changed = on_link_changed;
+	a->sub.replaced = on_nic_replaced;
+	a->sub.ctx = a;
+	int r = subscriber_take(&a->sub, &a->undo, boot_pause, a, &why);
 	if (r == -EINTR)
 		return 0;
-	if (r == -EEXIST)
-		return boot_failed(
-			r,
-			"SUBSCRIBER_INTERFACE=%s: the container has an interface of that name "
-			"already. Start with --network none",
-			c->subscriber);
-	if (r < 0)
-		return boot_failed(r, "SUBSCRIBER_INTERFACE=%s: the interface cannot be taken",
-				   c->subscriber);
-	undo_push(&a->undo, "give the subscriber's NIC back", nic_return, &a->nic);
-	unsigned ifindex = a->nic.link.ifindex;
-	if (a->nic.moved) {
-		r = link_set_no_autoconf(a->at.own_rt, ifindex);
-		if (r < 0)
-			return boot_failed(r,
-					   "SUBSCRIBER_INTERFACE=%s: the kernel's own link-local "
-					   "address cannot be turned off",
-					   c->subscriber);
-	}
-	undo_push(&a->undo, "remove delegated prefixes' routes", undo_delegated, a);
-	r = link_set_up(a->at.own_rt, ifindex, true);
-	if (r == 0) {
-		undo_push(&a->undo, "remove our link-local address", undo_link_local, a);
-		r = add_address(a, &a->link_local, 64);
-	}
-	if (r == 0) {
-		undo_push(&a->undo, "remove our transfer address", undo_transfer_addr, a);
-		r = add_address(a, &a->transfer_addr, c->transfer.plen);
-	}
-	if (r < 0)
-		return boot_failed(
-			r, "SUBSCRIBER_INTERFACE=%s: it cannot be brought up with our addresses",
-			c->subscriber);
-	log_info("subscriber", "NIC taken", kv_str("interface", a->nic.link.name),
-		 kv_str("mode", a->nic.moved ? "move" : "local"),
-		 kv_u64("addresses_to_give_back", a->nic.n_addrs));
-	return 0;
+	return r < 0 ? boot_failed(r, "SUBSCRIBER_INTERFACE=%s: %s", c->subscriber, why) : 0;
 }
 
 static int boot_routes(struct appliance *a)
@@ -746,28 +601,11 @@ static int boot_metrics(struct appliance *a)
 
 static int boot_sockets(struct appliance *a)
 {
-	const struct link_info *l = &a->nic.link;
-	undo_push(&a->undo, "close the sockets", undo_sockets, a);
-	int r = dhcp6_sock_open(l->name, l->ifindex, &a->dhcp6_sock);
-	if (r < 0)
-		return boot_failed(
-			r, "DHCPv6's port 547 cannot be opened on %s%s", l->name,
-			r == -EADDRINUSE
-				? ": another DHCPv6 server is running in this network namespace"
-				: "");
-	r = dhcp6_frames_open(l->name, l->ifindex, &a->dhcp6_frames);
-	if (r == -ENOTSUP)
-		log_info("subscriber",
-			 "no Ethernet: the kernel's neighbour discovery finds subscribers",
-			 kv_str("interface", l->name));
-	else if (r < 0)
-		return boot_failed(r, "the packet socket for DHCPv6 cannot be opened on %s",
-				   l->name);
-	r = nd_sock_open(l->name, l->ifindex, &a->nd_sock);
-	if (r < 0)
-		return boot_failed(r, "the socket for router advertisements cannot be opened on %s",
-				   l->name);
-	return 0;
+	const char *why = NULL;
+	undo_push(&a->undo, "close the sockets", subscriber_close_sockets, &a->sub);
+	int r = subscriber_open_sockets(&a->sub, &why);
+	return r < 0 ? boot_failed(r, "on %s this cannot be opened: %s", a->sub.nic.link.name, why)
+		     : 0;
 }
 
 static int undo_guard(void *arg)
@@ -781,7 +619,7 @@ static int undo_guard(void *arg)
 /* Nobody is worse off without it than with most routers, so that nothing here ends the boot. */
 static int boot_guard(struct appliance *a)
 {
-	int r = nft_guard_open(a->nic.link.name, a->config.suffix, &a->guard);
+	int r = nft_guard_open(a->sub.nic.link.name, a->config.suffix, &a->guard);
 	if (r < 0)
 		log_warn("boot", unguarded, kv_errno(r));
 	else
@@ -826,17 +664,15 @@ static int boot(struct appliance *a)
 
 static int boot_loop(struct appliance *a)
 {
-	int r = link_events_open(&a->events_fd);
-	if (r == 0)
-		r = loop_watch_fd(a->loop, a->events_fd, on_link_event, a, &a->events_watch);
-	if (r == 0)
-		r = server_start(a);
+	int r = server_start(a);
 	if (r < 0)
 		return boot_failed(r, "the server cannot be started");
-	look_at_link(a);
-	if (!a->carrier)
+	r = subscriber_watch(&a->sub);
+	if (r < 0)
+		return boot_failed(r, "the subscriber link cannot be watched");
+	if (!a->sub.link.carrier)
 		log_info("subscriber", "no carrier yet, serving begins with the link",
-			 kv_str("interface", a->nic.link.name));
+			 kv_str("interface", a->sub.nic.link.name));
 	poll_tunnel(a);
 	return 0;
 }
@@ -918,6 +754,8 @@ static int init_loop(struct appliance *a)
 	if (r == 0)
 		r = loop_timer_new(a->loop, server_again, a, &a->server_timer);
 	if (r == 0)
+		r = loop_timer_new(a->loop, on_replace_overdue, a, &a->replace_timer);
+	if (r == 0)
 		r = loop_timer_new(a->loop, poll_tunnel, a, &a->tunnel_timer);
 	if (r == 0)
 		r = loop_watch_children(a->loop, on_child, a);
@@ -981,11 +819,11 @@ static void ignore_broken_pipes(void)
 static void done_loop(struct appliance *a)
 {
 	struct loop_timer *const timers[] = { a->pause_timer, a->stop_timer, a->server_timer,
-					      a->tunnel_timer };
+					      a->replace_timer, a->tunnel_timer };
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
 		loop_timer_free(timers[i]);
+	subscriber_done(&a->sub);
 	loop_unwatch(a->server_watch);
-	loop_unwatch(a->events_watch);
 	loop_unwatch(a->guard_watch);
 	uplink_watch_free(a->uplink);
 	loop_free(a->loop);
@@ -997,7 +835,6 @@ int init_run(const char *version)
 			       .at = PREFLIGHT_NONE,
 			       .control_fd = -1,
 			       .metrics_fd = -1,
-			       .events_fd = -1,
 			       .server_fd = -1,
 			       .started_at_ms = clock_mono_ms() };
 	ignore_broken_pipes();
@@ -1009,8 +846,8 @@ int init_run(const char *version)
 	derive_pool_key(&a.config, a.pool_key);
 	tunnel_init(&a.tunnel, &a.config);
 	config_wipe_secrets(&a.config, environ);
-	a.link_local = a.config.link_local;
-	a.transfer_addr = prefix6_with_iid(&a.config.transfer, 1);
+	a.sub.config = &a.config;
+	subscriber_init(&a.sub);
 	int r = init_loop(&a);
 	code = r < 0 ? boot_failed(r, "the event loop cannot be made") : boot(&a);
 	if (code == 0 && !a.stopping)
@@ -1023,8 +860,6 @@ int init_run(const char *version)
 	route_batch_free(a.routes);
 	done_loop(&a);
 	preflight_done(&a.at);
-	if (a.events_fd >= 0)
-		(void)close(a.events_fd); /* events nobody reads any more */
 	log_info("init", "stopped", kv_i64("exit_code", code));
 	return code;
 }

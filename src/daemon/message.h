@@ -14,29 +14,31 @@
 
 enum message_type {
 	/* init to server */
-	MESSAGE_SERVE = 1, /* our addresses are usable: answer from now on */
-	MESSAGE_LINK,      /* the subscriber link's carrier came or went; the NIC vanished */
-	MESSAGE_UPLINK,    /* the tunnel as init last saw it */
-	MESSAGE_ANNOUNCE,  /* SIGHUP: advertise at once */
-	MESSAGE_SUMMARY,   /* SIGUSR1: log a summary */
-	MESSAGE_STOP,      /* say farewell, close the store, exit */
+	MESSAGE_LINK = 1, /* the subscriber link; once it works, subscribers are answered */
+	MESSAGE_UPLINK,   /* the tunnel as init last saw it */
+	MESSAGE_ANNOUNCE, /* SIGHUP: advertise at once */
+	MESSAGE_SUMMARY,  /* SIGUSR1: log a summary */
+	MESSAGE_STOP,     /* say farewell, close the store, exit */
 	/* server to init */
 	MESSAGE_READY,      /* bindings loaded, their routes in place */
 	MESSAGE_SERVING,    /* the first advertisement left */
 	MESSAGE_UPLINK_ASK, /* somebody wants the tunnel's state as it is now */
+	MESSAGE_CONTESTED,  /* another router advertises from our link-local address */
+};
+
+/* The subscriber link as init sees it. */
+struct link_state {
+	bool carrier;               /* and administratively up */
+	bool usable;                /* our addresses have passed duplicate address detection */
+	bool missing;               /* the NIC is gone */
+	bool transfer_duplicate;    /* somebody on the link has our transfer address */
+	struct in6_addr link_local; /* ours: that of the configuration, or one instead of it */
 };
 
 struct message {
 	enum message_type type;
 	union {
-		struct {
-			struct in6_addr
-				link_local; /* the one that survived duplicate address detection */
-		} serve;
-		struct {
-			bool carrier;
-			bool missing;
-		} link;
+		struct link_state link;
 		struct {
 			enum uplink_state state;
 			struct uplink_reason reason;

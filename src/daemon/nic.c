@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/sysctl.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -41,6 +42,15 @@ static size_t json_bytes(const json_t *o, const char *key, uint8_t *ret_bytes, s
 	return n;
 }
 
+/* Which boot of the host this is: the instants of another one say nothing here. "" where the kernel
+ * does not tell. */
+static const char *this_boot(char buf[static SYSCTL_VALUE_MAX])
+{
+	if (sysctl_get("kernel/random/boot_id", buf) < 0)
+		buf[0] = '\0';
+	return buf;
+}
+
 /* Written before the NIC leaves home, so that whatever happens then, the next start knows what it
  * was like. */
 static int note_write(const struct nic *n)
@@ -49,19 +59,21 @@ static int note_write(const struct nic *n)
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		const struct link_addr *a = &n->addrs[i];
 		json_array_append_new(
-			addrs, json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I}",
-					 "family", a->family, "addr", bytes_json(a->addr, 16),
-					 "peer", bytes_json(a->peer, 16), "plen", (int)a->plen,
-					 "scope", (int)a->scope, "flags", (json_int_t)a->flags,
-					 "preferred", (json_int_t)a->preferred_lft_s, "valid",
-					 (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
-					 bytes_json(a->broadcast, sizeof a->broadcast), "metric",
-					 (json_int_t)a->rt_priority));
+			addrs,
+			json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I, s:I}",
+				  "family", a->family, "addr", bytes_json(a->addr, 16), "peer",
+				  bytes_json(a->peer, 16), "plen", (int)a->plen, "scope",
+				  (int)a->scope, "flags", (json_int_t)a->flags, "preferred",
+				  (json_int_t)a->preferred_lft_s, "valid",
+				  (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
+				  bytes_json(a->broadcast, sizeof a->broadcast), "metric",
+				  (json_int_t)a->rt_priority, "seen", (json_int_t)a->seen_at_ms));
 	}
-	json_t *note =
-		json_pack("{s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "lladdr",
-			  bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up,
-			  "addr_gen_mode", n->was_addr_gen_mode, "addrs", addrs);
+	char boot[SYSCTL_VALUE_MAX];
+	json_t *note = json_pack(
+		"{s:s, s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "boot", this_boot(boot),
+		"lladdr", bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up,
+		"addr_gen_mode", n->was_addr_gen_mode, "addrs", addrs);
 	char path[CONFIG_PATH_MAX + 8], fresh[CONFIG_PATH_MAX + 16];
 	note_path(n, path);
 	snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -74,14 +86,20 @@ static int note_write(const struct nic *n)
 	return r;
 }
 
-/* A note that cannot be read is none: the NIC is then taken as it is found. */
+/*
+ * A note that cannot be read is none: the NIC is then taken as it is found. So is one of an earlier
+ * boot: since then the host has made the card anew and set it up as it wants it now, and the note's
+ * instants are of a clock that has begun again.
+ */
 static json_t *note_read(const struct nic *n)
 {
 	char path[CONFIG_PATH_MAX + 8];
 	note_path(n, path);
 	json_t *note = json_load_file(path, 0, NULL);
 	const char *name = json_string_value(json_object_get(note, "name"));
-	if (name && strcmp(name, n->home_name) == 0)
+	const char *boot = json_string_value(json_object_get(note, "boot"));
+	char now[SYSCTL_VALUE_MAX];
+	if (name && strcmp(name, n->home_name) == 0 && boot && strcmp(boot, this_boot(now)) == 0)
 		return note;
 	json_decref(note);
 	return NULL;
@@ -109,6 +127,7 @@ static void note_apply(struct nic *n, const json_t *note)
 				(uint32_t)json_integer_value(json_object_get(o, "preferred")),
 			.valid_lft_s = (uint32_t)json_integer_value(json_object_get(o, "valid")),
 			.rt_priority = (uint32_t)json_integer_value(json_object_get(o, "metric")),
+			.seen_at_ms = (uint64_t)json_integer_value(json_object_get(o, "seen")),
 		};
 		(void)json_bytes(o, "addr", a->addr,
 				 sizeof a->addr); /* a short one is shown by the kernel's refusal */
@@ -171,8 +190,7 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 	if (r < 0)
 		return r;
 	n->moved = true;
-	r = link_get(n->own_rt, n->home_name, &n->link);
-	return r;
+	return link_get(n->own_rt, n->home_name, &n->link);
 }
 
 static int take_where_it_is(struct nic *n, const struct link_info *link, const json_t *note)
@@ -219,6 +237,71 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 	return r;
 }
 
+/* Among the host's links: the one of its name, and, where that is another card, the one that has
+ * its link-layer address. */
+static int look_again(struct nic *n, const struct config *c, bool settled,
+		      struct link_info *ret_link, bool *ret_wait)
+{
+	struct link_info named, same;
+	int by_name = link_get(n->host_rt, n->home_name, &named);
+	if (by_name == -ENODEV) /* its alternative name stays, where udev gives it */
+		by_name = link_get(n->host_rt, c->subscriber, &named);
+	if (by_name < 0 && by_name != -ENODEV)
+		return by_name;
+	bool card = n->link.kind[0] == '\0' && n->link.lladdr_len > 0;
+	bool is_it =
+		by_name == 0 && (!card || named.kind[0] ||
+				 (named.lladdr_len == n->link.lladdr_len &&
+				  memcmp(named.lladdr, n->link.lladdr, named.lladdr_len) == 0));
+	if (is_it) {
+		*ret_link = named;
+		return 0;
+	}
+	int by_lladdr =
+		card ? link_get_by_lladdr(n->host_rt, n->link.lladdr, n->link.lladdr_len, &same)
+		     : -ENODEV;
+	if (by_lladdr < 0 && by_lladdr != -ENODEV)
+		return by_lladdr;
+	*ret_wait = !settled && (by_name == 0 || by_lladdr == 0);
+	if (!settled || (by_name < 0 && by_lladdr < 0))
+		return -ENODEV;
+	*ret_link = by_lladdr == 0 ? same : named;
+	return 0;
+}
+
+int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, bool *ret_wait)
+{
+	struct link_info link;
+	struct nic taken = *n;
+	*ret_wait = false;
+	if (!n->moved) {
+		int r = link_get(n->own_rt, n->link.name, &link);
+		if (r == 0)
+			r = take_where_it_is(&taken, &link, NULL);
+		if (r < 0)
+			return r;
+	} else {
+		int r = look_again(n, c, settled, &link, ret_wait);
+		if (r < 0)
+			return r;
+		json_t *note = note_read(n);
+		r = take_from_home(&taken, &link, note, own_ns);
+		json_decref(note);
+		if (r < 0)
+			return r;
+	}
+	taken.gone = false;
+	*n = taken;
+	return 0;
+}
+
+static int forget_note(const struct nic *n)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	note_path(n, path);
+	return unlink(path) < 0 && errno != ENOENT && errno != EROFS ? -errno : 0;
+}
+
 static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex)
 {
 	int first = link_set_addr_gen_mode(rt, ifindex, n->was_addr_gen_mode);
@@ -236,6 +319,8 @@ int nic_return(void *arg)
 {
 	struct nic *n = (struct nic *)arg;
 	struct link_info link;
+	if (n->gone) /* whatever comes under its name later is the host's alone */
+		return n->moved ? forget_note(n) : 0;
 	int r = link_get_by_index(n->own_rt, n->link.ifindex, &link);
 	if (r < 0)
 		return r;
@@ -258,10 +343,8 @@ int nic_return(void *arg)
 	r = link_get(n->host_rt, name, &link);
 	if (r == 0)
 		r = restore(n, n->host_rt, link.ifindex);
-	char path[CONFIG_PATH_MAX + 8];
-	note_path(n, path);
-	if (r == 0 && unlink(path) < 0 && errno != ENOENT && errno != EROFS)
-		r = -errno;
+	if (r == 0)
+		r = forget_note(n);
 	log_info("subscriber", "NIC returned", kv_str("interface", name), kv_bool("up", n->was_up),
 		 kv_u64("addresses", n->n_addrs));
 	return r;

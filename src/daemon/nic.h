@@ -20,6 +20,7 @@ struct nic {
 	struct rtnl *own_rt;
 	int host_ns;
 	bool moved; /* it came from the host and goes back there; else it was ours already */
+	bool gone;  /* it ceased to exist after it was taken, and is not there again */
 	char home_name[IFNAMSIZ]; /* on the host */
 	struct link_info link;    /* in our namespace, under the name that it has here */
 	bool was_up;
@@ -37,6 +38,16 @@ struct nic {
  */
 int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx),
 	     void *ctx);
-/* The inverse, for the undo stack: home, with its name, its addresses and its administrative state.
- * arg is the struct nic. */
+/*
+ * One that is gone, taken again, from where it was taken before and under the same name; never
+ * waits. By its name or, of a card (a link of no kind), by its link-layer address, which tells it
+ * from another that has got its name. settled: cards have had the time to get their names, so that
+ * one which has only the name, or only the address, is taken, too. *ret_wait (where the result is
+ * -ENODEV): there is one that would be taken then. 0: n->link is as nic_take() leaves it. Nothing
+ * is changed on failure.
+ */
+int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, bool *ret_wait);
+/* The inverse of both, for the undo stack: home, with its name, its addresses and its
+ * administrative state. arg is the struct nic. Nothing but the note is given back while it is gone.
+ */
 int nic_return(void *arg);

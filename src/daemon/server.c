@@ -58,7 +58,6 @@ struct server {
 
 	struct keeper *keeper;
 	struct advertiser *advertiser;
-	struct in6_addr link_local;
 
 	bool telling; /* clients are being told that the configuration has changed */
 	uint8_t digest[STORE_NOTE_LEN];
@@ -66,7 +65,7 @@ struct server {
 	bool serving;
 	struct message uplink;
 	bool uplink_known; /* init has told of it */
-	bool carrier, missing;
+	struct link_state link;
 	bool link_known; /* init has told of it */
 	uint64_t truncated;
 	struct ratelimit log_bound, log_fault, log_exhausted[2];
@@ -221,8 +220,8 @@ static void reply(struct server *s)
 	}
 	/* A client that hears nothing asks again. */
 	if (n_frames)
-		(void)dhcp6_frames_send(s->p->dhcp6_frames, &s->link_local, s->frames, n_frames,
-					NULL);
+		(void)dhcp6_frames_send(s->p->dhcp6_frames, &s->link.link_local, s->frames,
+					n_frames, NULL);
 	if (n)
 		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n, NULL);
 }
@@ -360,10 +359,8 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.dhcp6 = dhcp6_server_stats(s->dhcp6),
 		.advertiser = advertiser_stats(s->advertiser),
 		.keeper = s->keeper,
-		.link_local = s->link_local,
+		.link = &s->link,
 		.serving = s->serving,
-		.carrier = s->carrier,
-		.missing = s->missing,
 		.truncated = s->truncated,
 		.routes_failed = forwarding_failures(s->forwarding),
 	};
@@ -387,12 +384,12 @@ static int metrics_page(void *ctx, char **ret_text, size_t *ret_len)
 /* Healthy is: doing what can be done. A cable that nobody plugged in is no illness. */
 static json_t *health_json(const struct server *s)
 {
-	bool healthy = !s->missing && (s->serving || (s->link_known && !s->carrier));
+	bool healthy = !s->link.missing && (s->serving || (s->link_known && !s->link.carrier));
 	return json_pack("{s:b, s:s}", "healthy", (int)healthy, "state",
-			 s->missing   ? "the subscriber's NIC is gone"
-			 : s->serving ? "serving"
-			 : s->carrier ? "starting"
-				      : "waiting for the subscriber link");
+			 s->link.missing   ? "the subscriber's NIC is gone"
+			 : s->serving      ? "serving"
+			 : s->link.carrier ? "starting"
+					   : "waiting for the subscriber link");
 }
 
 static size_t remove_bindings(struct server *s, bool (*which)(void *ctx, const struct binding *b),
@@ -569,36 +566,42 @@ static void on_control(void *ctx, int fd)
 /* --- init's messages
  * ---------------------------------------------------------------------------------------- */
 
-static void begin_serving(struct server *s, const struct message *m)
+static bool link_works(const struct server *s)
 {
-	s->link_local = m->serve.link_local;
-	dhcp6_server_own(s->dhcp6, &s->link_local);
-	if (!s->serving) {
-		s->serving = true;
-		if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s,
-				  &s->dhcp6_watch) < 0 ||
-		    advertiser_begin(s->advertiser, &s->link_local) < 0) {
-			s->exit_code = EX_OSERR;
-			loop_stop(s->loop);
-		}
-	} else {
-		advertiser_from(s->advertiser, &s->link_local);
+	return s->link.carrier && s->link.usable;
+}
+
+static void begin_serving(struct server *s)
+{
+	s->serving = true;
+	if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s, &s->dhcp6_watch) <
+		    0 ||
+	    advertiser_begin(s->advertiser, &s->link.link_local) < 0) {
+		s->exit_code = EX_OSERR;
+		loop_stop(s->loop);
 	}
 }
 
 static void on_link(struct server *s, const struct message *m)
 {
-	bool was = s->carrier;
-	s->carrier = m->link.carrier;
+	bool worked = link_works(s), known = s->link_known;
+	bool moved = !IN6_ARE_ADDR_EQUAL(&s->link.link_local, &m->link.link_local);
+	s->link = m->link;
 	s->link_known = true;
-	s->missing = m->link.missing;
-	if (!s->serving)
+	if (moved || !known)
+		dhcp6_server_own(s->dhcp6, &s->link.link_local);
+	if (!s->serving) {
+		if (link_works(s))
+			begin_serving(s);
 		return;
-	if (s->carrier && !was) {
+	}
+	if (moved)
+		advertiser_from(s->advertiser, &s->link.link_local);
+	if (link_works(s) && !worked) {
 		/* Whoever took the link down took routes and neighbours with it. */
 		put_routes_right(s);
 		advertiser_link(s->advertiser, true);
-	} else if (!s->carrier && was) {
+	} else if (!link_works(s) && worked) {
 		advertiser_link(s->advertiser, false);
 	}
 }
@@ -617,13 +620,13 @@ static void log_summary(struct server *s)
 
 static void say_farewell(struct server *s)
 {
-	if (s->serving)
+	if (s->serving && !s->link.missing)
 		advertiser_farewell(s->advertiser);
 }
 
 static void follow_link(struct server *s)
 {
-	dhcp6_server_reachable(s->dhcp6, s->serving && s->carrier);
+	dhcp6_server_reachable(s->dhcp6, s->serving && link_works(s));
 	arm_expiry(s, clock_mono_ms());
 }
 
@@ -634,10 +637,6 @@ static void on_init_message(void *ctx, int fd)
 	int r;
 	while ((r = message_recv(fd, &m)) == 0) {
 		switch (m.type) {
-		case MESSAGE_SERVE:
-			begin_serving(s, &m);
-			follow_link(s);
-			break;
 		case MESSAGE_LINK:
 			on_link(s, &m);
 			follow_link(s);
@@ -652,9 +651,8 @@ static void on_init_message(void *ctx, int fd)
 				log_error("reservations",
 					  "what was reserved before stays so until the faults are "
 					  "mended and SIGHUP comes again");
-			if (s->serving && s->carrier) {
+			if (s->serving && link_works(s))
 				advertiser_link(s->advertiser, true);
-			}
 			break;
 		case MESSAGE_SUMMARY:
 			log_summary(s);
@@ -818,7 +816,7 @@ int server_run(const struct server_params *p)
 	struct server *s = &server;
 	s->p = p;
 	s->c = p->config;
-	s->link_local = p->config->link_local;
+	s->link.link_local = p->config->link_local;
 	s->log_bound = (struct ratelimit){ .per_s = 20, .burst = 100 };
 	s->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
 	for (size_t i = 0; i < ARRAY_LEN(s->log_exhausted); i++)

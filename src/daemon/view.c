@@ -48,10 +48,11 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 	return (struct status_view){
 		.instance = c->suffix,
 		.version = s->server->version,
-		.state = s->serving   ? "serving"
-			 : s->carrier ? "starting"
-				      : "waiting for the subscriber link",
-		.serving = s->serving,
+		.state = s->link->missing   ? "waiting for the subscriber's NIC"
+			 : s->serving       ? "serving"
+			 : s->link->carrier ? "starting"
+					    : "waiting for the subscriber link",
+		.serving = s->serving && !s->link->missing,
 		.start_unix_s = now_s > uptime_s ? now_s - uptime_s : 0,
 		.uptime_s = uptime_s,
 		.server_restarts = s->server->restarts,
@@ -72,10 +73,10 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			    .tx_bytes = uplink->uplink.tx_bytes },
 		.subscriber = { .interface = s->server->ifname,
 				.mode = s->server->subscriber_mode,
-				.link = s->carrier,
-				.link_local = in6_format(&s->link_local, t->ll),
+				.link = s->link->carrier,
+				.link_local = in6_format(&s->link->link_local, t->ll),
 				.transfer = prefix6_format(&transfer_addr, t->transfer),
-				.nic_missing = s->missing },
+				.nic_missing = s->link->missing },
 		.pools = { { "prefixes", prefix6_format(&c->pd_pool, t->pool), c->pd_len,
 			     st->pd.capacity, st->pd.used, st->pd.bound, st->pd.freed,
 			     st->pd.declined, st->pd.exhausted },

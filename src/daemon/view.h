@@ -21,8 +21,8 @@ struct view_sources {
 	const struct dhcp6_stats *dhcp6;
 	const struct advertiser_stats *advertiser;
 	const struct keeper *keeper;
-	struct in6_addr link_local;
-	bool serving, carrier, missing;
+	const struct link_state *link;
+	bool serving;
 	uint64_t truncated, routes_failed;
 };
 

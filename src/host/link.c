@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "host/netns.h"
+#include "host/sockopt.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -514,17 +515,37 @@ int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a
 	return 0;
 }
 
-int link_events_open(int *ret_fd)
+int link_events_open(int netns_fd, int *ret_fd)
 {
-	AUTO_CLOSE int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (fd < 0)
-		return -errno;
-	struct sockaddr_nl at = { .nl_family = AF_NETLINK,
-				  .nl_groups = RTMGRP_LINK | RTMGRP_IPV6_IFADDR };
-	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
-		return -errno;
-	*ret_fd = take_fd(&fd);
+	enum { TYPE = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK };
+	AUTO_CLOSE int fd = -1;
+	int r = 0;
+	if (netns_fd >= 0)
+		r = netns_socket(netns_fd, AF_NETLINK, TYPE, NETLINK_ROUTE, &fd);
+	else if ((fd = socket(AF_NETLINK, TYPE, NETLINK_ROUTE)) < 0)
+		r = -errno;
+	const struct sockaddr_nl at = { .nl_family = AF_NETLINK };
+	if (r == 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
+		r = -errno;
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
+	return r;
+}
+
+int link_events_listen(int fd, unsigned events)
+{
+	static const struct {
+		unsigned event;
+		int group;
+	} groups[] = { { LINK_EVENTS_LINKS, RTNLGRP_LINK },
+		       { LINK_EVENTS_ADDRS6, RTNLGRP_IPV6_IFADDR } };
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		int how =
+			events & groups[i].event ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+		int r = sock_set_int(fd, SOL_NETLINK, how, groups[i].group);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -96,9 +96,13 @@ int link_addr6_state(struct rtnl *rt, unsigned ifindex, const struct in6_addr *a
 		     enum addr6_state *ret_state);
 
 /*
- * A descriptor (nonblocking) that becomes readable when a link or IPv6 address of our namespace
- * changes. link_events_drain() empties it; what changed is then asked for: the events only say when
- * to look. -ENOBUFS is handled inside: it, too, means "look".
+ * A descriptor (nonblocking) that becomes readable when what it listens for changes in the
+ * namespace that it was opened in (netns_fd -1: our own). At first it listens for nothing.
+ * link_events_drain() empties it; what changed is then asked for: the events only say when to look.
+ * -ENOBUFS is handled inside: it, too, means "look".
  */
-int link_events_open(int *ret_fd);
+enum link_events { LINK_EVENTS_NONE = 0, LINK_EVENTS_LINKS = 1, LINK_EVENTS_ADDRS6 = 2 };
+int link_events_open(int netns_fd, int *ret_fd);
+/* For these from now on, whatever it was before: a set of enum link_events. */
+int link_events_listen(int fd, unsigned events);
 void link_events_drain(int fd);

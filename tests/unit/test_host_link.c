@@ -279,7 +279,8 @@ static void duplicate_address_detection_is_told_by_events(void **state)
 	assert_int_equal(link_move(own, peer.ifindex, sandbox.host_ns, "d1"), 0);
 	run_in(sandbox.host_ns, "ip link set d1 up && ip -6 addr add fe80::2/64 dev d1 nodad");
 	int events = -1;
-	assert_int_equal(link_events_open(&events), 0);
+	assert_int_equal(link_events_open(-1, &events), 0);
+	assert_int_equal(link_events_listen(events, LINK_EVENTS_LINKS | LINK_EVENTS_ADDRS6), 0);
 	assert_int_equal(link_set_no_autoconf(own, l.ifindex), 0);
 	assert_int_equal(link_set_up(own, l.ifindex, true), 0);
 
