@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/names.h"
+
+#include "base/cleanup.h"
+#include "base/siphash.h"
+#include "wire/dhcp6.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIRE_NAME_MAX = 255, LABEL_MAX = 63, FLAG_N = 4, FIRST_BUCKETS = 64 };
+
+/* An address that is under a name, or waits for it. */
+struct claim {
+	struct claim *chain; /* of its bucket */
+	struct claim *next;  /* behind it in line */
+	struct name *name;
+	struct in6_addr addr;
+	uint64_t owner; /* which client; 0: it was there before the restart */
+};
+
+struct name {
+	struct name *chain;       /* of its bucket */
+	struct name *prev, *next; /* in its shard */
+	struct claim *line;       /* never empty; whose is the first's has the name */
+	unsigned shard;
+	unsigned n; /* in line */
+	char text[NAME_STRLEN];
+};
+
+struct names {
+	uint8_t key[16];
+	char *zone;
+	struct claim **claims;
+	struct name **names;
+	size_t n_claims, claim_buckets; /* powers of two */
+	size_t n_names, name_buckets;
+	size_t n_remembered, n_with_name;
+	uint64_t changed;
+	struct name *shards[NAMES_SHARDS];
+};
+
+/* --- what a client calls itself
+ * ---------------------------------------------------------------------------------------------- */
+
+/* The labels with a dot between them, in lower case; any other byte may be in it. Its length, or -1
+ * where it is no name. */
+static int read_fqdn(struct rd *body, char text[static WIRE_NAME_MAX])
+{
+	int n = 0;
+	while (rd_left(body)) {
+		uint8_t len = rd_u8(body);
+		if (len == 0)
+			return rd_left(body) ? -1 : n;
+		const uint8_t *label = rd_take(body, len);
+		if (len > LABEL_MAX || !label || n + len + 1 >= WIRE_NAME_MAX)
+			return -1;
+		if (n)
+			text[n++] = '.';
+		for (uint8_t i = 0; i < len; i++) {
+			char c = (char)label[i];
+			text[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		}
+	}
+	return body->bad ? -1 : n;
+}
+
+/* Without the zone at its end, where it is there. */
+static size_t before_zone(const char *text, size_t n, const char *zone)
+{
+	size_t z = strlen(zone);
+	if (n < z || memcmp(text + n - z, zone, z) != 0)
+		return n;
+	if (n == z)
+		return 0;
+	return text[n - z - 1] == '.' ? n - z - 1 : n;
+}
+
+static bool letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool nobodys(const char *name)
+{
+	static const char *const reserved[] = { NAMES_ROUTER, "localhost", "wpad", "isatap" };
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+		if (strcmp(name, reserved[i]) == 0)
+			return true;
+	return false;
+}
+
+bool name_of_fqdn(struct rd body, const char *zone, char ret_name[static NAME_STRLEN])
+{
+	char text[WIRE_NAME_MAX], name[NAME_STRLEN];
+	size_t at = 0;
+	bool gap = false;
+	uint8_t flags = rd_u8(&body);
+	int len = read_fqdn(&body, text);
+	if (len < 0 || flags & FLAG_N)
+		return false;
+	size_t n = before_zone(text, (size_t)len, zone);
+	for (size_t i = 0; i < n; i++) {
+		if (!letter_or_digit(text[i])) {
+			gap = true;
+			continue;
+		}
+		bool hyphen = gap && at > 0;
+		if (at + hyphen >= LABEL_MAX)
+			break;
+		if (hyphen)
+			name[at++] = '-';
+		name[at++] = text[i];
+		gap = false;
+	}
+	name[at] = '\0';
+	if (at == 0 || nobodys(name))
+		return false;
+	memcpy(ret_name, name, at + 1);
+	return true;
+}
+
+/* --- the table
+ * ---------------------------------------------------------------------------------------------- */
+
+int names_new(const char *zone, const uint8_t key[static 16], struct names **ret_names)
+{
+	struct names *n = calloc(1, sizeof *n);
+	if (!n)
+		return -ENOMEM;
+	memcpy(n->key, key, sizeof n->key);
+	n->zone = strdup(zone);
+	n->claims = calloc(FIRST_BUCKETS, sizeof *n->claims);
+	n->names = calloc(FIRST_BUCKETS, sizeof *n->names);
+	n->claim_buckets = n->name_buckets = FIRST_BUCKETS;
+	if (!n->zone || !n->claims || !n->names) {
+		names_free(n);
+		return -ENOMEM;
+	}
+	*ret_names = n;
+	return 0;
+}
+
+void names_free(struct names *n)
+{
+	if (!n)
+		return;
+	for (unsigned s = 0; s < NAMES_SHARDS; s++) {
+		for (struct name *name = n->shards[s], *next; name; name = next) {
+			next = name->next;
+			for (struct claim *c = name->line, *behind; c; c = behind) {
+				behind = c->next;
+				free(c);
+			}
+			free(name);
+		}
+	}
+	free(n->claims);
+	free(n->names);
+	free(n->zone);
+	free(n);
+}
+
+static uint64_t hash_addr(const struct names *n, const struct in6_addr *a)
+{
+	return siphash24(n->key, a, sizeof *a);
+}
+
+static uint64_t hash_name(const struct names *n, const char *text)
+{
+	return siphash24(n->key, text, strlen(text));
+}
+
+static struct claim *find_claim(const struct names *n, const struct in6_addr *a)
+{
+	struct claim *c = n->claims[hash_addr(n, a) & (n->claim_buckets - 1)];
+	while (c && memcmp(&c->addr, a, sizeof *a) != 0)
+		c = c->chain;
+	return c;
+}
+
+static struct name *find_name(const struct names *n, const char *text)
+{
+	struct name *name = n->names[hash_name(n, text) & (n->name_buckets - 1)];
+	while (name && strcmp(name->text, text) != 0)
+		name = name->chain;
+	return name;
+}
+
+/* Where there is no memory for more buckets, the chains grow instead. */
+static void grow_claims(struct names *n)
+{
+	size_t size = 2 * n->claim_buckets;
+	struct claim **buckets =
+		n->n_claims < n->claim_buckets ? NULL : calloc(size, sizeof *buckets);
+	if (!buckets)
+		return;
+	for (size_t i = 0; i < n->claim_buckets; i++)
+		for (struct claim *c = n->claims[i], *chain; c; c = chain) {
+			struct claim **to = &buckets[hash_addr(n, &c->addr) & (size - 1)];
+			chain = c->chain;
+			c->chain = *to;
+			*to = c;
+		}
+	free(n->claims);
+	n->claims = buckets;
+	n->claim_buckets = size;
+}
+
+static void grow_names(struct names *n)
+{
+	size_t size = 2 * n->name_buckets;
+	struct name **buckets = n->n_names < n->name_buckets ? NULL : calloc(size, sizeof *buckets);
+	if (!buckets)
+		return;
+	for (size_t i = 0; i < n->name_buckets; i++)
+		for (struct name *name = n->names[i], *chain; name; name = chain) {
+			struct name **to = &buckets[hash_name(n, name->text) & (size - 1)];
+			chain = name->chain;
+			name->chain = *to;
+			*to = name;
+		}
+	free(n->names);
+	n->names = buckets;
+	n->name_buckets = size;
+}
+
+static struct name *add_name(struct names *n, const char *text)
+{
+	struct name *name = calloc(1, sizeof *name);
+	if (!name)
+		return NULL;
+	grow_names(n);
+	uint64_t hash = hash_name(n, text);
+	struct name **bucket = &n->names[hash & (n->name_buckets - 1)];
+	memcpy(name->text, text, strlen(text) + 1);
+	name->shard = (unsigned)(hash >> 32) % NAMES_SHARDS;
+	name->chain = *bucket;
+	*bucket = name;
+	name->next = n->shards[name->shard];
+	if (name->next)
+		name->next->prev = name;
+	n->shards[name->shard] = name;
+	n->n_names++;
+	return name;
+}
+
+static void remove_name(struct names *n, struct name *name)
+{
+	struct name **at = &n->names[hash_name(n, name->text) & (n->name_buckets - 1)];
+	while (*at != name)
+		at = &(*at)->chain;
+	*at = name->chain;
+	if (name->prev)
+		name->prev->next = name->next;
+	else
+		n->shards[name->shard] = name->next;
+	if (name->next)
+		name->next->prev = name->prev;
+	n->n_names--;
+	free(name);
+}
+
+/* How many addresses of a line have its name. */
+static size_t having(const struct name *name)
+{
+	size_t n = 0;
+	for (const struct claim *c = name->line; c && c->owner == name->line->owner; c = c->next)
+		n += c->owner != 0;
+	return n;
+}
+
+static void leave(struct names *n, struct claim *c)
+{
+	struct name *name = c->name;
+	struct claim **at = &n->claims[hash_addr(n, &c->addr) & (n->claim_buckets - 1)];
+	while (*at != c)
+		at = &(*at)->chain;
+	*at = c->chain;
+	n->n_with_name -= having(name);
+	for (at = &name->line; *at != c;)
+		at = &(*at)->next;
+	*at = c->next;
+	n->n_with_name += having(name);
+	n->changed |= 1ULL << name->shard;
+	n->n_claims--;
+	name->n--;
+	n->n_remembered -= c->owner == 0;
+	free(c);
+	if (!name->line)
+		remove_name(n, name);
+}
+
+/* Behind what the owner has in this line already, or at its end. */
+static int join(struct names *n, const struct in6_addr *addr, uint64_t owner, const char *text)
+{
+	struct name *name = find_name(n, text);
+	if (name && name->n == NAMES_LINE_MAX)
+		return 0;
+	struct claim *c = calloc(1, sizeof *c);
+	if (c && !name)
+		name = add_name(n, text);
+	if (!c || !name) {
+		free(c);
+		return -ENOMEM;
+	}
+	grow_claims(n);
+	struct claim **bucket = &n->claims[hash_addr(n, addr) & (n->claim_buckets - 1)];
+	struct claim **at = &name->line;
+	n->n_with_name -= having(name);
+	bool mine = false;
+	while (*at && !(mine && (*at)->owner != owner)) {
+		mine = owner && (*at)->owner == owner;
+		at = &(*at)->next;
+	}
+	*c = (struct claim){
+		.chain = *bucket, .next = *at, .name = name, .addr = *addr, .owner = owner
+	};
+	*at = *bucket = c;
+	n->n_with_name += having(name);
+	n->n_claims++;
+	name->n++;
+	n->n_remembered += owner == 0;
+	n->changed |= 1ULL << name->shard;
+	return 0;
+}
+
+static void come_back(struct names *n, struct claim *c, uint64_t owner)
+{
+	n->n_with_name -= having(c->name);
+	c->owner = owner;
+	n->n_with_name += having(c->name);
+	n->n_remembered--;
+	n->changed |= 1ULL << c->name->shard;
+}
+
+static bool wanted_name(const struct names *n, const struct binding_record *r,
+			char ret_name[static NAME_STRLEN])
+{
+	struct rd details = rd_of(r->details, r->details_len);
+	struct d6_opt opt;
+	while (d6_opt_next(&details, &opt))
+		if (opt.code == D6_OPT_CLIENT_FQDN)
+			return name_of_fqdn(opt.body, n->zone, ret_name);
+	return false;
+}
+
+int names_follow(struct names *n, const struct binding_record *r, bool erased)
+{
+	char text[NAME_STRLEN];
+	if (r->kind != BINDING_NA)
+		return 0;
+	uint64_t owner = siphash24(n->key, r->duid.bytes, r->duid.len);
+	owner = owner ? owner : 1;
+	bool wants = !erased && r->state == BINDING_BOUND && wanted_name(n, r, text);
+	struct claim *had = find_claim(n, &r->prefix.addr);
+	if (had && wants && strcmp(had->name->text, text) == 0) {
+		if (had->owner == owner)
+			return 0;
+		if (had->owner == 0) {
+			come_back(n, had, owner);
+			return 0;
+		}
+	}
+	/* Its former client's leave may be told after the address is somebody else's. */
+	if (had && !wants && had->owner && had->owner != owner)
+		return 0;
+	if (had)
+		leave(n, had);
+	return wants ? join(n, &r->prefix.addr, owner, text) : 0;
+}
+
+int names_remember(struct names *n, const struct in6_addr *addr, const char *name)
+{
+	size_t len = strlen(name);
+	if (len == 0 || len >= NAME_STRLEN || nobodys(name) || find_claim(n, addr))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (!letter_or_digit(name[i]) && name[i] != '-')
+			return -EINVAL;
+	return join(n, addr, 0, name);
+}
+
+void names_settle(struct names *n)
+{
+	for (unsigned s = 0; s < NAMES_SHARDS && n->n_remembered; s++)
+		for (struct name *name = n->shards[s], *next; name; name = next) {
+			next = name->next;
+			for (struct claim *c = name->line, *behind; c; c = behind) {
+				behind = c->next;
+				if (c->owner == 0)
+					leave(n, c); /* the name goes with its last one */
+			}
+		}
+}
+
+uint64_t names_changed(struct names *n)
+{
+	uint64_t changed = n->changed;
+	n->changed = 0;
+	return changed;
+}
+
+int names_entries(const struct names *n, unsigned shard,
+		  int (*fn)(void *ctx, const struct names_entry *e), void *ctx)
+{
+	for (const struct name *name = n->shards[shard]; name; name = name->next)
+		for (const struct claim *c = name->line; c; c = c->next) {
+			const struct names_entry e = { name->text, c->addr,
+						       c->owner && c->owner == name->line->owner };
+			int r = fn(ctx, &e);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}
+
+size_t names_given(const struct names *n)
+{
+	return n->n_names;
+}
+
+size_t names_waiting(const struct names *n)
+{
+	return n->n_claims - n->n_with_name;
+}
+
+bool names_consistent(const struct names *n)
+{
+	size_t n_names = 0, n_claims = 0, with_name = 0, remembered = 0;
+	for (unsigned s = 0; s < NAMES_SHARDS; s++) {
+		const struct name *prev = NULL;
+		for (const struct name *name = n->shards[s]; name; prev = name, name = name->next) {
+			if (name->prev != prev || name->shard != s || !name->line ||
+			    find_name(n, name->text) != name)
+				return false;
+			n_names++;
+			with_name += having(name);
+			size_t before = n_claims;
+			for (const struct claim *c = name->line; c; c = c->next) {
+				if (c->name != name || find_claim(n, &c->addr) != c)
+					return false;
+				n_claims++;
+				remembered += c->owner == 0;
+			}
+			if (n_claims - before != name->n)
+				return false;
+		}
+	}
+	return n_names == n->n_names && n_claims == n->n_claims && with_name == n->n_with_name &&
+	       remembered == n->n_remembered;
+}
