@@ -165,8 +165,10 @@ static int lock_state(struct claims *claims, const struct config *c, bool keep,
 {
 	char path[CONFIG_PATH_MAX + 8];
 	(void)snprintf(path, sizeof path, "%s/lock", c->state_dir); /* fits */
+	/* For reading: a file that is open for writing would keep the volume from being mounted
+	 * read-only. */
 	AUTO_CLOSE int fd =
-		open(path, (keep ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0600);
+		open(path, O_RDONLY | (keep ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
 		/* There is no such directory, or nobody can write there: nothing to share. */
 		if (errno != ENOENT && errno != EROFS)
@@ -194,8 +196,9 @@ static int lock_state(struct claims *claims, const struct config *c, bool keep,
 	if (!keep)
 		return 0;
 	/* For the message that somebody else gets: without it that only says less. */
-	(void)!ftruncate(fd, 0);
-	(void)!pwrite(fd, c->suffix, strlen(c->suffix), 0);
+	AUTO_CLOSE int name_fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	if (name_fd >= 0)
+		(void)!write(name_fd, c->suffix, strlen(c->suffix));
 	claims->lock_fd = take_fd(&fd);
 	return 0;
 }
