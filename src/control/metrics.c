@@ -74,15 +74,58 @@ static void put_process(struct out *o, const struct status_view *v)
 	      v->store.ok);
 }
 
+/* millionths: as decimal fractions of 1 they are exact */
+static void sample_micro(struct out *o, const char *label, const char *label_value, uint64_t micro)
+{
+	fprintf(o->f, "vbng_%s{", o->name);
+	put_label(o, "instance", o->instance);
+	fputc(',', o->f);
+	put_label(o, label, label_value);
+	fprintf(o->f, "} %" PRIu64 ".%06" PRIu64 "\n", micro / 1000000, micro % 1000000);
+}
+
+static void put_probe(struct out *o, const struct status_view *v)
+{
+	const struct uplink_probe_stats *p = &v->tunnel.probed;
+	const struct {
+		const char *of;
+		uint32_t us;
+	} rtts[] = { { "last", p->rtt_last_us },
+		     { "smoothed", p->rtt_smoothed_us },
+		     { "min", p->rtt_min_us },
+		     { "avg", p->rtt_avg_us },
+		     { "max", p->rtt_max_us } };
+	counter(o, "uplink_probes_sent_total", "Echo requests to UPLINK_PROBE.", p->sent);
+	counter(o, "uplink_probes_answered_total", "Those that were answered.", p->answered);
+	family(o, "uplink_probe_loss_ratio", "gauge",
+	       "Of the last 64 echo requests, the share without an answer.");
+	sample_micro(o, "address", v->tunnel.probe, p->loss_permille * UINT64_C(1000));
+	if (!p->answered)
+		return;
+	family(o, "uplink_probe_rtt_seconds", "gauge",
+	       "Round trip of echo requests: the last, smoothed as TCP does (RFC 6298), and of "
+	       "the last 64 the least, the average and the most.");
+	for (size_t i = 0; i < ARRAY_LEN(rtts); i++)
+		sample_micro(o, "of", rtts[i].of, rtts[i].us);
+}
+
 static void put_tunnel(struct out *o, const struct status_view *v)
 {
-	static const char *const states[] = { "connecting", "up", "stale", "down" };
+	static const enum uplink_state states[] = { UPLINK_RESOLVING, UPLINK_CONNECTING, UPLINK_UP,
+						    UPLINK_STALE, UPLINK_DOWN };
 	if (!v->tunnel.present)
 		return;
 	family(o, "tunnel_state", "gauge", "1 for the state that the tunnel is in.");
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		sample(o, "state", states[i],
-		       v->tunnel.state && strcmp(states[i], v->tunnel.state) == 0);
+		sample(o, "state", uplink_state_name(states[i]),
+		       v->tunnel.state &&
+			       strcmp(uplink_state_name(states[i]), v->tunnel.state) == 0);
+	gauge(o, "tunnel_state_changed_timestamp_seconds",
+	      "When it entered that state, since the Unix epoch.", v->tunnel.state_unix_s);
+	counter(o, "tunnel_state_changes_total", "How often it has entered another one.",
+		v->tunnel.state_changes);
+	gauge(o, "uplink_lost", "1 while UPLINK_LOSS is in force for subscribers.", v->tunnel.lost);
+	counter(o, "uplink_losses_total", "How often that began.", v->tunnel.losses);
 	gauge(o, "tunnel_last_handshake_timestamp_seconds",
 	      "The last handshake, since the Unix epoch; 0: none yet.", v->tunnel.handshake_unix_s);
 	if (v->tunnel.handshake_age_s >= 0)
@@ -96,6 +139,8 @@ static void put_tunnel(struct out *o, const struct status_view *v)
 		"Sent by the tunnel, since it was made, with WireGuard's own overhead.",
 		v->tunnel.tx_bytes);
 	gauge(o, "tunnel_mtu_bytes", "The tunnel's MTU.", v->tunnel.mtu);
+	if (v->tunnel.probe)
+		put_probe(o, v);
 }
 
 static void put_subscriber(struct out *o, const struct status_view *v)

@@ -14,6 +14,29 @@ static json_t *text(const char *s)
 	return s ? json_string(s) : json_null();
 }
 
+static json_t *ms(uint32_t us)
+{
+	return json_real(us / 1000.0);
+}
+
+static json_t *probe_json(const struct status_view *v)
+{
+	const struct uplink_probe_stats *p = &v->tunnel.probed;
+	if (!v->tunnel.probe)
+		return json_null();
+	json_t *o = json_pack("{s:o, s:I, s:I, s:I, s:f, s:n}", "address", text(v->tunnel.probe),
+			      "sent", (json_int_t)p->sent, "answered", (json_int_t)p->answered,
+			      "window", (json_int_t)p->window, "loss_percent",
+			      p->loss_permille / 10.0, "rtt_ms");
+	if (p->answered)
+		json_object_set_new(o, "rtt_ms",
+				    json_pack("{s:o, s:o, s:o, s:o, s:o}", "last",
+					      ms(p->rtt_last_us), "smoothed",
+					      ms(p->rtt_smoothed_us), "min", ms(p->rtt_min_us),
+					      "avg", ms(p->rtt_avg_us), "max", ms(p->rtt_max_us)));
+	return o;
+}
+
 static json_t *tunnel_json(const struct status_view *v)
 {
 	if (!v->tunnel.present)
@@ -25,6 +48,13 @@ static json_t *tunnel_json(const struct status_view *v)
 			      "address", text(v->tunnel.address), "mtu", (json_int_t)v->tunnel.mtu,
 			      "rx_bytes", (json_int_t)v->tunnel.rx_bytes, "tx_bytes",
 			      (json_int_t)v->tunnel.tx_bytes);
+	json_object_set_new(t, "why", text(v->tunnel.why));
+	json_object_set_new(t, "state_age_s", json_integer((json_int_t)v->tunnel.state_age_s));
+	json_object_set_new(t, "state_changes", json_integer((json_int_t)v->tunnel.state_changes));
+	json_object_set_new(t, "lost", json_boolean(v->tunnel.lost));
+	json_object_set_new(t, "losses", json_integer((json_int_t)v->tunnel.losses));
+	json_object_set_new(t, "on_loss", text(v->tunnel.on_loss));
+	json_object_set_new(t, "probe", probe_json(v));
 	json_object_set_new(t, "handshake_age_s",
 			    v->tunnel.handshake_age_s < 0
 				    ? json_null()
@@ -218,17 +248,48 @@ static const char *size(uint64_t bytes, char buf[static 32])
 	return buf;
 }
 
+static double real(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void render_probe(const json_t *p, FILE *out)
+{
+	const json_t *rtt = json_object_get(p, "rtt_ms");
+	if (!json_is_object(p))
+		return;
+	fprintf(out, "            probe %s: %.1f %% of the last %" JSON_INTEGER_FORMAT " lost",
+		str(p, "address"), real(p, "loss_percent"), num(p, "window"));
+	if (json_is_object(rtt))
+		fprintf(out, ", round trip %.1f ms (min %.1f, avg %.1f, max %.1f)",
+			real(rtt, "smoothed"), real(rtt, "min"), real(rtt, "avg"),
+			real(rtt, "max"));
+	fputc('\n', out);
+}
+
+/* What subscribers see of an uplink that is lost, by UPLINK_LOSS. */
+static const char *told_of_loss(const char *on_loss)
+{
+	return strcmp(on_loss, "hold") == 0       ? "subscribers are told nothing (hold)"
+	       : strcmp(on_loss, "lifetime") == 0 ? "subscribers are told to use another router"
+						  : "subscribers are told to use another provider";
+}
+
 static void render_tunnel(const json_t *t, FILE *out)
 {
 	if (!json_is_object(t)) {
 		fprintf(out, "tunnel      none (WIREGUARD_BACKEND=none)\n");
 		return;
 	}
-	char age[48], rx[32], tx[32];
+	char age[48], rx[32], tx[32], since[48];
 	const json_t *handshake = json_object_get(t, "handshake_age_s");
 	fprintf(out, "tunnel      %s %s, %s WireGuard, address %s, MTU %" JSON_INTEGER_FORMAT "\n",
 		str(t, "name"), str(t, "state"), str(t, "backend"), str(t, "address"),
 		num(t, "mtu"));
+	fprintf(out, "            %s for %s: %s%s%s\n", str(t, "state"),
+		duration((uint64_t)num(t, "state_age_s"), since), str(t, "why"),
+		json_is_true(json_object_get(t, "lost")) ? "; LOST: " : "",
+		json_is_true(json_object_get(t, "lost")) ? told_of_loss(str(t, "on_loss")) : "");
 	fprintf(out, "            provider %s at %s; our public key %s\n", str(t, "peer"),
 		str(t, "endpoint"), str(t, "public_key"));
 	if (json_is_integer(handshake))
@@ -238,6 +299,7 @@ static void render_tunnel(const json_t *t, FILE *out)
 		fprintf(out, "            no handshake yet, ");
 	fprintf(out, "received %s, sent %s\n", size((uint64_t)num(t, "rx_bytes"), rx),
 		size((uint64_t)num(t, "tx_bytes"), tx));
+	render_probe(json_object_get(t, "probe"), out);
 }
 
 void render_status(const json_t *status, FILE *out)

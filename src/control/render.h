@@ -4,6 +4,7 @@
 
 #include "engine/bindings.h"
 #include "engine/dhcp6_server.h"
+#include "engine/uplink.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,7 +27,14 @@ struct status_view {
 		bool present; /* false: WIREGUARD_BACKEND=none */
 		const char *name;
 		const char *backend;
-		const char *state; /* "connecting", "up", "stale" or "down" */
+		const char *state; /* "resolving", "connecting", "up", "stale" or "down" */
+		const char *why;   /* a phrase */
+		uint64_t state_age_s;
+		uint64_t state_unix_s;  /* since when */
+		uint64_t state_changes; /* these two since the start */
+		uint64_t losses;
+		bool lost; /* what subscribers are to see of it */
+		const char *on_loss;
 		const char *public_key;
 		const char *peer;
 		const char *endpoint;
@@ -36,6 +44,8 @@ struct status_view {
 		int64_t handshake_age_s;
 		uint64_t rx_bytes;
 		uint64_t tx_bytes;
+		const char *probe; /* who is pinged; NULL: nobody */
+		struct uplink_probe_stats probed;
 	} tunnel;
 	struct {
 		const char *interface;

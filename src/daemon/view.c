@@ -43,7 +43,11 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 	wgkey_format(c->wg_public_key, t->own_key);
 	wgkey_format(c->wg_peer, t->peer_key);
 	const struct prefix6 transfer_addr = { s->server->transfer_addr, c->transfer.plen };
-	const uint64_t handshake = uplink->uplink.handshake_unix_s;
+	static const char *const losses[] = { "withdraw", "lifetime", "hold" };
+	const uint64_t handshake_at_ms = uplink->uplink.handshake_at_ms, now_ms = clock_mono_ms();
+	const uint64_t changed_at_ms =
+		uplink->uplink.changed_at_ms; /* 0: init has told nothing yet */
+	const uint64_t state_age_s = changed_at_ms ? (now_ms - changed_at_ms) / 1000 : 0;
 	const uint64_t uptime_s = (clock_mono_ms() - s->server->started_at_ms) / 1000;
 	return (struct status_view){
 		.instance = c->suffix,
@@ -60,17 +64,27 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			    .name = c->tunnel,
 			    .backend = s->server->backend,
 			    .state = uplink_state_name(uplink->uplink.state),
+			    .why = uplink_reason_text(&uplink->uplink.reason, t->why),
+			    .state_age_s = state_age_s,
+			    .state_unix_s = now_s > state_age_s ? now_s - state_age_s : 0,
+			    .state_changes = uplink->uplink.changes,
+			    .lost = uplink->uplink.lost,
+			    .losses = uplink->uplink.losses,
+			    .on_loss = losses[c->uplink_loss],
 			    .public_key = t->own_key,
 			    .peer = t->peer_key,
 			    .endpoint = endpoint_text(&uplink->uplink.endpoint, t->endpoint),
 			    .address = prefix6_format(&c->wg_address, t->address),
 			    .mtu = c->wg_mtu,
-			    .handshake_unix_s = handshake,
-			    .handshake_age_s =
-				    handshake ? (int64_t)(now_s > handshake ? now_s - handshake : 0)
-					      : -1,
+			    .handshake_unix_s = uplink->uplink.handshake_unix_s,
+			    .handshake_age_s = handshake_at_ms
+						       ? (int64_t)(now_ms - handshake_at_ms) / 1000
+						       : -1,
 			    .rx_bytes = uplink->uplink.rx_bytes,
-			    .tx_bytes = uplink->uplink.tx_bytes },
+			    .tx_bytes = uplink->uplink.tx_bytes,
+			    .probe = uplink->uplink.probed ? in6_format(&c->uplink_probe, t->probe)
+							   : NULL,
+			    .probed = uplink->uplink.probe },
 		.subscriber = { .interface = s->server->ifname,
 				.mode = s->server->subscriber_mode,
 				.link = s->link->carrier,

@@ -7,6 +7,7 @@
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
+#include "daemon/uplink.h"
 #include "engine/dhcp6_server.h"
 #include "wire/wgkey.h"
 
@@ -30,6 +31,7 @@ struct view_sources {
 struct view_text {
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
 		ll[INET6_ADDRSTRLEN];
+	char why[UPLINK_REASON_STRLEN], probe[INET6_ADDRSTRLEN];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	size_t n_drops;

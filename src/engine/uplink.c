@@ -203,7 +203,7 @@ void uplink_made(struct uplink *u, uint64_t now_ms)
 	if (u->state == UPLINK_NONE)
 		return;
 	u->there = true;
-	u->made_at_ms = now_ms;
+	u->made_at_ms = u->counted_at_ms = now_ms;
 	u->last = (struct uplink_counters){ 0 };
 	u->handshake_at_ms = u->asked_at_ms = u->tx_answered = 0;
 	const struct uplink_reason why = { .cause = u->resolving ? UPLINK_NAME_WANTED
