@@ -18,6 +18,7 @@ enum {
 	TAG_NEIGHBOUR = BATCH_CHANGES,
 	PUT_RIGHT_STEP = 512, /* requests at a time: some 2 ms */
 	LOOK_AGAIN_MAX = 8,
+	LOOK_IN_PIECES_MAX = 2, /* at routes; then at all of them at once */
 };
 
 /* In this order. */
@@ -37,7 +38,8 @@ struct putting_right {
 	uint32_t n;               /* bindings that are looked at: those with smaller numbers */
 	uint8_t *has_route;       /* a bit each */
 	uint32_t at, mask;        /* where the phase goes on */
-	unsigned again;           /* dumps that were interrupted */
+	unsigned again;           /* dumps that may lack something */
+	bool lacks;               /* the one under way does */
 	uint64_t kept, added, removed, refused;
 };
 
@@ -212,7 +214,10 @@ static int collect(struct forwarding *f, const struct route_change *c, uint32_t 
 	if (r < 0 || c->prefix.plen == 128)
 		return r;
 	const struct route route = delegated(f, &c->prefix, &c->next_hop);
-	return c->add ? route_put(f->requests, &route, i) : route_del(f->requests, &route, i);
+	if (c->add)
+		return route_put(f->requests, &route, i);
+	f->right.lacks = true;
+	return route_del(f->requests, &route, i);
 }
 
 void forwarding_install(struct forwarding *f, const struct batch *b,
@@ -308,6 +313,12 @@ struct look {
 	const struct binding_table *t;
 };
 
+/* Requests go out between them. */
+static bool in_pieces(const struct putting_right *right)
+{
+	return right->again < LOOK_IN_PIECES_MAX;
+}
+
 static int look_at_route(void *ctx, const struct route *r)
 {
 	const struct look *l = (const struct look *)ctx;
@@ -316,8 +327,10 @@ static int look_at_route(void *ctx, const struct route *r)
 		return 0;
 	const struct binding *b = bindings_by_prefix(l->t, &r->prefix.addr, r->prefix.plen);
 	if (!b || b->state != BINDING_BOUND) {
-		right->removed++;
-		return route_del(l->f->requests, r, 0);
+		int e = route_del(l->f->requests, r, 0);
+		right->removed += e == 0;
+		right->lacks |= e == -ENOBUFS || in_pieces(right);
+		return e == -ENOBUFS ? 0 : e; /* it is seen again */
 	}
 	if (b->id < right->n && memcmp(&b->next_hop, &r->gateway, sizeof r->gateway) == 0) {
 		uint8_t bit = (uint8_t)(1U << b->id % 8);
@@ -394,17 +407,29 @@ static int put_stations(struct forwarding *f)
 	return 1;
 }
 
+/* In pieces while that is promising; else all of them, some 2 ms a thousand. */
+static int look_at_routes(struct forwarding *f, const struct binding_table *t)
+{
+	struct look look = { f, t };
+	if (in_pieces(&f->right))
+		return route_dump_some(f->right.dump, look_at_route, &look);
+	int r = route_dump_start(f->right.dump);
+	f->right.lacks = false;
+	while (r >= 0 && (r = route_dump_some(f->right.dump, look_at_route, &look)) > 0)
+		;
+	return r;
+}
+
 /* One piece of what the phase has to do. 1: there is more of it. */
 static int do_phase(struct forwarding *f, const struct binding_table *t)
 {
-	struct look look = { f, t };
 	switch (f->right.phase) {
 	case LOOK_AT_NEIGHBOURS:
 		return neighbour_dump_some(f->right.dump, f->ifindex, look_at_neighbour, f);
 	case PUT_NEIGHBOURS:
 		return put_neighbours(f);
 	case LOOK_AT_ROUTES:
-		return route_dump_some(f->right.dump, look_at_route, &look);
+		return look_at_routes(f, t);
 	case PUT_ROUTES:
 		return put_routes(f, t);
 	case PUT_STATIONS:
@@ -415,20 +440,34 @@ static int do_phase(struct forwarding *f, const struct binding_table *t)
 	return 0;
 }
 
-/* A dump that the kernel calls interrupted may lack what it should show. */
+/*
+ * A dump that the kernel calls interrupted may lack what it should show. So may one of routes
+ * between whose pieces some were removed: where others came as well, the kernel begins anew, passes
+ * over as many as it has shown, and says nothing (6.18).
+ */
+static bool may_lack(const struct forwarding *f)
+{
+	const struct putting_right *right = &f->right;
+	return (right->phase == LOOK_AT_NEIGHBOURS && route_dump_interrupted(right->dump)) ||
+	       (right->phase == LOOK_AT_ROUTES &&
+		(right->lacks || route_dump_interrupted(right->dump)));
+}
+
 static int look_again(struct forwarding *f)
 {
 	f->right.again++;
-	return f->right.phase == LOOK_AT_ROUTES ? route_dump_start(f->right.dump)
-						: neighbour_dump_start(f->right.dump);
+	f->right.lacks = false;
+	if (f->right.phase == LOOK_AT_NEIGHBOURS)
+		return neighbour_dump_start(f->right.dump);
+	return in_pieces(&f->right) ? route_dump_start(f->right.dump) : 0;
 }
 
 static int next_phase(struct forwarding *f)
 {
-	bool looked = f->right.phase == LOOK_AT_ROUTES || f->right.phase == LOOK_AT_NEIGHBOURS;
-	if (looked && route_dump_interrupted(f->right.dump) && f->right.again < LOOK_AGAIN_MAX)
+	if (may_lack(f) && f->right.again < LOOK_AGAIN_MAX)
 		return look_again(f);
 	f->right.again = 0;
+	f->right.lacks = false;
 	f->right.phase++;
 	f->right.at = 0;
 	if (f->right.phase == LOOK_AT_ROUTES)

@@ -67,7 +67,8 @@ struct neighbour {
  * The same in pieces, for somebody who has other things to do: a start, then calls until one
  * returns 0 (or a negative errno). Each reads what one message of the kernel holds, some hundred
  * routes; 1: there is more. A batch that is being dumped from must not be used for anything else
- * until then. Where the table changed meanwhile, what changed may be missing or stand twice.
+ * until then. Where the table changed meanwhile, what changed may be missing or stand twice, and
+ * where routes were removed from it, others may be missing as well.
  */
 int route_dump_start(struct route_batch *b);
 int route_dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct route *r), void *ctx);
