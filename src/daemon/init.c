@@ -19,6 +19,7 @@
 #include "host/nft.h"
 #include "host/proc.h"
 #include "host/route.h"
+#include "host/secret.h"
 #include "host/tcp.h"
 
 #include <errno.h>
@@ -27,7 +28,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -229,7 +229,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	explicit_bzero(&a->tunnel.settings, sizeof a->tunnel.settings);
+	tunnel_done(&a->tunnel); /* the keys are zeros here */
 	preflight_done(&a->at);
 	subscriber_drop(&a->sub);
 	char table[NFT_TABLE_MAX] = "";
@@ -811,9 +811,6 @@ static int read_config(struct config *ret_config)
 static void ignore_broken_pipes(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
-	/* An environment with keys in it is not for a core file. */
-	const struct rlimit none = { 0, 0 };
-	(void)setrlimit(RLIMIT_CORE, &none); /* lowering is always allowed */
 }
 
 static void done_loop(struct appliance *a)
@@ -839,13 +836,20 @@ int init_run(const char *version)
 			       .started_at_ms = clock_mono_ms() };
 	ignore_broken_pipes();
 	log_setup(LOG_INFO, LOG_TEXT, NULL);
+	/* An environment with keys in it is not for a core file. */
+	int forbidden = secret_forbid_dumps();
+	if (forbidden < 0)
+		return boot_failed(forbidden, "core dumps, with keys in them, cannot be forbidden");
 	int code = read_config(&a.config);
 	if (code)
 		return code;
 	log_info("init", "vbng", kv_str("version", version), kv_str("instance", a.config.suffix));
 	derive_pool_key(&a.config, a.pool_key);
-	tunnel_init(&a.tunnel, &a.config);
+	int keys = tunnel_init(&a.tunnel, &a.config);
 	config_wipe_secrets(&a.config, environ);
+	secret_wipe_stack();
+	if (keys < 0)
+		return boot_failed(keys, "there is no memory for the keys");
 	a.sub.config = &a.config;
 	subscriber_init(&a.sub);
 	int r = init_loop(&a);
@@ -856,7 +860,7 @@ int init_run(const char *version)
 	stop_server(&a);
 	if (undo_run(&a.undo) > 0 && code == 0)
 		code = EX_SOFTWARE;
-	explicit_bzero(&a.tunnel.settings, sizeof a.tunnel.settings);
+	tunnel_done(&a.tunnel);
 	route_batch_free(a.routes);
 	done_loop(&a);
 	preflight_done(&a.at);

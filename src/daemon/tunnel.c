@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/secret.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +16,12 @@ enum {
 	USERSPACE_END_MS = 500,
 };
 
-void tunnel_init(struct tunnel *t, const struct config *c)
+struct tunnel_keys {
+	uint8_t private_key[WG_KEY_BYTES];
+	uint8_t preshared_key[WG_KEY_BYTES];
+};
+
+int tunnel_init(struct tunnel *t, const struct config *c)
 {
 	*t = (struct tunnel){
 		.config = c,
@@ -29,8 +35,6 @@ void tunnel_init(struct tunnel *t, const struct config *c)
 			.n_allowed = c->n_allowed_ips,
 		},
 	};
-	memcpy(t->settings.private_key, c->wg_private_key, WG_KEY_BYTES);
-	memcpy(t->settings.preshared_key, c->wg_preshared_key, WG_KEY_BYTES);
 	memcpy(t->settings.peer, c->wg_peer, WG_KEY_BYTES);
 	for (size_t i = 0; i < c->n_allowed_ips; i++) {
 		const struct ip_prefix *p = &c->allowed_ips[i];
@@ -40,6 +44,21 @@ void tunnel_init(struct tunnel *t, const struct config *c)
 		       p->family == AF_INET ? (const void *)&p->v4 : (const void *)&p->v6,
 		       p->family == AF_INET ? sizeof p->v4 : sizeof p->v6);
 	}
+	if (c->backend == WG_BACKEND_NONE)
+		return 0;
+	void *memory;
+	int r = secret_new(sizeof *t->keys, &memory);
+	if (r < 0)
+		return r;
+	t->keys = (struct tunnel_keys *)memory;
+	memcpy(t->keys->private_key, c->wg_private_key, WG_KEY_BYTES);
+	memcpy(t->keys->preshared_key, c->wg_preshared_key, WG_KEY_BYTES);
+	return 0;
+}
+
+void tunnel_done(struct tunnel *t)
+{
+	secret_free(take_ptr(&t->keys), sizeof *t->keys);
 }
 
 const char *tunnel_backend(const struct tunnel *t)
@@ -98,10 +117,22 @@ static int put_routes(struct tunnel *t)
 	return failed > 0 ? -EINVAL : failed;
 }
 
+/* The keys leave their place for as long as the kernel or wireguard-go takes to copy them. */
+static int configure(struct tunnel *t)
+{
+	struct wg_settings s = t->settings;
+	memcpy(s.private_key, t->keys->private_key, WG_KEY_BYTES);
+	memcpy(s.preshared_key, t->keys->preshared_key, WG_KEY_BYTES);
+	int r = wg_configure(&t->wg, &s);
+	explicit_bzero(&s, sizeof s);
+	secret_wipe_stack();
+	return r;
+}
+
 static int set_up(struct tunnel *t)
 {
 	const struct config *c = t->config;
-	int r = wg_configure(&t->wg, &t->settings);
+	int r = configure(t);
 	if (r == 0)
 		r = link_set_mtu(t->own_rt, t->wg.ifindex, c->wg_mtu);
 	if (r == 0)

@@ -10,9 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct tunnel_keys;
+
 struct tunnel {
 	const struct config *config;
-	struct wg_settings settings; /* the keys' only place once the environment is wiped */
+	struct wg_settings settings; /* without the keys */
+	struct tunnel_keys *keys;    /* the keys' only place once the environment is wiped: for
+					making the tunnel again (host/secret.h); NULL in a child */
 	struct rtnl *host_rt;
 	struct rtnl *own_rt;
 	struct route_batch *routes;
@@ -24,8 +28,10 @@ struct tunnel {
 	struct wg_state last;
 };
 
-/* Takes the settings out of c, which must outlive t. */
-void tunnel_init(struct tunnel *t, const struct config *c);
+/* Takes the settings out of c, which must outlive t, and copies its keys. As secret_new(). */
+int tunnel_init(struct tunnel *t, const struct config *c);
+/* Wipes the keys. The tunnel itself is left alone. */
+void tunnel_done(struct tunnel *t);
 
 /*
  * Creates it in our namespace, configures it, gives it its address, brings it up and sets the

@@ -279,10 +279,11 @@ class Vbng:
     """One instance with a mount namespace and (pid1=True) a PID namespace of its own, as a container has them.
 
     Its network namespace is `own`; with own=False it is one that lives no longer than its processes, as Docker's.
-    setup: shell lines that prepare the mount namespace; wrap: what the program is started by (setpriv, say).
+    setup: shell lines that prepare the mount namespace; wrap: what the program is started by (setpriv, say), with an environment as
+    usual; under: the same with nothing else in between (strace, say).
     """
 
-    def __init__(self, env, state, own=None, pid1=True, setup="", wrap="", verb="run"):
+    def __init__(self, env, state, own=None, pid1=True, setup="", wrap="", verb="run", under=""):
         self.owns_ns = own is None
         self.own = Netns("own") if own is None else own or None
         self.dir = tempfile.mkdtemp(prefix="vbng-run-")
@@ -290,7 +291,7 @@ class Vbng:
         self.env = {"STATE_DIR": state, "LOG_LEVEL": "debug", **env}
         self.env = {k: v for k, v in self.env.items() if v is not None}
         self.pid1 = pid1
-        self.setup, self.wrap, self.verb_name = setup, wrap, verb
+        self.setup, self.wrap, self.under, self.verb_name = setup, wrap, under, verb
         self.process = None
         self.log_path = os.path.join(self.dir, "log")
 
@@ -300,7 +301,7 @@ class Vbng:
             f.write("set -e\nmkdir -p /var/run/wireguard /run/vbng\nmount -t tmpfs tmpfs /var/run/wireguard\n"
                     f"mount --bind {self.dir} /run/vbng\n{self.setup}\n"
                     f"exec {self.wrap} env -i \"PATH=$PATH\" "
-                    + " ".join(shlex.quote(f"{k}={v}") for k, v in {**sanitizer_env(), **self.env}.items()) + f" {VBNG} {self.verb_name}\n")
+                    + " ".join(shlex.quote(f"{k}={v}") for k, v in {**sanitizer_env(), **self.env}.items()) + f" {self.under} {VBNG} {self.verb_name}\n")
         cmd = ["unshare", "--mount"]
         if not self.own:
             cmd += ["--net"]
@@ -473,8 +474,8 @@ class Lab:
             env["WIREGUARD_BACKEND"] = "none"
         return {**env, **more}
 
-    def vbng(self, pid1=True, own=None, setup="", wrap="", verb="run", state=None, **env):
-        return self.add(Vbng(self.env(**env), state or self.state, own, pid1, setup, wrap, verb), Vbng.close).start()
+    def vbng(self, pid1=True, own=None, setup="", wrap="", verb="run", under="", state=None, **env):
+        return self.add(Vbng(self.env(**env), state or self.state, own, pid1, setup, wrap, verb, under), Vbng.close).start()
 
     def wire(self, ns=None, dev="cpe0"):
         return self.add(Wire(ns or self.cpe, dev), Wire.close)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the running processes may do and what they hold, read from /proc: not what the code says of itself."""
+import base64
+import contextlib
+import os
+import re
+
+import pytest
+
+from lab import VBNG, run, wait_for
+
+with open(VBNG, "rb") as binary:
+    SANITIZED = b"__asan_init" in binary.read()
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def maps(pid):
+    """Each mapping that can be read: its place, and the flags that the kernel has for it."""
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as f:
+        place = None
+        for line in f:
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)", line)
+            if head:
+                place = (int(head[1], 16), int(head[2], 16), head[3], head[4].strip())
+            elif line.startswith("VmFlags:") and "r" in place[2] and place[3] not in ("[vvar]", "[vsyscall]", "[vvar_vclock]"):
+                yield place, line.split()[1:]
+
+
+def places_of(pid, needles):
+    """Where in its memory one of the needles is: (name of the mapping, its flags), as often as it is found."""
+    found = []
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for (begin, end, _, name), flags in maps(pid):
+            if end - begin > 1 << 32:
+                continue  # a sanitizer's shadow
+            with contextlib.suppress(OSError, OverflowError):
+                mem.seek(begin)
+                content = bytearray()
+                while len(content) < end - begin:
+                    piece = mem.read(min(1 << 20, end - begin - len(content)))
+                    if not piece:
+                        break
+                    content += piece
+                found += [(name, flags)] * sum(content.count(n) for n in needles)
+    return found
+
+
+def forms_of(key):
+    """A key as bytes, as base64 (its last characters are shared by many) and as wireguard-go's hex."""
+    raw = base64.b64decode(key)
+    return [raw, raw[:16], raw[16:], key.rstrip("=\n")[:40].encode(), raw.hex().encode()]
+
+
+@pytest.fixture
+def private(lab):
+    lab.internet()
+    return lab.private
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers keep freed memory for later reports")
+@pytest.mark.parametrize("how", ["variable", "file", "conf"])
+def test_the_keys_are_in_one_place_that_is_never_dumped_or_inherited(lab, private, tmp_path, how):
+    """Searched in all memory of all processes that are ours: raw, halves of it, base64 and hex."""
+    psk = run("wg", "genpsk").stdout.strip()
+    lab.net.accept(lab.public, psk=psk)
+    env = {"WIREGUARD_PRESHARED_KEY": psk}
+    if how == "file":
+        (tmp_path / "key").write_text(private + "\n")
+        (tmp_path / "psk").write_text(psk + "\n")
+        env = {"WIREGUARD_PRIVATE_KEY": None, "WIREGUARD_PRIVATE_KEY_FILE": str(tmp_path / "key"), "WIREGUARD_PRESHARED_KEY_FILE": str(tmp_path / "psk")}
+    elif how == "conf":
+        (tmp_path / "conf").write_text(f"[Interface]\nPrivateKey = {private}\n[Peer]\nPublicKey = {lab.net.public}\nPresharedKey = {psk}\n"
+                                       f"Endpoint = {lab.net.endpoint}\nAllowedIPs = ::/0\n")
+        env = {"WIREGUARD_PRIVATE_KEY": None, "WIREGUARD_PEER": None, "WIREGUARD_ENDPOINT": None, "WIREGUARD_CONFIG_FILE": str(tmp_path / "conf")}
+    vbng = lab.vbng(**env).wait_serving()
+    wait_for("the handshake", lambda: vbng.status()["tunnel"]["state"] == "up")
+    init, *others = vbng.pids()
+    assert others, "the server is there"
+    for key in private, psk:
+        found = places_of(init, forms_of(key))
+        assert len(found) == 3, f"one copy, which is its two halves as well: {found}"
+        assert all({"dd", "wf"} <= set(flags) for _, flags in found), f"a mapping that is not dumped and that children find empty: {found}"
+        for pid in others:
+            assert places_of(pid, forms_of(key)) == [], f"the server has it: {places_of(pid, forms_of(key))}"
+    for pid in vbng.family():
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            environ = f.read()
+        for key in private, psk:
+            assert not any(n in environ for n in forms_of(key))
+    assert not any(secret in vbng.text() for secret in (private[:42], psk[:42]))
+
+
+def test_the_search_finds_a_key_that_is_there(private, lab):
+    """The test above would see one: wireguard-go has it, and before it is read so has any process that gets this environment."""
+    other = lab.host.popen("sleep", "60", env={"PATH": os.environ["PATH"], "KEY": private})
+    try:
+        wait_for("its environment", lambda: places_of(other.pid, forms_of(private)))
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_no_process_of_ours_leaves_a_core_file(lab, private):
+    """Nor does wireguard-go, which has the key, too."""
+    vbng = lab.vbng().wait_serving()
+    for pid in vbng.family():
+        with open(f"/proc/{pid}/limits", encoding="ascii") as f:
+            assert re.search(r"^Max core file size\s+0\s+0\s", f.read(), re.M), pid
+    # Where a process cannot be dumped, its files in /proc are root's of the outermost user namespace, and so they are for us.
+    assert private
