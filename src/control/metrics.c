@@ -149,6 +149,23 @@ static void put_subscriber(struct out *o, const struct status_view *v)
 	sample(o, "interface", v->subscriber.interface, v->subscriber.link);
 	family(o, "subscriber_nic_missing", "gauge", "1 where the subscriber's NIC is gone.");
 	sample(o, "interface", v->subscriber.interface, v->subscriber.nic_missing);
+	family(o, "subscriber_transfer_duplicate", "gauge",
+	       "1 while somebody else on the subscriber link has our transfer address.");
+	sample(o, "interface", v->subscriber.interface, v->subscriber.transfer_duplicate);
+	family(o, "subscriber_link_local_replaced", "gauge",
+	       "1 where somebody else on the subscriber link has SUBSCRIBER_LINK_LOCAL, and ours "
+	       "is another.");
+	sample(o, "interface", v->subscriber.interface, v->subscriber.wanted_link_local != NULL);
+	uint64_t conflicting = 0;
+	for (size_t i = 0; i < v->subscriber.n_routers; i++)
+		conflicting += v->subscriber.routers[i].conflicts;
+	gauge(o, "foreign_routers",
+	      "Other routers on the subscriber link that were heard within their lifetime; at most "
+	      "16 are kept.",
+	      v->subscriber.n_routers);
+	gauge(o, "foreign_routers_conflicting",
+	      "Those of them that advertise a prefix of ours, or from our link-local address.",
+	      conflicting);
 }
 
 /* One family, one sample a pool, its value at the same place in each. */
@@ -274,6 +291,12 @@ static void put_nd(struct out *o, const struct status_view *v)
 		v->counters.ra_sent);
 	counter(o, "router_advertisements_failed_total",
 		"Router advertisements that could not be sent.", v->counters.ra_failed);
+	counter(o, "router_advertisements_heard_total",
+		"Router advertisements of other routers on the subscriber link.",
+		v->counters.ra_heard);
+	counter(o, "router_advertisements_refused_total",
+		"Other routers' advertisements that are none by RFC 4861 §6.1.2.",
+		v->counters.ra_refused);
 }
 
 int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len)

@@ -102,13 +102,30 @@ static json_t *counters_json(const struct status_view *v)
 			 (json_int_t)v->counters.routes_failed, "drops", drops);
 }
 
+static json_t *subscriber_json(const struct status_view *v)
+{
+	json_t *routers = json_array();
+	for (size_t i = 0; i < v->subscriber.n_routers; i++) {
+		const struct status_router *r = &v->subscriber.routers[i];
+		json_array_append_new(
+			routers, json_pack("{s:o, s:o, s:I, s:I, s:o, s:b}", "address",
+					   text(r->address), "prefix", text(r->prefix),
+					   "lifetime_s", (json_int_t)r->lifetime_s, "heard_ago_s",
+					   (json_int_t)r->heard_ago_s, "differs", text(r->differs),
+					   "conflicts", (int)r->conflicts));
+	}
+	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:b, s:b, s:o}", "interface",
+			 text(v->subscriber.interface), "mode", text(v->subscriber.mode), "link",
+			 (int)v->subscriber.link, "link_local", text(v->subscriber.link_local),
+			 "wanted_link_local", text(v->subscriber.wanted_link_local), "transfer",
+			 text(v->subscriber.transfer), "transfer_duplicate",
+			 (int)v->subscriber.transfer_duplicate, "missing",
+			 (int)v->subscriber.nic_missing, "routers", routers);
+}
+
 json_t *status_to_json(const struct status_view *v)
 {
-	json_t *subscriber = json_pack(
-		"{s:o, s:o, s:b, s:o, s:o, s:b}", "interface", text(v->subscriber.interface),
-		"mode", text(v->subscriber.mode), "link", (int)v->subscriber.link, "link_local",
-		text(v->subscriber.link_local), "transfer", text(v->subscriber.transfer), "missing",
-		(int)v->subscriber.nic_missing);
+	json_t *subscriber = subscriber_json(v);
 	json_t *store = json_pack("{s:o, s:b, s:o}", "path", text(v->store.path), "ok",
 				  (int)v->store.ok, "fault", text(v->store.fault));
 	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "instance",
@@ -302,6 +319,34 @@ static void render_tunnel(const json_t *t, FILE *out)
 	render_probe(json_object_get(t, "probe"), out);
 }
 
+static void render_link_troubles(const json_t *s, FILE *out)
+{
+	if (json_is_string(json_object_get(s, "wanted_link_local")))
+		fprintf(out, "            %s is somebody else's on this link, so it is %s\n",
+			str(s, "wanted_link_local"), str(s, "link_local"));
+	if (json_is_true(json_object_get(s, "transfer_duplicate")))
+		fprintf(out,
+			"            CLASH: somebody else on this link has our address in %s, with "
+			"the same TRANSFER_PREFIX\n",
+			str(s, "transfer"));
+	size_t i;
+	const json_t *r;
+	json_array_foreach(json_object_get(s, "routers"), i, r)
+	{
+		char ago[48];
+		bool prefix = json_is_string(json_object_get(r, "prefix"));
+		fprintf(out, "            another router: %s%s%s, heard %s ago", str(r, "address"),
+			prefix ? ", " : "", prefix ? str(r, "prefix") : "",
+			duration((uint64_t)num(r, "heard_ago_s"), ago));
+		if (json_is_string(json_object_get(r, "differs")))
+			fprintf(out, "; %s: %s",
+				json_is_true(json_object_get(r, "conflicts")) ? "CONFLICTS in"
+									      : "differs in",
+				str(r, "differs"));
+		fputc('\n', out);
+	}
+}
+
 void render_status(const json_t *status, FILE *out)
 {
 	char up[48];
@@ -315,6 +360,7 @@ void render_status(const json_t *status, FILE *out)
 		: json_is_true(json_object_get(s, "link"))  ? "up"
 							    : "down",
 		str(s, "link_local"), str(s, "transfer"));
+	render_link_troubles(s, out);
 	size_t i;
 	const json_t *pool;
 	json_array_foreach(json_object_get(status, "pools"), i, pool)

@@ -54,6 +54,18 @@ struct status_view {
 		const char *link_local;
 		const char *transfer;
 		bool nic_missing;
+		const char *wanted_link_local; /* that of the configuration, which somebody has;
+						  NULL: link_local is it */
+		bool transfer_duplicate;       /* somebody has our transfer address */
+		const struct status_router {   /* others on the link; the last heard first */
+			const char *address;
+			const char *prefix; /* its first; NULL: none */
+			uint64_t lifetime_s;
+			uint64_t heard_ago_s;
+			const char *differs; /* in what it is at odds with us; NULL: nothing */
+			bool conflicts;      /* and that breaks something */
+		} * routers;
+		size_t n_routers;
 	} subscriber;
 	struct status_pool {
 		const char *kind; /* "prefixes" or "addresses" */
@@ -70,6 +82,7 @@ struct status_view {
 	struct {
 		uint64_t dhcpv6_received, dhcpv6_answered, dhcpv6_dropped;
 		uint64_t rs_received, rs_dropped, ra_sent, ra_failed;
+		uint64_t ra_heard, ra_refused; /* other routers' advertisements */
 		uint64_t routes_failed;
 	} counters;
 	const struct dhcp6_stats *dhcpv6;

@@ -23,7 +23,8 @@ struct advertiser {
 	struct nd_packet packets[ND_SOCK_BATCH];
 	struct ra_out out;
 	struct advertiser_stats stats;
-	struct ratelimit log_fault, log_foreign;
+	struct foreign_watch foreign;
+	struct ratelimit log_fault;
 	bool told; /* that the first is sent */
 };
 
@@ -76,21 +77,17 @@ static void on_due(void *ctx)
 	arm(a);
 }
 
-/* RFC 4861 §6.2.7: another router whose advertisements contradict ours is an error of somebody's,
- * to be told to people. */
 static void on_foreign_ra(struct advertiser *a, const struct pkt_meta *meta,
 			  const struct nd_packet *p, uint64_t now_ms)
 {
-	struct nd_ra theirs;
-	uint64_t suppressed;
-	if (nd_parse_ra(rd_of(p->bytes, p->len), meta, &theirs) != ND_OK ||
-	    !ratelimit_allow(&a->log_foreign, now_ms, &suppressed))
-		return;
-	char src[INET6_ADDRSTRLEN];
-	log_info("ra", "another router advertises on the subscriber link",
-		 kv_str("router", in6_format(&p->src, src)),
-		 kv_u64("lifetime_s", theirs.router_lft_s), kv_u64("prefixes", theirs.n_prefixes),
-		 kv_u64("suppressed", suppressed));
+	const struct foreign_ours ours = {
+		.adv = &a->ra.config.adv,
+		.link_local = a->link_local,
+		.slla = a->p.lladdr_len == 6 ? a->p.lladdr : NULL,
+		.assigned = a->p.config->assigned,
+	};
+	if (foreign_watch_input(&a->foreign, now_ms, meta, rd_of(p->bytes, p->len), &ours))
+		a->p.on_contested(a->p.ctx);
 }
 
 static void on_packets(void *ctx, int fd)
@@ -179,7 +176,7 @@ int advertiser_new(const struct advertiser_params *p, struct advertiser **ret_ad
 		return -ENOMEM;
 	a->p = *p;
 	a->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
-	a->log_foreign = (struct ratelimit){ .per_s = 1, .burst = 1 };
+	foreign_watch_init(&a->foreign);
 	int r = loop_timer_new(p->loop, on_due, a, &a->timer);
 	if (r == 0)
 		r = init_engine(a);
@@ -234,6 +231,11 @@ void advertiser_farewell(struct advertiser *a)
 {
 	ra_stop(&a->ra, &a->out);
 	transmit(a, clock_mono_ms());
+}
+
+const struct foreign_watch *advertiser_foreign(const struct advertiser *a)
+{
+	return &a->foreign;
 }
 
 const struct advertiser_stats *advertiser_stats(const struct advertiser *a)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "daemon/config.h"
+#include "daemon/foreign_watch.h"
 #include "host/loop.h"
 #include "host/nd_sock.h"
 #include "wire/nd.h"
@@ -22,6 +23,8 @@ struct advertiser_params {
 	uint8_t lladdr_len;
 	bool (*on_sent)(void *ctx); /* the first is on the link; asked again with the next until
 				       it says true */
+	/* another router advertises from our link-local address, and does not give way */
+	void (*on_contested)(void *ctx);
 	void *ctx;
 };
 
@@ -46,4 +49,6 @@ void advertiser_uplink(struct advertiser *a, bool works);
 /* The last words: we are no router any more. */
 void advertiser_farewell(struct advertiser *a);
 
+/* The other routers on the link. */
+const struct foreign_watch *advertiser_foreign(const struct advertiser *a);
 const struct advertiser_stats *advertiser_stats(const struct advertiser *a);

@@ -358,6 +358,7 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.uplink = &s->uplink,
 		.dhcp6 = dhcp6_server_stats(s->dhcp6),
 		.advertiser = advertiser_stats(s->advertiser),
+		.foreign = advertiser_foreign(s->advertiser),
 		.keeper = s->keeper,
 		.link = &s->link,
 		.serving = s->serving,
@@ -740,6 +741,14 @@ static bool on_first_sent(void *ctx)
 	return message_send(s->p->init_fd, &m) == 0;
 }
 
+/* Init, which reads nothing that comes from the link, finds out whose it is. */
+static void on_contested(void *ctx)
+{
+	const struct server *s = (const struct server *)ctx;
+	const struct message m = { .type = MESSAGE_CONTESTED };
+	(void)message_send(s->p->init_fd, &m); /* lost where init is busy: it will be heard again */
+}
+
 static int init_advertiser(struct server *s)
 {
 	const struct advertiser_params p = { .loop = s->loop,
@@ -748,6 +757,7 @@ static int init_advertiser(struct server *s)
 					     .lladdr = s->p->lladdr,
 					     .lladdr_len = s->p->lladdr_len,
 					     .on_sent = on_first_sent,
+					     .on_contested = on_contested,
 					     .ctx = s };
 	return advertiser_new(&p, &s->advertiser);
 }

@@ -23,6 +23,26 @@ static const char *endpoint_text(const struct sockaddr_storage *ss, char buf[sta
 	return buf;
 }
 
+static size_t list_routers(const struct foreign_watch *w, struct view_text *t)
+{
+	struct foreign_router there[FOREIGN_MAX];
+	uint64_t now_ms = clock_mono_ms();
+	size_t n = foreign_list(&w->table, now_ms, there, FOREIGN_MAX);
+	for (size_t i = 0; i < n; i++) {
+		const struct foreign_router *r = &there[i];
+		struct view_router *text = &t->router_texts[i];
+		t->routers[i] = (struct status_router){
+			.address = in6_format(&r->addr, text->address),
+			.prefix = r->n_prefixes ? prefix6_format(&r->prefix, text->prefix) : NULL,
+			.lifetime_s = r->router_lft_s,
+			.heard_ago_s = (now_ms - r->heard_at_ms) / 1000,
+			.differs = r->issues ? foreign_issues_text(r->issues, text->differs) : NULL,
+			.conflicts = foreign_grave(r->issues),
+		};
+	}
+	return n;
+}
+
 struct status_view view_of(const struct view_sources *s, struct view_text *t)
 {
 	const struct config *c = s->server->config;
@@ -90,7 +110,14 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 				.link = s->link->carrier,
 				.link_local = in6_format(&s->link->link_local, t->ll),
 				.transfer = prefix6_format(&transfer_addr, t->transfer),
-				.nic_missing = s->link->missing },
+				.nic_missing = s->link->missing,
+				.wanted_link_local =
+					IN6_ARE_ADDR_EQUAL(&s->link->link_local, &c->link_local)
+						? NULL
+						: in6_format(&c->link_local, t->wanted_ll),
+				.transfer_duplicate = s->link->transfer_duplicate,
+				.routers = t->routers,
+				.n_routers = list_routers(s->foreign, t) },
 		.pools = { { "prefixes", prefix6_format(&c->pd_pool, t->pool), c->pd_len,
 			     st->pd.capacity, st->pd.used, st->pd.bound, st->pd.freed,
 			     st->pd.declined, st->pd.exhausted },
@@ -105,6 +132,8 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			      .rs_dropped = ra->rs_dropped,
 			      .ra_sent = ra->ra_sent,
 			      .ra_failed = ra->ra_failed,
+			      .ra_heard = s->foreign->heard,
+			      .ra_refused = s->foreign->refused,
 			      .routes_failed = s->routes_failed },
 		.dhcpv6 = st,
 		.drops = t->drops,

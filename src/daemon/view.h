@@ -21,6 +21,7 @@ struct view_sources {
 	const struct message *uplink; /* MESSAGE_UPLINK, init's last */
 	const struct dhcp6_stats *dhcp6;
 	const struct advertiser_stats *advertiser;
+	const struct foreign_watch *foreign;
 	const struct keeper *keeper;
 	const struct link_state *link;
 	bool serving;
@@ -35,6 +36,11 @@ struct view_text {
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	size_t n_drops;
+	char wanted_ll[INET6_ADDRSTRLEN];
+	struct status_router routers[FOREIGN_MAX];
+	struct view_router {
+		char address[INET6_ADDRSTRLEN], prefix[PREFIX6_STRLEN], differs[FOREIGN_TEXT_MAX];
+	} router_texts[FOREIGN_MAX];
 };
 
 /* Points into *s and *t. */

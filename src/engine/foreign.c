@@ -145,6 +145,11 @@ size_t foreign_list(const struct foreign *f, uint64_t now_ms, struct foreign_rou
 	return n;
 }
 
+bool foreign_grave(unsigned issues)
+{
+	return issues & (FOREIGN_OUR_PREFIX | FOREIGN_DELEGATED | FOREIGN_OUR_ADDRESS);
+}
+
 const char *foreign_issues_text(unsigned issues, char buf[static FOREIGN_TEXT_MAX])
 {
 	static const char *const names[] = { "hop limit",

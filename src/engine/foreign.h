@@ -77,5 +77,7 @@ enum foreign_event foreign_input(struct foreign *f, uint64_t now_ms, const struc
 /* The routers that are there now, those heard last first; at most max. Returns how many. */
 size_t foreign_list(const struct foreign *f, uint64_t now_ms, struct foreign_router *ret_routers,
 		    size_t max);
+/* Whether one of them breaks something; the others are for people to look at. */
+bool foreign_grave(unsigned issues);
 /* "MTU, our prefix"; "" where there are none. Returns buf. */
 const char *foreign_issues_text(unsigned issues, char buf[static FOREIGN_TEXT_MAX]);
