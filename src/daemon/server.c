@@ -18,6 +18,7 @@
 #include "engine/dhcp6_server.h"
 #include "host/loop.h"
 #include "host/priv.h"
+#include "host/seccomp.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -807,6 +808,11 @@ static int start(struct server *s)
 	r = priv_drop_to_net_admin();
 	if (r < 0)
 		return r;
+	/* A call that is not of the list ends the server; init has the next one up at once. */
+	r = seccomp_enter_server();
+	if (r < 0 && r != -EOPNOTSUPP)
+		log_warn("server", "this kernel cannot take system calls from us, going on",
+			 kv_errno(r));
 	r = loop_watch_fd(s->loop, s->p->init_fd, on_init_message, s, &s->init_watch);
 	if (r == 0)
 		r = loop_watch_fd(s->loop, s->p->control_fd, on_control, s, &s->control_watch);

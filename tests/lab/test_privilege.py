@@ -112,3 +112,34 @@ def test_no_process_of_ours_leaves_a_core_file(lab, private):
             assert re.search(r"^Max core file size\s+0\s+0\s", f.read(), re.M), pid
     # Where a process cannot be dumped, its files in /proc are root's of the outermost user namespace, and so they are for us.
     assert private
+
+
+# --- what the processes may do
+
+
+NET_ADMIN = 1 << 12
+SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def capabilities(pid):
+    return {name: int(status(pid)[name], 16) for name in SETS}
+
+
+def test_the_server_has_net_admin_and_nothing_else(lab):
+    vbng = lab.vbng().wait_serving()
+    _, server = vbng.pids()[:2]
+    assert capabilities(server) == {"CapInh": 0, "CapPrm": NET_ADMIN, "CapEff": NET_ADMIN, "CapBnd": 0, "CapAmb": 0}
+    assert status(server)["NoNewPrivs"] == "1"
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers make system calls of their own: such a build has no filter")
+def test_the_servers_system_calls_are_filtered_after_each_start(lab):
+    """Seccomp 2 is a filter. What it refuses, tests/unit/test_host_seccomp.c tries one by one."""
+    vbng = lab.vbng().wait_serving()
+    for _ in range(2):
+        _, server = vbng.pids()[:2]
+        assert status(server)["Seccomp"] == "2", "a filter is in force"
+        os.kill(server, 9)
+        vbng.wait_log("the server was killed, starting it again")
+        wait_for("another server", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and status(vbng.pids()[1])["CapBnd"] == "0" * 16)
+        wait_for("its answer", lambda: vbng.status()["state"] == "serving")

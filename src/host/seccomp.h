@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* System calls given up (seccomp(2)). What is left stands in seccomp_calls.h. */
+#pragma once
+
+/*
+ * From here on, in this process and its children, a call that is not of the server's list kills the
+ * process (SIGSYS). Needs no_new_privs (priv_keep()). -EOPNOTSUPP: this is a build without it (for
+ * sanitizers and valgrind, which make calls of their own); -EINVAL, -ENOSYS: the kernel has none.
+ */
+int seccomp_enter_server(void);

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The server's filter, entered in a child of the test's own, and each call tried in a child of
+ * that. */
+#include "unit/sandbox.h"
+
+#include "host/priv.h"
+#include "host/seccomp.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+
+enum { BIG = 8 << 20 };
+
+static bool built_in(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) /* no_new_privs is not set: the kernel says EACCES to whoever is not root */
+		_exit(seccomp_enter_server() == -EOPNOTSUPP);
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+#define NEEDS_FILTER()                                                                             \
+	do {                                                                                       \
+		if (!built_in())                                                                   \
+			skip_because("this build has no filter: its sanitizers make calls of "     \
+				     "their own");                                                 \
+	} while (0)
+
+/* How fn ends inside the filter: waitpid's status. */
+static int inside(void (*fn)(void))
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (priv_keep(0, false) < 0 || seccomp_enter_server() < 0)
+			_exit(100);
+		fn();
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void try_exec(void)
+{
+	char sh[] = "/bin/true";
+	char *const argv[] = { sh, NULL };
+	(void)execv(sh, argv);
+}
+
+static void try_execveat(void)
+{
+	(void)syscall(SYS_execveat, -1, "/bin/true", NULL, NULL, 0);
+}
+
+static void try_ptrace(void)
+{
+	(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static void try_mount(void)
+{
+	(void)mount("none", "/mnt", "tmpfs", 0, NULL);
+}
+
+static void try_setns(void)
+{
+	(void)setns(-1, CLONE_NEWNET);
+}
+
+static void try_unshare(void)
+{
+	(void)unshare(CLONE_NEWUSER);
+}
+
+static void try_clone_into_new_namespace(void)
+{
+	(void)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void try_internet_socket(void)
+{
+	(void)socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static void try_packet_socket(void)
+{
+	(void)socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+}
+
+static void try_unix_socket(void)
+{
+	(void)socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static void try_connect(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	(void)connect(0, (const struct sockaddr *)&at, sizeof at);
+}
+
+static void try_executable_memory(void)
+{
+	(void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void try_making_memory_executable(void)
+{
+	static _Alignas(4096) char page[4096];
+	(void)mprotect(page, sizeof page, PROT_READ | PROT_EXEC);
+}
+
+static void try_kill(void)
+{
+	(void)kill(getppid(), 0);
+}
+
+static void try_reading_anothers_memory(void)
+{
+	(void)syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static void try_bpf(void)
+{
+	(void)syscall(SYS_bpf, 0, NULL, 0);
+}
+
+static void try_module(void)
+{
+	(void)syscall(SYS_finit_module, -1, "", 0);
+}
+
+static void try_setuid(void)
+{
+	(void)!setuid(0);
+}
+
+static void try_chroot(void)
+{
+	(void)!chroot("/");
+}
+
+static void try_ioctl(void)
+{
+	(void)syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI */, "x");
+}
+
+static void try_io_uring(void)
+{
+	(void)syscall(SYS_io_uring_setup, 1, NULL);
+}
+
+static void what_is_not_of_the_list_kills(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	static const struct {
+		const char *what;
+		void (*fn)(void);
+	} forbidden[] = {
+		{ "execve", try_exec },
+		{ "execveat", try_execveat },
+		{ "ptrace", try_ptrace },
+		{ "mount", try_mount },
+		{ "setns", try_setns },
+		{ "unshare", try_unshare },
+		{ "clone into a namespace", try_clone_into_new_namespace },
+		{ "a UDP socket", try_internet_socket },
+		{ "a packet socket", try_packet_socket },
+		{ "a unix socket", try_unix_socket },
+		{ "connect", try_connect },
+		{ "mmap PROT_EXEC", try_executable_memory },
+		{ "mprotect PROT_EXEC", try_making_memory_executable },
+		{ "kill", try_kill },
+		{ "process_vm_readv", try_reading_anothers_memory },
+		{ "bpf", try_bpf },
+		{ "finit_module", try_module },
+		{ "setuid", try_setuid },
+		{ "chroot", try_chroot },
+		{ "ioctl", try_ioctl },
+		{ "io_uring_setup", try_io_uring },
+	};
+	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
+		int status = inside(forbidden[i].fn);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("%s: status %#x instead of death by SIGSYS", forbidden[i].what,
+				 (unsigned)status);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void need(bool ok, int code)
+{
+	if (!ok)
+		_exit(code);
+}
+
+static void use_memory(void)
+{
+	void *small[64];
+	for (size_t i = 0; i < 64; i++)
+		need((small[i] = malloc(64 << (i % 8))) != NULL, 1);
+	char *big = malloc(BIG);
+	need(big != NULL, 2);
+	memset(big, 1, BIG);
+	big = realloc(big, 2 * BIG);
+	need(big != NULL, 3);
+	int *numbers = malloc(BIG);
+	need(numbers != NULL, 4);
+	for (int i = 0; i < BIG / 4; i++)
+		numbers[i] = (int)((unsigned)i * 7919U % 10007U);
+	qsort(numbers, BIG / 4, sizeof *numbers, compare); /* asks how much memory there is */
+	for (size_t i = 0; i < 64; i++)
+		free(small[i]);
+	free(big);
+	free(numbers);
+}
+
+static void use_files(void)
+{
+	char path[64];
+	(void)snprintf(path, sizeof path, "/tmp/vbng-seccomp-%d", getpid());
+	FILE *f = fopen(path, "w+e");
+	need(f != NULL, 10);
+	need(fprintf(f, "%d\n", 7) > 0 && fflush(f) == 0 && fsync(fileno(f)) == 0, 11);
+	struct stat st;
+	need(stat(path, &st) == 0 && lstat(path, &st) == 0 && access(path, R_OK) == 0, 12);
+	need(ftruncate(fileno(f), 0) == 0 && fclose(f) == 0 && unlink(path) == 0, 13);
+}
+
+static void use_time_and_chance(void)
+{
+	struct timespec t;
+	uint8_t bytes[16];
+	need(clock_gettime(CLOCK_REALTIME, &t) == 0 && getrandom(bytes, 16, 0) == 16, 20);
+	/* As where the vDSO cannot tell the time, on some virtual machines. */
+	need(syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &t) == 0, 21);
+	need(nanosleep(&(struct timespec){ .tv_nsec = 1000 }, NULL) == 0, 22);
+	time_t now = time(NULL);
+	struct tm tm;
+	need(localtime_r(&now, &tm) != NULL, 23);
+}
+
+static void fork_as_the_list_of_leases_does(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		use_memory();
+		_exit(7);
+	}
+	need(pid > 0, 40);
+	struct timespec pause = { .tv_nsec = 1000000 };
+	for (int i = 0; i < 10; i++)
+		(void)nanosleep(&pause, NULL); /* a shorter one does as well */
+}
+
+static void netlink_for_routes(void)
+{
+	int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+	need(nl >= 0, 50);
+	struct sockaddr_storage at = { .ss_family = AF_NETLINK };
+	need(bind(nl, (const struct sockaddr *)&at, 12) == 0, 51);
+	struct pollfd p = { .fd = nl, .events = POLLIN };
+	need(poll(&p, 1, 1) == 0 && close(nl) == 0, 52);
+}
+
+static void what_the_server_does_goes_on_working(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	static void (*const uses[])(void) = { use_memory, use_files, use_time_and_chance,
+					      fork_as_the_list_of_leases_does, netlink_for_routes };
+	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+		assert_int_equal(inside(uses[i]), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_of_the_list_kills),
+		cmocka_unit_test(what_the_server_does_goes_on_working),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
