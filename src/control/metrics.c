@@ -273,6 +273,20 @@ static void put_dhcpv6(struct out *o, const struct status_view *v)
 		v->counters.routes_failed);
 }
 
+static void put_dns(struct out *o, const struct status_view *v)
+{
+	if (!v->dns.wanted)
+		return;
+	gauge(o, "dns_up", "Whether our own resolver runs.", v->dns.running);
+	counter(o, "dns_restarts_total", "How often our own resolver was started again.",
+		v->dns.restarts);
+	if (!v->dns.zone)
+		return;
+	gauge(o, "dns_names", "Names in DNS_ZONE that subscribers have.", v->dns.names);
+	gauge(o, "dns_names_waiting", "Addresses that wait for a name that somebody else has.",
+	      v->dns.waiting);
+}
+
 static void put_nd(struct out *o, const struct status_view *v)
 {
 	uint64_t unexplained = v->counters.rs_dropped;
@@ -312,6 +326,7 @@ int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len
 	put_pools(&o, v);
 	put_dhcpv6(&o, v);
 	put_nd(&o, v);
+	put_dns(&o, v);
 	bool failed = ferror(o.f) != 0;
 	if (fclose(o.f) != 0 || failed) {
 		free(text);

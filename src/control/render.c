@@ -62,6 +62,14 @@ static json_t *tunnel_json(const struct status_view *v)
 	return t;
 }
 
+static json_t *dns_json(const struct status_view *v)
+{
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I}", "state", text(v->dns.state), "address",
+			 text(v->dns.address), "zone", text(v->dns.zone), "restarts",
+			 (json_int_t)v->dns.restarts, "names", (json_int_t)v->dns.names,
+			 "names_waiting", (json_int_t)v->dns.waiting);
+}
+
 static json_t *pools_json(const struct status_view *v)
 {
 	json_t *pools = json_array();
@@ -128,12 +136,12 @@ json_t *status_to_json(const struct status_view *v)
 	json_t *subscriber = subscriber_json(v);
 	json_t *store = json_pack("{s:o, s:b, s:o}", "path", text(v->store.path), "ok",
 				  (int)v->store.ok, "fault", text(v->store.fault));
-	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "instance",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "instance",
 			 text(v->instance), "version", text(v->version), "state", text(v->state),
 			 "uptime_s", (json_int_t)v->uptime_s, "server_restarts",
 			 (json_int_t)v->server_restarts, "tunnel", tunnel_json(v), "subscriber",
-			 subscriber, "pools", pools_json(v), "counters", counters_json(v), "store",
-			 store);
+			 subscriber, "dns", dns_json(v), "pools", pools_json(v), "counters",
+			 counters_json(v), "store", store);
 }
 
 static const char *state_name(enum binding_state s)
@@ -347,6 +355,30 @@ static void render_link_troubles(const json_t *s, FILE *out)
 	}
 }
 
+static void render_dns(const json_t *d, FILE *out)
+{
+	const char *state = str(d, "state");
+	if (strcmp(state, "off") == 0 || strcmp(state, "absent") == 0) {
+		fprintf(out, "dns         %s\n",
+			strcmp(state, "off") == 0
+				? "no resolver of our own: others are announced"
+				: "our own resolver CANNOT RUN, others are announced: see the log");
+		return;
+	}
+	fprintf(out, "dns         resolver %s at %s",
+		strcmp(state, "up") == 0     ? "up"
+		: strcmp(state, "down") == 0 ? "DOWN"
+					     : "not started yet",
+		str(d, "address"));
+	if (json_is_string(json_object_get(d, "zone")))
+		fprintf(out,
+			", %" JSON_INTEGER_FORMAT " names in %s, %" JSON_INTEGER_FORMAT " waiting",
+			num(d, "names"), str(d, "zone"), num(d, "names_waiting"));
+	if (num(d, "restarts") > 0)
+		fprintf(out, "; restarted %" JSON_INTEGER_FORMAT " times", num(d, "restarts"));
+	fputc('\n', out);
+}
+
 void render_status(const json_t *status, FILE *out)
 {
 	char up[48];
@@ -361,6 +393,7 @@ void render_status(const json_t *status, FILE *out)
 							    : "down",
 		str(s, "link_local"), str(s, "transfer"));
 	render_link_troubles(s, out);
+	render_dns(json_object_get(status, "dns"), out);
 	size_t i;
 	const json_t *pool;
 	json_array_foreach(json_object_get(status, "pools"), i, pool)

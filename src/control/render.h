@@ -67,6 +67,15 @@ struct status_view {
 		} * routers;
 		size_t n_routers;
 	} subscriber;
+	struct {
+		bool wanted; /* false: DHCPV6_NAMESERVER says otherwise */
+		bool running;
+		const char *state; /* "off", "absent", "waiting", "up" or "down" */
+		const char *address;
+		const char *zone; /* NULL: none */
+		uint64_t restarts;
+		uint64_t names, waiting; /* in the zone; addresses that wait for one */
+	} dns;
 	struct status_pool {
 		const char *kind; /* "prefixes" or "addresses" */
 		const char *range;

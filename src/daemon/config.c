@@ -364,6 +364,26 @@ static void read_conf(struct reading *rd)
 	free(text);
 }
 
+struct in6_addr config_own_resolver(const struct config *c)
+{
+	return prefix6_with_iid(&c->transfer, 1);
+}
+
+void config_without_resolver(struct config *c)
+{
+	const struct in6_addr own = config_own_resolver(c);
+	size_t n = 0;
+	for (size_t i = 0; i < c->n_nameservers; i++)
+		if (!IN6_ARE_ADDR_EQUAL(&c->nameservers[i], &own))
+			c->nameservers[n++] = c->nameservers[i];
+	if (n == 0) {
+		memcpy(c->nameservers, c->dns_upstream, sizeof c->nameservers);
+		n = c->n_dns_upstream;
+	}
+	c->n_nameservers = n;
+	c->resolver = false;
+}
+
 /* --- meaning
  * ------------------------------------------------------------------------------------------------
  */

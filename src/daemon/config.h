@@ -23,6 +23,7 @@ enum {
 	CONFIG_MAX_ALLOWED_IPS = 32,
 	CONFIG_MAX_NAMESERVERS = 8,
 	CONFIG_MAX_SEARCH = 8,
+	CONFIG_ZONE_MAX = 189, /* with a label before it, a name has 253 characters at most */
 	CONFIG_MAX_ROUTES = 16,
 	CONFIG_PATH_MAX = 256,
 	CONFIG_LISTEN_MAX = 64,
@@ -106,8 +107,12 @@ struct config {
 	bool reconfigure;
 	uint32_t client_limit;                       /* bindings of one client, at least 1 */
 	char reservations[CONFIG_RESERVATIONS_TEXT]; /* as they were given (reservations_text.h) */
-	size_t n_nameservers;
+	size_t n_nameservers;                        /* announced to subscribers */
 	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];
+	bool resolver; /* our own runs (daemon/dns.h); it is reached at config_own_resolver() */
+	size_t n_dns_upstream;
+	struct in6_addr dns_upstream[CONFIG_MAX_NAMESERVERS];
+	char dns_zone[CONFIG_ZONE_MAX + 1]; /* in lower case, without a final dot; "": none */
 	size_t n_search;
 	char search[CONFIG_MAX_SEARCH][256];
 	size_t options_len; /* options for those who ask, one behind the other as on the wire */
@@ -160,6 +165,11 @@ void config_print(const struct config *c, FILE *out);
 void config_print_reference(FILE *out);
 /* The commented env file of docker/provider.env.example, from that table too. */
 void config_print_example(FILE *out);
+/* The address at which subscribers ask our own resolver: ours in the transfer network. */
+struct in6_addr config_own_resolver(const struct config *c);
+/* Our own resolver cannot be had: what is announced is where it would have forwarded to, unless
+ * DHCPV6_NAMESERVER says otherwise. */
+void config_without_resolver(struct config *c);
 /* Overwrites the keys in *c, and in the environment block the values of secret variables, then
  * unsets those. */
 void config_wipe_secrets(struct config *c, char **env);

@@ -229,18 +229,42 @@ static void check_times(struct reading *rd)
 		c->ra_routes[i].lft_s = c->ra_lifetime_s;
 }
 
+/*
+ * Ours is announced unless others are given; it runs where it is announced or has a zone. Without a
+ * tunnel it could forward to nobody.
+ */
+static void derive_resolver(struct reading *rd)
+{
+	struct config *c = &rd->c;
+	const struct in6_addr own = config_own_resolver(c);
+	struct why why = { .text = "" };
+	bool given = reading_given(rd, "DHCPV6_NAMESERVER"), announced = false;
+	if (!reading_given(rd, "DNS_UPSTREAM")) {
+		size_t dns = reading_find("DNS_UPSTREAM");
+		const char *fallback = config_variables[dns].fallback;
+		if (config_variables[dns].parse(fallback, c, &why) < 0)
+			reading_fault_of(rd, dns, why.text);
+	}
+	for (size_t i = 0; i < c->n_nameservers; i++)
+		announced |= IN6_ARE_ADDR_EQUAL(&c->nameservers[i], &own);
+	for (size_t i = 0; c->assigned.plen && i < c->n_dns_upstream; i++)
+		if (IN6_ARE_ADDR_EQUAL(&c->dns_upstream[i], &own))
+			reading_fault(rd,
+				      "DNS_UPSTREAM: our own resolver's address is in it, which "
+				      "forwards there. Example: DNS_UPSTREAM=2620:fe::fe");
+	c->resolver = c->dns_zone[0] || (given ? announced : c->backend != WG_BACKEND_NONE);
+	if (given)
+		return;
+	c->n_nameservers = 1;
+	c->nameservers[0] = own;
+	if (!c->resolver)
+		config_without_resolver(c);
+}
+
 static void derive_rest(struct reading *rd)
 {
 	struct config *c = &rd->c;
-	struct why why = { .text = "" };
-	size_t dns = reading_find("DNS_UPSTREAM");
-	if (!reading_given(rd, "DHCPV6_NAMESERVER")) {
-		const char *text =
-			rd->raws[dns].value ? rd->raws[dns].value : config_variables[dns].fallback;
-		if (value_addr6_list(text, CONFIG_MAX_NAMESERVERS, c->nameservers,
-				     &c->n_nameservers, &why) < 0)
-			reading_fault_of(rd, dns, why.text);
-	}
+	derive_resolver(rd);
 	if (c->backend != WG_BACKEND_NONE)
 		wgkey_public(c->wg_private_key, c->wg_public_key);
 	if (c->backend != WG_BACKEND_NONE &&
@@ -254,6 +278,13 @@ static void derive_rest(struct reading *rd)
 /* --- what must fit into one message
  * ------------------------------------------------------------------------- */
 
+/* Where our own resolver cannot run, those that it would have asked are announced instead. */
+static size_t most_nameservers(const struct config *c)
+{
+	return c->resolver && c->n_dns_upstream > c->n_nameservers ? c->n_dns_upstream
+								   : c->n_nameservers;
+}
+
 /* With everything that may stand in ours; the link is Ethernet's. */
 static void describe_ra(const struct config *c, struct nd_ra *ra)
 {
@@ -264,14 +295,13 @@ static void describe_ra(const struct config *c, struct nd_ra *ra)
 		.n_prefixes = 1,
 		.prefixes = { { .prefix = c->transfer } },
 		.n_routes = c->n_ra_routes,
-		.n_rdnss = c->n_nameservers,
+		.n_rdnss = most_nameservers(c),
 		.n_search = c->n_search,
 		.has_pref64 = c->has_pref64,
 		.pref64 = c->pref64,
 		.captive_portal = c->captive_portal[0] ? c->captive_portal : NULL,
 	};
 	memcpy(ra->routes, c->ra_routes, c->n_ra_routes * sizeof ra->routes[0]);
-	memcpy(ra->rdnss, c->nameservers, c->n_nameservers * sizeof ra->rdnss[0]);
 	for (size_t i = 0; i < c->n_search; i++)
 		ra->search[i] = c->search[i];
 }
@@ -310,7 +340,7 @@ static void check_options(struct reading *rd)
 {
 	const struct config *c = &rd->c;
 	struct dhcp6_extra_option list[D6_MAX_EXTRA_OPTIONS + 1];
-	size_t room = 2 * OPTION_HEADER_BYTES + c->n_nameservers * sizeof c->nameservers[0];
+	size_t room = 2 * OPTION_HEADER_BYTES + most_nameservers(c) * sizeof c->nameservers[0];
 	for (size_t i = 0; i < c->n_search; i++)
 		room += strlen(c->search[i]) + 2;
 	room += c->options_len;

@@ -137,6 +137,10 @@ void config_print(const struct config *c, FILE *out)
 	print_reservations(c, out);
 	fprintf(out, "DHCPV6_NAMESERVER=");
 	print_addrs(c->nameservers, c->n_nameservers, out);
+	fprintf(out, "DNS_UPSTREAM=");
+	print_addrs(c->dns_upstream, c->n_dns_upstream, out);
+	if (c->dns_zone[0])
+		fprintf(out, "DNS_ZONE=%s\n", c->dns_zone);
 	for (size_t i = 0; i < c->n_search; i++)
 		fprintf(out, "%s%s%s", i ? "," : "DNS_SEARCH=", c->search[i],
 			i + 1 < c->n_search ? "" : "\n");

@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 #include "daemon/config_options.h"
+#include "wire/dnsname.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -212,7 +214,30 @@ static int reservations(const char *v, struct config *c, struct why *why)
 
 static int nameservers(const char *v, struct config *c, struct why *why)
 {
-	return value_addr6_list(v, CONFIG_MAX_NAMESERVERS, c->nameservers, &c->n_nameservers, why);
+	return value_servers(v, true, CONFIG_MAX_NAMESERVERS, c->nameservers, &c->n_nameservers,
+			     why);
+}
+
+static int dns_upstream(const char *v, struct config *c, struct why *why)
+{
+	return value_servers(v, false, CONFIG_MAX_NAMESERVERS, c->dns_upstream, &c->n_dns_upstream,
+			     why);
+}
+
+static int dns_zone(const char *v, struct config *c, struct why *why)
+{
+	size_t n = strlen(v);
+	n -= n > 0 && v[n - 1] == '.';
+	if (!dnsname_valid(v))
+		return value_fault(why, "'%.60s' is no domain name", v);
+	if (n > CONFIG_ZONE_MAX)
+		return value_fault(why,
+				   "has %zu characters; it can have %d, for names stand before it",
+				   n, CONFIG_ZONE_MAX);
+	for (size_t i = 0; i < n; i++)
+		c->dns_zone[i] = (char)tolower((unsigned char)v[i]);
+	c->dns_zone[n] = '\0';
+	return 0;
 }
 
 static int ra_min(const char *v, struct config *c, struct why *why)
@@ -457,15 +482,22 @@ const struct config_variable config_variables[] = {
 	  "or "
 	  "lines; also one a line in the file `reservations` in STATE_DIR",
 	  reservations, false, CONFIG_PLAIN },
-	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "DNS_UPSTREAM",
-	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated",
+	{ "DHCPV6_NAMESERVER", CONFIG_OPTIONAL, "2620:fe::fe", "our own resolver",
+	  "DNS servers announced to subscribers (also as DHCPV6_PD_NAMESERVER), comma separated; "
+	  "our own resolver, `::1` in TRANSFER_PREFIX, then runs only where it is among them or "
+	  "DNS_ZONE is set",
 	  nameservers, false, CONFIG_PLAIN },
 	{ "DNS_UPSTREAM", CONFIG_OPTIONAL, "2620:fe::fe,2001:4860:4860::8888",
 	  "2620:fe::fe,2001:4860:4860::8888",
-	  "announced as DNS servers unless DHCPV6_NAMESERVER says otherwise", elsewhere, false,
-	  CONFIG_PLAIN },
+	  "where our own resolver forwards, through the tunnel, comma separated; what is announced "
+	  "where it cannot run",
+	  dns_upstream, false, CONFIG_PLAIN },
 	{ "DNS_SEARCH", CONFIG_OPTIONAL, "provider1.example", "none",
 	  "search list, comma separated", value_search, false, CONFIG_PLAIN },
+	{ "DNS_ZONE", CONFIG_OPTIONAL, "provider1.lab", "none",
+	  "our own resolver gives subscribers' addresses names in this zone, from the client FQDN "
+	  "option (RFC 4704), and has one itself, `router`",
+	  dns_zone, false, CONFIG_PLAIN },
 	{ "DHCPV6_NTP_SERVER", CONFIG_OPTIONAL, "2001:db8::123,ntp.provider1.example", "none",
 	  "time sources for those who ask (RFC 5908), comma separated: addresses, multicast "
 	  "groups, "

@@ -340,6 +340,29 @@ int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, s
 	return r;
 }
 
+int value_servers(const char *text, bool link_local, size_t max, struct in6_addr *ret_addrs,
+		  size_t *ret_n, struct why *why)
+{
+	struct in6_addr addrs[CONFIG_MAX_NAMESERVERS];
+	char shown[INET6_ADDRSTRLEN];
+	size_t n;
+	int r = value_addr6_list(text, max < ARRAY_LEN(addrs) ? max : ARRAY_LEN(addrs), addrs, &n,
+				 why);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		const struct prefix6 host = { addrs[i], 128 };
+		if (link_local && IN6_IS_ADDR_LINKLOCAL(&addrs[i]))
+			continue;
+		r = value_routable(&host, in6_format(&addrs[i], shown), why);
+		if (r < 0)
+			return r;
+	}
+	memcpy(ret_addrs, addrs, n * sizeof addrs[0]);
+	*ret_n = n;
+	return 0;
+}
+
 static int add_allowed(void *ctx, const char *item, struct why *why)
 {
 	struct config *c = (struct config *)ctx;

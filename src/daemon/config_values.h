@@ -46,6 +46,10 @@ int value_word(const char *text, const char *const *words, size_t *ret_index, st
 /* Comma (or space) separated lists. */
 int value_addr6_list(const char *text, size_t max, struct in6_addr *ret_addrs, size_t *ret_n,
 		     struct why *why);
+/* Likewise, of addresses at which a DNS server can be: no multicast and none that means nobody or
+ * ourselves; link-local ones where they are allowed. */
+int value_servers(const char *text, bool link_local, size_t max, struct in6_addr *ret_addrs,
+		  size_t *ret_n, struct why *why);
 int value_allowed_ips(const char *text, struct config *c, struct why *why);
 int value_search(const char *text, struct config *c, struct why *why);
 int value_routes(const char *text, struct config *c, struct why *why);

@@ -7,6 +7,7 @@
 #include "base/siphash.h"
 #include "control/client.h"
 #include "daemon/config.h"
+#include "daemon/dns.h"
 #include "daemon/message.h"
 #include "daemon/preflight.h"
 #include "daemon/server.h"
@@ -60,6 +61,8 @@ struct appliance {
 	struct tunnel tunnel;
 	struct uplink_watch *uplink;
 	struct subscriber sub;
+	struct dns *dns;         /* NULL: our own resolver is not to run */
+	bool dns_absent;         /* it cannot */
 	struct nft_guard *guard; /* NULL where the kernel has none */
 	int control_fd;
 	int metrics_fd;
@@ -157,6 +160,17 @@ static void tell_uplink(struct appliance *a)
 	server_tell(a, &m);
 }
 
+static void tell_dns(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	struct message m = { .type = MESSAGE_DNS };
+	if (a->dns)
+		m.dns = dns_view(a->dns);
+	else
+		m.dns.state = a->dns_absent ? DNS_ABSENT : DNS_OFF;
+	server_tell(a, &m);
+}
+
 static void poll_tunnel(void *ctx);
 
 static const char unguarded[] =
@@ -201,11 +215,13 @@ static void on_server_message(void *ctx, int fd)
 			a->server_ready = true;
 			tell_uplink(a); /* before it advertises anything */
 			tell_link(a);
+			tell_dns(a);
 		} else if (m.type == MESSAGE_SERVING && !a->serving_told) {
 			a->serving_told = true;
 			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
 			load_guard(a);
+			dns_start(a->dns, a->sub.nic.link.name);
 		} else if (m.type == MESSAGE_CONTESTED) {
 			subscriber_contested(&a->sub);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
@@ -237,6 +253,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
 	nft_guard_drop(a->guard);
 	uplink_watch_drop(a->uplink);
+	dns_drop(a->dns);
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -627,6 +644,23 @@ static int boot_guard(struct appliance *a)
 	return 0;
 }
 
+/* It is started when subscribers are served: until then nobody asks it. */
+static int boot_dns(struct appliance *a)
+{
+	if (!a->config.resolver)
+		return 0;
+	const char *why = dns_impossible(&a->config);
+	if (why) {
+		a->dns_absent = true;
+		config_without_resolver(&a->config);
+		log_warn("dns", "our own resolver cannot run, others are announced instead",
+			 kv_str("why", why));
+		return 0;
+	}
+	int r = dns_new(a->loop, &a->config, tell_dns, a, &a->dns);
+	return r < 0 ? boot_failed(r, "the resolver cannot be prepared") : 0;
+}
+
 static int boot_loop(struct appliance *a);
 
 /* Every acquisition with its undo; the first failure ends it, with the exit code of the contract.
@@ -655,8 +689,9 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes,  boot_nic,
-						     boot_guard,  boot_sockets, boot_loop };
+	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic,
+						     boot_guard,  boot_dns,    boot_sockets,
+						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
 	return code;
@@ -702,6 +737,8 @@ static void on_child(void *ctx, pid_t pid, int status)
 	struct appliance *a = (struct appliance *)ctx;
 	if (pid == a->server_pid) {
 		server_ended(a, status);
+	} else if (dns_ended(a->dns, pid, status)) {
+		return; /* it is started again */
 	} else if (a->tunnel.present && pid == a->tunnel.wg.pid) {
 		a->tunnel.wg.pid = 0;
 		if (a->stopping)
@@ -857,6 +894,7 @@ int init_run(const char *version)
 	if (code == 0 && !a.stopping)
 		loop_run(a.loop);
 	a.stopping = true;
+	dns_free(take_ptr(&a.dns));
 	stop_server(&a);
 	if (undo_run(&a.undo) > 0 && code == 0)
 		code = EX_SOFTWARE;

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/message.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <sys/socket.h>
+
+const char *dns_state_name(enum dns_state s)
+{
+	static const char *const names[] = { "off", "absent", "waiting", "up", "down" };
+	return (size_t)s < ARRAY_LEN(names) ? names[s] : "unknown";
+}
 
 int message_send(int fd, const struct message *m)
 {

@@ -16,6 +16,7 @@ enum message_type {
 	/* init to server */
 	MESSAGE_LINK = 1, /* the subscriber link; once it works, subscribers are answered */
 	MESSAGE_UPLINK,   /* the tunnel as init last saw it */
+	MESSAGE_DNS,      /* what our own resolver does */
 	MESSAGE_ANNOUNCE, /* SIGHUP: advertise at once */
 	MESSAGE_SUMMARY,  /* SIGUSR1: log a summary */
 	MESSAGE_STOP,     /* say farewell, close the store, exit */
@@ -33,6 +34,14 @@ struct link_state {
 	bool missing;               /* the NIC is gone */
 	bool transfer_duplicate;    /* somebody on the link has our transfer address */
 	struct in6_addr link_local; /* ours: that of the configuration, or one instead of it */
+};
+
+enum dns_state { DNS_OFF, DNS_ABSENT, DNS_WAITING, DNS_UP, DNS_DOWN };
+const char *dns_state_name(enum dns_state s);
+
+struct message_dns {
+	enum dns_state state;
+	uint64_t restarts;
 };
 
 struct message {
@@ -54,6 +63,7 @@ struct message {
 			bool probed;
 			struct uplink_probe_stats probe;
 		} uplink;
+		struct message_dns dns;
 	};
 };
 

@@ -9,6 +9,7 @@
 #include "control/metrics.h"
 #include "daemon/advertiser.h"
 #include "daemon/config_options.h"
+#include "daemon/dns_names.h"
 #include "daemon/forwarding.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
@@ -59,13 +60,15 @@ struct server {
 
 	struct keeper *keeper;
 	struct advertiser *advertiser;
+	struct dns_names *names; /* NULL: without DNS_ZONE nobody has one */
 
 	bool telling; /* clients are being told that the configuration has changed */
 	uint8_t digest[STORE_NOTE_LEN];
 
 	bool serving;
 	struct message uplink;
-	bool uplink_known; /* init has told of it */
+	struct message_dns dns; /* init's last word */
+	bool uplink_known;      /* init has told of it */
 	struct link_state link;
 	bool link_known; /* init has told of it */
 	uint64_t truncated;
@@ -107,6 +110,7 @@ static void on_loaded(void *ctx)
 {
 	struct server *s = (struct server *)ctx;
 	put_routes_right(s);
+	dns_names_load(s->names, s->dhcp6);
 	arm_expiry(s, clock_mono_ms());
 }
 
@@ -230,6 +234,7 @@ static void reply(struct server *s)
 static void carry_out(struct server *s, uint64_t now_ms)
 {
 	keeper_commit(s->keeper, s->batch, now_ms);
+	dns_names_follow(s->names, s->batch);
 	forwarding_install(s->forwarding, s->batch, s->route_failed);
 	reply(s);
 	log_changes(s, now_ms);
@@ -361,6 +366,8 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.advertiser = advertiser_stats(s->advertiser),
 		.foreign = advertiser_foreign(s->advertiser),
 		.keeper = s->keeper,
+		.dns = &s->dns,
+		.names = s->names,
 		.link = &s->link,
 		.serving = s->serving,
 		.truncated = s->truncated,
@@ -646,6 +653,9 @@ static void on_init_message(void *ctx, int fd)
 		case MESSAGE_UPLINK:
 			follow_uplink(s, &m);
 			break;
+		case MESSAGE_DNS:
+			s->dns = m.dns;
+			break;
 		case MESSAGE_ANNOUNCE:
 			if (provisioning_reserve(s->c, s->dhcp6, true) == 0)
 				follow_reservations(s);
@@ -794,6 +804,10 @@ static int start(struct server *s)
 		r = keeper_new(s->loop, s->c->state_dir, on_loaded, s, &s->keeper);
 	if (r < 0)
 		return r;
+	if (s->c->resolver && s->c->dns_zone[0])
+		r = dns_names_new(s->loop, s->c->dns_zone, s->c->state_dir, &s->names);
+	if (r < 0)
+		return r;
 	keeper_open(s->keeper);
 	r = init_dhcp6(s);
 	if (r < 0)
@@ -802,6 +816,7 @@ static int start(struct server *s)
 	if (r < 0)
 		return r;
 	keeper_load(s->keeper, s->dhcp6);
+	dns_names_load(s->names, s->dhcp6);
 	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
 	tell_of_changes(s);
 	put_routes_right(s);
@@ -844,6 +859,7 @@ int server_run(const struct server_params *p)
 		log_error("server", "cannot start", kv_errno(r));
 	metrics_free(s->metrics);
 	keeper_free(s->keeper);
+	dns_names_free(s->names);
 	advertiser_free(s->advertiser);
 	forwarding_free(s->forwarding);
 	batch_free(s->batch);

@@ -4,6 +4,7 @@
 
 #include "control/render.h"
 #include "daemon/advertiser.h"
+#include "daemon/dns_names.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
@@ -23,6 +24,8 @@ struct view_sources {
 	const struct advertiser_stats *advertiser;
 	const struct foreign_watch *foreign;
 	const struct keeper *keeper;
+	const struct message_dns *dns; /* init's last */
+	const struct dns_names *names; /* NULL: none */
 	const struct link_state *link;
 	bool serving;
 	uint64_t truncated, routes_failed;
@@ -31,7 +34,7 @@ struct view_sources {
 /* What a view's strings and drops stand in. */
 struct view_text {
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
-		ll[INET6_ADDRSTRLEN];
+		ll[INET6_ADDRSTRLEN], resolver[INET6_ADDRSTRLEN];
 	char why[UPLINK_REASON_STRLEN], probe[INET6_ADDRSTRLEN];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];

@@ -402,6 +402,11 @@ uint64_t names_changed(struct names *n)
 	return changed;
 }
 
+bool names_pending(const struct names *n)
+{
+	return n->changed != 0;
+}
+
 int names_entries(const struct names *n, unsigned shard,
 		  int (*fn)(void *ctx, const struct names_entry *e), void *ctx)
 {

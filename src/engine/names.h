@@ -68,6 +68,8 @@ void names_settle(struct names *n);
 
 /* The shards that changed since this was last asked, bit 1 << shard each; 0: none. */
 uint64_t names_changed(struct names *n);
+/* Whether names_changed() would tell of any. */
+bool names_pending(const struct names *n);
 /* Calls fn for each address in a shard, those of a name in their order in line, until it returns <
  * 0, which is returned. fn must not change the table. */
 int names_entries(const struct names *n, unsigned shard,

@@ -5,8 +5,10 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static const struct {
 	unsigned cap;
@@ -82,6 +84,28 @@ int priv_keep(unsigned privs, bool inherit)
 			       0
 		       ? -EPERM
 		       : 0;
+}
+
+bool priv_can_become(void)
+{
+	return read_own() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_KILL);
+}
+
+int priv_become(uid_t uid, gid_t gid)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	/* What stayed permitted is effective no more. */
+	if (read_own() < 0)
+		return -EIO;
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++)
+		if (capng_have_capability(CAPNG_PERMITTED, cap) &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, cap) < 0)
+			return -EIO;
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
 int priv_drop_to_net_admin(void)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum priv { PRIV_NET_ADMIN, PRIV_SYS_ADMIN, PRIV_NET_RAW, PRIV_NET_BIND_SERVICE, PRIV_COUNT };
 
@@ -23,5 +24,11 @@ size_t priv_missing(unsigned wanted, char *buf, size_t size);
  * does not tell or take capabilities, -EPERM where it refuses.
  */
 int priv_keep(unsigned privs, bool inherit);
+/* Whether a child of ours can be somebody else's, and be told to end all the same (CAP_SETUID,
+ * CAP_SETGID, CAP_KILL). */
+bool priv_can_become(void);
+/* Another user, with this group alone; the privileges stay until priv_keep(). The parent death
+ * signal is to be set again. -EPERM. */
+int priv_become(uid_t uid, gid_t gid);
 /* For the serving process: priv_keep() of PRIV_NET_ADMIN. */
 int priv_drop_to_net_admin(void);

@@ -11,13 +11,20 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-int child_settle(pid_t parent)
+static int die_with(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
-	if (getppid() != parent)
-		return -ESRCH; /* it died before the line above */
+	return getppid() != parent ? -ESRCH /* it died before the line above */ : 0;
+}
+
+int child_settle(pid_t parent)
+{
+	int r = die_with(parent);
+	if (r < 0)
+		return r;
 	for (int s = 1; s < NSIG; s++)
 		(void)signal(s, SIG_DFL); /* fails for SIGKILL, SIGSTOP and libc's own: those are
 					     right already */
@@ -37,8 +44,16 @@ static int become(const struct child_spec *spec, pid_t parent)
 	if (spec->netns_fd >= 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
 		return errno;
 	int null = open("/dev/null", O_RDWR);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    (spec->log_fd && dup2(spec->log_fd, STDERR_FILENO) < 0) ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		return errno;
+	/* Another user's process is not killed with its parent any more until it says so again. */
+	r = spec->uid ? priv_become(spec->uid, spec->gid) : 0;
+	if (r == 0 && spec->uid)
+		r = die_with(parent);
+	if (r < 0)
+		return -r;
 	/* Everything of ours is CLOEXEC; this is for what our own parent left open. */
 	if (syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0 &&
 	    errno != ENOSYS)

@@ -111,6 +111,63 @@ static void assert_prefix(const struct prefix6 *p, const char *text)
 	assert_string_equal(prefix6_format(p, buf), text);
 }
 
+/* What is announced of these variables, and whether our own resolver runs. */
+static void assert_resolver(const char *const *changes, bool runs, const char *announced)
+{
+	struct env e = complete();
+	struct config c;
+	char text[INET6_ADDRSTRLEN], all[CONFIG_MAX_NAMESERVERS * INET6_ADDRSTRLEN] = "";
+	for (; *changes; changes++)
+		set(&e, *changes);
+	assert_reads(&e, &c);
+	assert_int_equal(c.resolver, runs);
+	for (size_t i = 0; i < c.n_nameservers; i++)
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? "," : "",
+			 in6_format(&c.nameservers[i], text));
+	assert_string_equal(all, announced);
+	done(&e);
+}
+
+static void our_own_resolver_runs_where_somebody_is_led_to_it(void **state)
+{
+	(void)state;
+#define SET(...) ((const char *const[]){ __VA_ARGS__, NULL })
+	static const char own[] = "2001:db8:ffff::1", zone[] = "DNS_ZONE=Provider1.LAB.",
+			  given[] = "DHCPV6_NAMESERVER=2001:db8::53",
+			  both[] = "DHCPV6_NAMESERVER=2001:db8:ffff::1,2001:db8::53",
+			  none[] = "WIREGUARD_BACKEND=none",
+			  upstream[] = "DNS_UPSTREAM=2001:db8::77";
+	assert_resolver(SET(upstream), true, own);
+	assert_resolver(SET(upstream, zone), true, own);
+	assert_resolver(SET(given), false, "2001:db8::53");
+	assert_resolver(SET(given, zone), true, "2001:db8::53");
+	assert_resolver(SET(both), true, "2001:db8:ffff::1,2001:db8::53");
+	assert_resolver(SET(none, upstream), false, "2001:db8::77");
+	assert_resolver(SET(none, upstream, zone), true, own);
+}
+
+static void without_our_own_resolver_others_are_announced(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	char text[INET6_ADDRSTRLEN];
+	set(&e, "DNS_UPSTREAM=2001:db8::77");
+	set(&e, "DNS_ZONE=Provider1.LAB.");
+	assert_reads(&e, &c);
+	assert_string_equal(c.dns_zone, "provider1.lab");
+	config_without_resolver(&c);
+	assert_false(c.resolver);
+	assert_int_equal(c.n_nameservers, 1);
+	assert_string_equal(in6_format(&c.nameservers[0], text), "2001:db8::77");
+	set(&e, "DHCPV6_NAMESERVER=2001:db8:ffff::1,2001:db8::53");
+	assert_reads(&e, &c);
+	config_without_resolver(&c);
+	assert_int_equal(c.n_nameservers, 1);
+	assert_string_equal(in6_format(&c.nameservers[0], text), "2001:db8::53");
+	done(&e);
+}
+
 static void the_rest_is_derived_from_what_is_required(void **state)
 {
 	(void)state;
@@ -128,7 +185,11 @@ static void the_rest_is_derived_from_what_is_required(void **state)
 	assert_int_equal(c.ra_min_interval_s, 200);
 	assert_int_equal(c.ra_max_interval_s, 600);
 	assert_int_equal(c.ra_lifetime_s, 1800);
-	assert_int_equal(c.n_nameservers, 2);
+	assert_true(c.resolver);
+	assert_int_equal(c.n_nameservers, 1);
+	char own[INET6_ADDRSTRLEN];
+	assert_string_equal(in6_format(&c.nameservers[0], own), "2001:db8:ffff::1");
+	assert_int_equal(c.n_dns_upstream, 2);
 	assert_int_equal(c.wg_endpoint.v4.sin_family, AF_INET);
 	assert_int_equal(ntohs(c.wg_endpoint.v4.sin_port), 51820);
 	done(&e);
@@ -1108,7 +1169,18 @@ static void every_kind_of_bad_value_is_told(void **state)
 		{ "DHCPV6_NAMESERVER=192.0.2.1", "is no IPv6 address" },
 		{ "DHCPV6_NAMESERVER=::1,::2,::3,::4,::5,::6,::7,::8,::9",
 		  "more than 8 addresses" },
+		{ "DHCPV6_NAMESERVER=2001:db8::53,::", "which are not routed" },
+		{ "DHCPV6_NAMESERVER=::1", "which are not routed" },
+		{ "DHCPV6_NAMESERVER=ff02::fb", "which are not routed" },
+		{ "DHCPV6_NAMESERVER=::ffff:192.0.2.1", "which are not routed" },
 		{ "DNS_UPSTREAM=dns.example", "'dns.example' is no IPv6 address" },
+		{ "DNS_UPSTREAM=::", "which are not routed" },
+		{ "DNS_UPSTREAM=::1", "which are not routed" },
+		{ "DNS_UPSTREAM=ff02::fb", "which are not routed" },
+		{ "DNS_UPSTREAM=fe80::1", "which are not routed" },
+		{ "DNS_UPSTREAM=2001:db8:ffff::1", "our own resolver's address" },
+		{ "DNS_ZONE=provider1..lab", "is no domain name" },
+		{ "DNS_ZONE=lab\nserver=/x/", "is no domain name" },
 		{ "DNS_SEARCH=not_a,-name!", "is no domain name" },
 		{ "DNS_SEARCH=a,b,c,d,e,f,g,h,i", "more than 8 domains" },
 		{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL=2", "it can be 3 to 1800" },
@@ -1193,6 +1265,8 @@ static void faulty_reservations_are_told_beside_other_faults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(our_own_resolver_runs_where_somebody_is_led_to_it),
+		cmocka_unit_test(without_our_own_resolver_others_are_announced),
 		cmocka_unit_test(the_rest_is_derived_from_what_is_required),
 		cmocka_unit_test(the_assigned_prefix_can_be_written_in_three_ways),
 		cmocka_unit_test(a_small_pool_is_cut_into_smaller_parts),

@@ -419,7 +419,9 @@ static void what_changed_is_told_once(void **state)
 	(void)state;
 	struct names *n = new_names();
 	assert_int_equal(names_changed(n), 0);
+	assert_false(names_pending(n));
 	bound(n, "a", "2001:db8::a", "office");
+	assert_true(names_pending(n));
 	uint64_t shard = names_changed(n);
 	assert_int_equal(__builtin_popcountll(shard), 1);
 	bound(n, "a", "2001:db8::a", "office");
