@@ -329,6 +329,42 @@ static void an_unknown_name_is_answered_with_the_nearest(void **state)
 		"WIREGUARD_ENDPIONT: there is no such variable. Did you mean WIREGUARD_ENDPOINT?");
 }
 
+static void what_becomes_of_a_lost_uplink_is_configured(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.uplink_loss, RA_LOSS_WITHDRAW);
+	assert_int_equal(c.uplink_loss_delay_s, 3);
+	assert_int_equal(c.uplink_probe_interval_s, 5);
+	assert_false(c.has_uplink_probe);
+	set(&e, "UPLINK_LOSS=lifetime");
+	set(&e, "UPLINK_LOSS_DELAY=0");
+	set(&e, "UPLINK_PROBE=2001:db8::1");
+	set(&e, "UPLINK_PROBE_INTERVAL=1");
+	assert_reads(&e, &c);
+	assert_int_equal(c.uplink_loss, RA_LOSS_LIFETIME);
+	assert_int_equal(c.uplink_loss_delay_s, 0);
+	assert_int_equal(c.uplink_probe_interval_s, 1);
+	assert_true(c.has_uplink_probe);
+	const struct prefix6 probe = { c.uplink_probe, 128 };
+	assert_prefix(&probe, "2001:db8::1/128");
+	set(&e, "WIREGUARD_ALLOWED_IPS=2001:db8:beef::/48");
+	struct config_report report;
+	assert_int_equal(config_read(e.entries, &c, &report), -EINVAL);
+	assert_true(in_list(report.faults, report.n_faults, "is none of WIREGUARD_ALLOWED_IPS"));
+	config_report_done(&report);
+	done(&e);
+	assert_fault("UPLINK_LOSS=drop", "UPLINK_LOSS");
+	assert_fault("UPLINK_LOSS_DELAY=3601", "UPLINK_LOSS_DELAY");
+	assert_fault("UPLINK_PROBE=192.0.2.1", "UPLINK_PROBE");
+	assert_fault("UPLINK_PROBE=ff02::1", "UPLINK_PROBE");
+	assert_fault("UPLINK_PROBE=2001:db8::2", "is on this side of the tunnel");
+	assert_fault("UPLINK_PROBE=2001:db8:ffff:1::1", "is on this side of the tunnel");
+	assert_fault("UPLINK_PROBE_INTERVAL=0", "UPLINK_PROBE_INTERVAL");
+}
+
 static void values_come_from_files(void **state)
 {
 	(void)state;
@@ -1276,6 +1312,7 @@ int main(void)
 		cmocka_unit_test(our_own_key_is_not_the_providers),
 		cmocka_unit_test(quotes_and_carriage_returns_are_taken_off_with_a_warning),
 		cmocka_unit_test(an_unknown_name_is_answered_with_the_nearest),
+		cmocka_unit_test(what_becomes_of_a_lost_uplink_is_configured),
 		cmocka_unit_test(values_come_from_files),
 		cmocka_unit_test(a_wg_quick_file_gives_what_the_variables_do_not),
 		cmocka_unit_test(without_a_tunnel_its_variables_are_not_wanted),

@@ -678,6 +678,69 @@ static void renew_and_rebind_prolong(void **state)
 	assert_int_equal(stats()->pd.bound, 0);
 }
 
+static void assert_lifetimes(uint8_t type, const struct prefix6 *p, uint32_t preferred_s,
+			     uint32_t t1_s, uint32_t t2_s)
+{
+	begin(type);
+	put_ia(IA_PD, 1, p);
+	ask(type == SOLICIT ? ADVERTISE : REPLY);
+	const struct peer_ia *ia = peer_find_ia(&answer, IA_PD, 1);
+	const struct prefix6 q = got(IA_PD, 1);
+	assert_true(prefix6_equal(p, &q));
+	assert_int_equal(ia->resources[0].preferred_s, preferred_s);
+	assert_int_equal(ia->resources[0].valid_s, 14400);
+	assert_int_equal(ia->t1_s, t1_s);
+	assert_int_equal(ia->t2_s, t2_s);
+}
+
+static int count_outdated(void *ctx, const struct binding *b)
+{
+	*(size_t *)ctx += dhcp6_server_outdated(server, b);
+	return 0;
+}
+
+static size_t outdated(void)
+{
+	size_t n = 0;
+	assert_int_equal(dhcp6_server_each(server, count_outdated, &n), 0);
+	return n;
+}
+
+/* RFC 9096 §3.5 is how a CE router passes it on; RFC 8978 why it must be told. */
+static void while_the_uplink_is_lost_all_that_is_granted_is_deprecated(void **state)
+{
+	(void)state;
+	static const uint8_t types[] = { RENEW, REBIND, REQUEST, SOLICIT };
+	const struct prefix6 p = request();
+	assert_int_equal(outdated(), 0);
+	dhcp6_server_uplink(server, false);
+	assert_int_equal(outdated(), 1);
+	for (size_t i = 0; i < 4; i++)
+		assert_lifetimes(types[i], &p, 0, 60, 96);
+	assert_int_equal(outdated(), 0);
+	begin_as(RENEW, "other");
+	put_ia(IA_NA, 1, &none);
+	ask(REPLY);
+	const struct prefix6 address = got(IA_NA, 1);
+	assert_true(prefix6_contains(&config.transfer, &address));
+	assert_int_equal(peer_find_ia(&answer, IA_NA, 1)->resources[0].preferred_s, 0);
+	dhcp6_server_uplink(server, true);
+	assert_int_equal(outdated(), 2);
+	for (size_t i = 0; i < 4; i++)
+		assert_lifetimes(types[i], &p, 1800, 900, 1440);
+	assert_int_equal(outdated(), 1);
+}
+
+static void short_lifetimes_stay_as_short_while_the_uplink_is_lost(void **state)
+{
+	(void)state;
+	config.preferred_lft_s = 100;
+	start();
+	const struct prefix6 p = request();
+	dhcp6_server_uplink(server, false);
+	assert_lifetimes(RENEW, &p, 0, 50, 80);
+}
+
 static void the_route_follows_the_client(void **state)
 {
 	(void)state;
@@ -2421,6 +2484,8 @@ int main(void)
 		T(what_is_remembered_of_one_client_is_bounded),
 		T(the_longest_duids_are_served_and_longer_ones_counted),
 		T(renew_and_rebind_prolong),
+		T(while_the_uplink_is_lost_all_that_is_granted_is_deprecated),
+		T(short_lifetimes_stay_as_short_while_the_uplink_is_lost),
 		T(the_route_follows_the_client),
 		T(a_binding_that_is_not_known_is_granted_as_claimed),
 		T(a_prefix_that_is_not_ours_any_more_is_withdrawn_beside_the_new_one),
