@@ -333,8 +333,15 @@ static int link_local(const char *v, struct config *c, struct why *why)
 	struct in6_addr a;
 	if (value_addr6(v, &a, why) < 0)
 		return -EINVAL;
-	if (!IN6_IS_ADDR_LINKLOCAL(&a))
-		return value_fault(why, "'%.60s' is not link-local (fe80::/10)", v);
+	/* RFC 4291 §2.5.6: 54 zeros follow fe80::/10; §2.6.1: identifier 0 is every router's. */
+	const struct prefix6 link = { { .s6_addr = { 0xfe, 0x80 } }, 64 };
+	if (!prefix6_has_addr(&link, &a))
+		return value_fault(why, "'%.60s' is not link-local (fe80::/64), as fe80::1 is", v);
+	if (IN6_ARE_ADDR_EQUAL(&a, &link.addr))
+		return value_fault(why,
+				   "'%.60s' is the anycast address of all routers on a link. One "
+				   "of our own is wanted, fe80::1 for example",
+				   v);
 	c->link_local = a;
 	return 0;
 }

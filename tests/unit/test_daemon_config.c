@@ -1234,6 +1234,8 @@ static void every_kind_of_bad_value_is_told(void **state)
 		{ "SUBSCRIBER_MODE=macvlan", "is not served by this version" },
 		{ "SUBSCRIBER_MODE=borrow", "is none of auto, move, local" },
 		{ "SUBSCRIBER_LINK_LOCAL=2001:db8::1", "is not link-local" },
+		{ "SUBSCRIBER_LINK_LOCAL=fe80:1::1", "is not link-local" },
+		{ "SUBSCRIBER_LINK_LOCAL=fe80::", "is the anycast address" },
 		{ "SUBSCRIBER_LINK_LOCAL=one", "is no IPv6 address" },
 		{ "HOST_NETNS=run/netns/host", "is no absolute path" },
 		{ "STATE_DIR=leases", "is no absolute path" },
