@@ -49,9 +49,11 @@ static const struct verb {
 	  "SIGUSR1 logs a summary. SIGHUP reads the reservations again and sends router "
 	  "advertisements at "
 	  "once.\n" },
-	{ "check", verb_check, "[--reference | --example]",
+	{ "check", verb_check, "[--runtime | --reference | --example]",
 	  "every fault of the environment, or the effective configuration",
 	  "Reads the environment as 'run' would and touches nothing. Secrets are masked.\n"
+	  "--runtime looks for what 'run' needs of its surroundings instead: capabilities, "
+	  "namespaces, devices, kernel\nsettings, other instances. It changes nothing either.\n"
 	  "--reference prints all variables as Markdown tables, --example as a commented env "
 	  "file.\n" },
 	{ "status", verb_status, "[--json]",

@@ -116,6 +116,11 @@ __attribute__((format(printf, 2, 3))) static int boot_failed(int r, const char *
 	}
 }
 
+static void log_fault(const char *sentence)
+{
+	log_error("boot", sentence);
+}
+
 /* In boot, things are waited for in straight-line code: one turn of the loop, at most PAUSE_MS
  * long. False: we are to stop. */
 static bool boot_pause(void *ctx)
@@ -667,7 +672,7 @@ static int boot_loop(struct appliance *a);
  */
 static int boot(struct appliance *a)
 {
-	int code = preflight_run(&a->config, true, &a->at);
+	int code = preflight_run(&a->config, true, log_fault, &a->at);
 	if (code)
 		return code;
 	int r = listen_control(&a->control_fd);

@@ -18,16 +18,22 @@
 
 enum { SENTENCE_MAX = 640, NAMES_MAX = 256 };
 
+struct faults {
+	int worst; /* exit code */
+	void (*tell)(const char *sentence);
+};
+
 /* One fault, as a sentence of its own. */
-__attribute__((format(printf, 3, 4))) static void fault(int *worst, int code, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void fault(struct faults *f, int code, const char *fmt,
+							...)
 {
 	char sentence[SENTENCE_MAX];
 	va_list args;
 	va_start(args, fmt);
 	(void)vsnprintf(sentence, sizeof sentence, fmt, args); /* cut where it is longer */
 	va_end(args);
-	log_error("boot", sentence);
-	*worst = code > *worst ? code : *worst; /* 77, a privilege, often explains a 69 */
+	f->tell(sentence);
+	f->worst = code > f->worst ? code : f->worst; /* 77, a privilege, often explains a 69 */
 }
 
 static bool needs_host(const struct config *c)
@@ -36,7 +42,7 @@ static bool needs_host(const struct config *c)
 	       c->metrics.in_host;
 }
 
-static void check_privileges(const struct config *c, bool host, int *worst)
+static void check_privileges(const struct config *c, bool host, struct faults *f)
 {
 	for (enum priv p = 0; p < PRIV_COUNT; p++) {
 		static const char *const why[PRIV_COUNT] = {
@@ -47,7 +53,7 @@ static void check_privileges(const struct config *c, bool host, int *worst)
 		};
 		if (priv_have(p) || (p == PRIV_SYS_ADMIN && !host))
 			continue;
-		fault(worst, EX_NOPERM,
+		fault(f, EX_NOPERM,
 		      "the capability %s is missing (for %s). Start with --privileged, or add "
 		      "--cap-add %s",
 		      priv_name(p), why[p], priv_name(p));
@@ -55,7 +61,7 @@ static void check_privileges(const struct config *c, bool host, int *worst)
 	(void)c;
 }
 
-static void open_host(const struct config *c, struct preflight *p, int *worst)
+static void open_host(const struct config *c, struct preflight *p, struct faults *f)
 {
 	const char *path = c->host_netns;
 	struct stat st;
@@ -65,12 +71,12 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 	int r = netns_open(path, &p->host_ns);
 	static const char mount[] = "Start with -v /proc/1/ns/net:/var/run/netns/host";
 	if (r == -ENOENT || r == -ENOTDIR) {
-		fault(worst, EX_UNAVAILABLE,
+		fault(f, EX_UNAVAILABLE,
 		      "HOST_NETNS=%s: there is no such file, so the host's network namespace is "
 		      "not mounted. %s",
 		      path, mount);
 	} else if (r == -EINVAL) {
-		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s",
+		fault(f, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s",
 		      path,
 		      stat(path, &st) == 0 && S_ISDIR(st.st_mode)
 			      ? " but a directory (Docker makes one where the source does not "
@@ -78,16 +84,16 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 			      : "",
 		      mount);
 	} else if (r == -EEXIST) {
-		fault(worst, EX_UNAVAILABLE,
+		fault(f, EX_UNAVAILABLE,
 		      "HOST_NETNS=%s: this is our own network namespace, not the host's. %s, and "
 		      "with --network none",
 		      path, mount);
 	} else if (r == -EACCES || r == -EPERM) {
-		fault(worst, EX_NOPERM,
+		fault(f, EX_NOPERM,
 		      "HOST_NETNS=%s: may not be opened (%s). Start with --privileged", path,
 		      strerror(-r));
 	} else if (r < 0) {
-		fault(worst, EX_UNAVAILABLE, "HOST_NETNS=%s: %s. %s", path, strerror(-r), mount);
+		fault(f, EX_UNAVAILABLE, "HOST_NETNS=%s: %s. %s", path, strerror(-r), mount);
 	}
 	if (r < 0)
 		return;
@@ -95,7 +101,7 @@ static void open_host(const struct config *c, struct preflight *p, int *worst)
 	if (r == -EPERM && !priv_have(PRIV_SYS_ADMIN))
 		return; /* told above */
 	if (r < 0)
-		fault(worst, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
+		fault(f, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
 		      "HOST_NETNS=%s: cannot be entered: %s", path, strerror(-r));
 }
 
@@ -124,11 +130,11 @@ static bool nic_is_hosts(const struct config *c, const struct preflight *p, cons
 
 static void tell_conflict(void *ctx, const char *sentence)
 {
-	fault((int *)ctx, EX_UNAVAILABLE, "%s", sentence);
+	fault((struct faults *)ctx, EX_UNAVAILABLE, "%s", sentence);
 }
 
 /* True where another instance is in the way: what else is missing, it may have. */
-static bool check_others(const struct config *c, struct preflight *p, bool hold, int *worst)
+static bool check_others(const struct config *c, struct preflight *p, bool hold, struct faults *f)
 {
 	struct link_info link;
 	const char *name;
@@ -138,24 +144,24 @@ static bool check_others(const struct config *c, struct preflight *p, bool hold,
 		.nic_ns = hosts ? p->host_ns : -1,
 		.nic = name,
 	};
-	int r = claims_take(&p->claims, c, &place, hold, tell_conflict, worst);
+	int r = claims_take(&p->claims, c, &place, hold, tell_conflict, f);
 	if (r == -ENOENT)
 		log_warn("boot", "this kernel does not tell which other instances are there "
 				 "(unix_diag), going on: that their NICs, names and prefixes are "
 				 "others is not checked");
 	else if (r < 0)
-		fault(worst, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
+		fault(f, r == -EPERM ? EX_NOPERM : EX_SOFTWARE,
 		      "what other instances have cannot be found out: %s", strerror(-r));
 	return r > 0;
 }
 
-static void check_nic(const struct config *c, const struct preflight *p, int *worst)
+static void check_nic(const struct config *c, const struct preflight *p, struct faults *f)
 {
 	struct link_info link;
 	bool here = p->own_rt && link_get(p->own_rt, c->subscriber, &link) == 0;
 	bool local = c->subscriber_mode == SUBSCRIBER_LOCAL;
 	if (here && link.loopback) {
-		fault(worst, EX_UNAVAILABLE,
+		fault(f, EX_UNAVAILABLE,
 		      "SUBSCRIBER_INTERFACE=%s: that is the loopback interface, no subscriber can "
 		      "be there",
 		      c->subscriber);
@@ -166,7 +172,7 @@ static void check_nic(const struct config *c, const struct preflight *p, int *wo
 	if (!local && p->host_rt) {
 		int r = link_get(p->host_rt, c->subscriber, &link);
 		if (r == 0 && here)
-			fault(worst, EX_UNAVAILABLE,
+			fault(f, EX_UNAVAILABLE,
 			      "SUBSCRIBER_INTERFACE=%s: the container has an interface of that "
 			      "name already. Start with --network none",
 			      c->subscriber);
@@ -177,13 +183,13 @@ static void check_nic(const struct config *c, const struct preflight *p, int *wo
 	char names[NAMES_MAX] = "";
 	if (where)
 		(void)link_names(where, names, sizeof names); /* "" where they cannot be listed */
-	fault(worst, EX_UNAVAILABLE,
+	fault(f, EX_UNAVAILABLE,
 	      "SUBSCRIBER_INTERFACE=%s: %s has no interface of that name. It has: %s",
 	      c->subscriber, where == p->host_rt ? "the host" : "the container",
 	      names[0] ? names : "none but loopback");
 }
 
-static void check_settings(int *worst)
+static void check_settings(struct faults *f)
 {
 	for (size_t i = 0; i < settings_count(); i++) {
 		const struct setting *s = settings_get(i);
@@ -193,7 +199,7 @@ static void check_settings(int *worst)
 			continue;
 		if (r < 0) {
 			if (s->required)
-				fault(worst, EX_UNAVAILABLE,
+				fault(f, EX_UNAVAILABLE,
 				      "/proc/sys/%s cannot be read (%s): is IPv6 disabled in this "
 				      "kernel?",
 				      s->key, strerror(-r));
@@ -205,7 +211,7 @@ static void check_settings(int *worst)
 		snprintf(dotted, sizeof dotted, "%s", s->key);
 		for (char *c = dotted; *c; c++)
 			*c = *c == '/' ? '.' : *c;
-		fault(worst, EX_NOPERM,
+		fault(f, EX_NOPERM,
 		      "%s is %s and cannot be changed here (%s). Start with --privileged, or add "
 		      "--sysctl %s=%s",
 		      dotted, value, errno == EROFS ? "/proc/sys is read-only" : strerror(errno),
@@ -213,18 +219,39 @@ static void check_settings(int *worst)
 	}
 }
 
-static void check_backend(const struct config *c, int *worst)
+static void check_backend(const struct config *c, struct faults *f)
 {
 	if (c->backend == WG_BACKEND_USERSPACE && access("/dev/net/tun", R_OK | W_OK) < 0)
-		fault(worst, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
+		fault(f, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
 		      "WIREGUARD_BACKEND=userspace needs /dev/net/tun (%s). Start with "
 		      "--privileged, or add --device /dev/net/tun",
 		      strerror(errno));
 }
 
-int preflight_run(const struct config *c, bool hold, struct preflight *ret_preflight)
+/* With a read-only root file system: is there room for the control socket, and for wireguard-go's? */
+static void check_places(const struct config *c, struct faults *f)
 {
-	int worst = 0;
+	static const struct {
+		const char *made, *in;
+		bool userspace;
+	} places[] = {
+		{ "/run/vbng", "/run", false },
+		{ "/var/run/wireguard", "/var/run", true },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const char *at = access(places[i].made, F_OK) == 0 ? places[i].made : places[i].in;
+		if ((places[i].userspace && c->backend != WG_BACKEND_USERSPACE) ||
+		    access(at, F_OK) < 0 || access(at, W_OK) == 0)
+			continue;
+		fault(f, EX_NOPERM, "%s cannot be written (%s). Start with --tmpfs /run", at,
+		      strerror(errno));
+	}
+}
+
+int preflight_run(const struct config *c, bool hold, void (*tell)(const char *sentence),
+		  struct preflight *ret_preflight)
+{
+	struct faults f = { .tell = tell };
 	struct preflight *p = ret_preflight;
 	*p = (struct preflight)PREFLIGHT_NONE;
 	bool host = needs_host(c);
@@ -235,17 +262,18 @@ int preflight_run(const struct config *c, bool hold, struct preflight *ret_prefl
 	if (r == 0)
 		r = rtnl_open(-1, &p->own_rt);
 	if (r < 0)
-		fault(&worst, EX_SOFTWARE,
+		fault(&f, EX_SOFTWARE,
 		      "our own network namespace cannot be used: %s. Is /proc mounted?",
 		      strerror(-r));
-	check_privileges(c, host || look, &worst);
+	check_privileges(c, host || look, &f);
 	if (host || look)
-		open_host(c, p, &worst);
-	if ((p->host_rt || !host) && !check_others(c, p, hold, &worst))
-		check_nic(c, p, &worst);
-	check_settings(&worst);
-	check_backend(c, &worst);
-	return worst;
+		open_host(c, p, &f);
+	if ((p->host_rt || !host) && !check_others(c, p, hold, &f))
+		check_nic(c, p, &f);
+	check_settings(&f);
+	check_backend(c, &f);
+	check_places(c, &f);
+	return f.worst;
 }
 
 void preflight_done(struct preflight *p)

@@ -2,7 +2,7 @@
 /*
  * What boot needs, looked at before anything is touched: privileges, the host's namespace, the NIC,
  * kernel settings that could not be written, a TUN device, other instances that have what is
- * wanted. Each fault is logged with what to do about it; all of them, not only the first.
+ * wanted. Each fault is told with what to do about it; all of them, not only the first.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ struct preflight {
 
 /* 0, or the exit code of the contract for the worst fault (77 before 69); *ret_preflight is to be
  * closed in either case. hold: what no other instance may have is ours from then on, until it is
- * closed; else it is only looked at, and nothing changes. */
-int preflight_run(const struct config *c, bool hold, struct preflight *ret_preflight);
+ * closed; else it is only looked at, and nothing changes. tell gets each fault as a sentence. */
+int preflight_run(const struct config *c, bool hold, void (*tell)(const char *sentence),
+		  struct preflight *ret_preflight);
 void preflight_done(struct preflight *p);

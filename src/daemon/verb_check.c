@@ -1,12 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/verb_check.h"
 
+#include "base/log.h"
 #include "daemon/config.h"
+#include "daemon/preflight.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+static void print_fault(const char *sentence)
+{
+	fprintf(stderr, "fault: %s\n", sentence);
+}
+
+/* What `run` would look for before it touches anything, and what it could not know then. */
+static int check_runtime(const struct config *c)
+{
+	log_setup(LOG_WARNING, LOG_TEXT, NULL);
+	struct preflight p;
+	int code = preflight_run(c, false, print_fault, &p);
+	preflight_done(&p);
+	bool wireguard = c->backend == WG_BACKEND_AUTO || c->backend == WG_BACKEND_KERNEL;
+	if (wireguard && access("/sys/module/wireguard", F_OK) < 0)
+		fprintf(stderr,
+			"warning: this kernel's WireGuard is not there or not loaded yet, which "
+			"the start would try. %s\n",
+			c->backend == WG_BACKEND_KERNEL ? "Where it cannot, there is no tunnel"
+			: access("/dev/net/tun", R_OK | W_OK) == 0
+				? "Where it cannot, wireguard-go is used instead"
+				: "Where it cannot, wireguard-go needs --device /dev/net/tun");
+	if (access(c->state_dir, W_OK) < 0)
+		fprintf(stderr,
+			"warning: STATE_DIR=%s cannot be written (%s): leases would live in memory "
+			"alone. Start with -v NAME:%s\n",
+			c->state_dir, strerror(errno), c->state_dir);
+	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) < 0)
+		fprintf(stderr, "warning: this kernel has no seccomp: the server keeps all system "
+				"calls\n");
+	if (code == 0)
+		puts("all that it needs to start is here");
+	return code;
+}
 
 int verb_check(int argc, char **argv)
 {
@@ -18,10 +54,11 @@ int verb_check(int argc, char **argv)
 		config_print_example(stdout);
 		return 0;
 	}
-	if (argc > 0) {
+	bool runtime = argc == 1 && strcmp(argv[0], "--runtime") == 0;
+	if (argc > 0 && !runtime) {
 		fprintf(stderr,
-			"vbng check: unknown argument '%s'. Usage: vbng check [--reference | "
-			"--example]\n",
+			"vbng check: unknown argument '%s'. Usage: vbng check [--runtime | "
+			"--reference | --example]\n",
 			argv[0]);
 		return EX_USAGE;
 	}
@@ -32,7 +69,10 @@ int verb_check(int argc, char **argv)
 		fprintf(stderr, "warning: %s\n", report.warnings[i]);
 	for (size_t i = 0; i < report.n_faults; i++)
 		fprintf(stderr, "fault: %s\n", report.faults[i]);
-	if (r == 0)
+	int code = EX_OK;
+	if (r == 0 && runtime)
+		code = check_runtime(&c);
+	else if (r == 0)
 		config_print(&c, stdout);
 	else if (r == -EINVAL)
 		fprintf(stderr, "%zu fault%s\n", report.n_faults, report.n_faults == 1 ? "" : "s");
@@ -41,5 +81,5 @@ int verb_check(int argc, char **argv)
 	config_report_done(&report);
 	if (r == 0)
 		explicit_bzero(&c, sizeof c);
-	return r == 0 ? 0 : r == -EINVAL ? EX_CONFIG : EX_SOFTWARE;
+	return r == 0 ? code : r == -EINVAL ? EX_CONFIG : EX_SOFTWARE;
 }

@@ -104,6 +104,64 @@ def test_local_mode_without_the_nic(lab, own):
     refused(lab, own, EX_UNAVAILABLE, r"SUBSCRIBER_INTERFACE=sub0: the container has no interface of that name", SUBSCRIBER_MODE="local")
 
 
+def test_there_is_no_room_for_the_control_socket(lab, own):
+    """docker run --read-only without --tmpfs /run"""
+    said = refused(lab, own, EX_NOPERM, r"/run/vbng cannot be written \(Read-only file system\). Start with --tmpfs /run",
+                   setup="mount -t tmpfs -o ro tmpfs /run/vbng")
+    assert "NIC taken" not in said
+
+
+# --- the same, asked for: vbng check --runtime
+
+
+def looked_at(lab, own, code, *patterns, **how):
+    """What it says on standard error, fault by fault; and nothing has changed."""
+    dress(lab)
+    before = lab.host.snapshot(), own.snapshot(), sorted(os.listdir(lab.state))
+    got, said = lab.vbng(own=own, verb="check --runtime", **how).wait_end()
+    faults = [line for line in said.splitlines() if line.startswith("fault: ")]
+    assert got == code and len(faults) == len(patterns), said
+    for pattern in patterns:
+        assert any(re.search(pattern, f) for f in faults), f"/{pattern}/ is not in\n{said}"
+    assert ("all that it needs to start is here" in said) == (code == EX_OK)
+    assert (lab.host.snapshot(), own.snapshot(), sorted(os.listdir(lab.state))) == before
+    return said
+
+
+def test_check_runtime_finds_all_that_is_needed(lab, own):
+    lab.internet()
+    assert lab.private[:42] not in looked_at(lab, own, EX_OK)
+    lab.vbng(own=own).wait_serving()  # as it said
+
+
+def test_check_runtime_tells_all_that_is_missing(lab, own):
+    lab.internet()
+    looked_at(lab, own, EX_NOPERM, r"the capability NET_RAW is missing.*--cap-add NET_RAW", r"the host has no interface of that name",
+              r"net\.ipv6\.conf\.all\.forwarding is 0 .*--sysctl net\.ipv6\.conf\.all\.forwarding=1",
+              r"net\.ipv6\.conf\.default\.forwarding is 0 ", r"/run/vbng cannot be written.*--tmpfs /run", SUBSCRIBER_INTERFACE="enp9s9",
+              setup="mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; mount -t tmpfs -o ro tmpfs /run/vbng",
+              wrap="setpriv --bounding-set=-net_raw --inh-caps=-net_raw")
+
+
+def test_check_runtime_names_another_instance(lab, own, tmp_path):
+    first = lab.vbng().wait_serving()
+    code, said = lab.vbng(own=own, verb="check --runtime", state=str(tmp_path)).wait_end()
+    assert code == EX_UNAVAILABLE and "the instance provider1 is running on this host already" in said
+    code, said = lab.vbng(own=own, verb="check --runtime", WIREGUARD_INTERFACE_SUFFIX="provider2", ASSIGNED_PREFIX="2001:db8:eeee::/48").wait_end()
+    assert code == EX_UNAVAILABLE and "the instance provider1 has this NIC" in said and "STATE_DIR=" in said
+    assert first.status()["state"] == "serving"
+
+
+def test_check_runtime_warns_of_what_costs_something(lab, own):
+    said = looked_at(lab, own, EX_OK, STATE_DIR="/nowhere/state")
+    assert "warning: STATE_DIR=/nowhere/state cannot be written" in said and "-v NAME:/nowhere/state" in said
+
+
+def test_check_runtime_of_a_faulty_configuration(lab, own):
+    code, said = lab.vbng(own=own, verb="check --runtime", ASSIGNED_PREFIX="nonsense").wait_end()
+    assert code == EX_CONFIG and "ASSIGNED_PREFIX" in said
+
+
 # --- what is found half way: everything done by then is undone
 
 

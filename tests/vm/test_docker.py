@@ -108,14 +108,14 @@ def provider():
 
 
 class Container:
-    def __init__(self, name, env, *options, privileged=True, mount=True, network="none"):
+    def __init__(self, name, env, *options, privileged=True, mount=True, network="none", command=()):
         self.name = name
         args = ["docker", "run", "-d", "--name", name, "--network", network]
         args += ["--privileged"] if privileged else []
         args += ["-v", "/proc/1/ns/net:/var/run/netns/host"] if mount else []
         for k, v in env.items():
             args += ["-e", f"{k}={v}"]
-        run(*args, "-v", f"{name}:/var/lib/vbng", *options, "vbng")
+        run(*args, "-v", f"{name}:/var/lib/vbng", *options, "vbng", *command)
 
     def log(self):
         r = run("docker", "logs", self.name)
@@ -298,14 +298,32 @@ def test_the_userspace_backend_on_a_stock_host(provider, container, cpe):
 
 
 LEAST = ["--cap-drop", "ALL", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_RAW", "--cap-add", "NET_BIND_SERVICE",
+         "--security-opt", "no-new-privileges", "--read-only", "--tmpfs", "/run",
          "--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--sysctl", "net.ipv6.conf.default.disable_ipv6=0",
          "--sysctl", "net.ipv6.conf.all.forwarding=1", "--sysctl", "net.ipv6.conf.default.forwarding=1"]
 
 
 def test_without_privileged_as_the_readme_says(provider, container, cpe):
+    before = host_state()
+    looked = container("looked", provider.env(), *LEAST, privileged=False, command=("check", "--runtime"))
+    assert looked.wait_exit() == 0, looked.log()
+    assert "all that it needs to start is here" in looked.log()
+    assert host_state() == before
     container("provider1", provider.env(), *LEAST, privileged=False).wait_serving()
     client = cpe()
     assert client.ping(client.wait())
+
+
+@pytest.mark.parametrize("without, says", [
+    ("NET_RAW", "the capability NET_RAW is missing (for router advertisements). Start with --privileged, or add --cap-add NET_RAW"),
+    ("net.ipv6.conf.all.forwarding=1", "--sysctl net.ipv6.conf.all.forwarding=1"),
+    ("/run", "Start with --tmpfs /run"),
+])
+def test_check_runtime_says_what_is_missing_of_the_least_set(provider, container, without, says):
+    at = LEAST.index(without)
+    looked = container("looked", provider.env(), *LEAST[:at - 1], *LEAST[at + 1:], privileged=False, command=("check", "--runtime"))
+    assert looked.wait_exit() == 77, looked.log()
+    assert says in looked.log()
 
 
 @pytest.mark.parametrize("what, change, options, code, says", [
