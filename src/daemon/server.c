@@ -724,6 +724,7 @@ static int init_dhcp6(struct server *s)
 		.n_search = c->n_search,
 		.max_bindings_per_client = c->client_limit,
 		.reconfigure = c->reconfigure,
+		.zone = s->names ? c->dns_zone : NULL,
 	};
 	struct duid fresh;
 	int r = fresh_duid(&fresh);

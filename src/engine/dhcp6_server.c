@@ -2,6 +2,7 @@
 #include "engine/dhcp6_server.h"
 
 #include "engine/leases.h"
+#include "engine/names.h"
 #include "engine/recall.h"
 #include "wire/dhcp6_options.h"
 #include "wire/dnsname.h"
@@ -400,7 +401,10 @@ void dhcp6_server_tick(struct dhcp6_server *s, uint64_t now_ms, struct batch *ba
 /* Bytes that an answer may still need, beside so many IAs. */
 static size_t room_to_come(const struct exchange *x, size_t n_ias)
 {
-	size_t name = x->msg.fqdn.bytes ? x->msg.fqdn.len + 4U : 0;
+	const char *zone = x->s->config.zone;
+	size_t name = x->msg.fqdn.bytes
+			      ? x->msg.fqdn.len + 4U + (zone ? NAME_STRLEN + strlen(zone) + 2 : 0)
+			      : 0;
 	return x->s->options_room + name + STATUS_ROOM + n_ias * IA_ROOM;
 }
 
@@ -508,16 +512,37 @@ static void drop(struct dhcp6_server *s, enum d6_drop why)
 	s->stats.drops[why]++;
 }
 
+static bool wants_address(const struct d6_msg *m)
+{
+	for (uint8_t i = 0; i < m->n_ias; i++)
+		if (m->ias[i].code == D6_OPT_IA_NA)
+			return true;
+	return false;
+}
+
 /*
- * RFC 4704 §6: the client's name comes back, to those who ask. Nobody writes it into a DNS on its
- * behalf (N), whatever it wished for (O says that S is not as it was).
+ * RFC 4704 §6, to those who ask. Whoever has an address is called by what comes back (S), once
+ * nobody else is called so any more; else the client's own name comes back, and nobody writes it
+ * into a DNS (N). O says that S is not as the client wished.
  */
 static void put_fqdn(struct exchange *x)
 {
 	enum { FLAG_S = 1, FLAG_O = 2, FLAG_N = 4 };
+	const struct d6_span theirs = x->msg.fqdn;
+	const char *zone = x->s->config.zone;
+	bool wished = theirs.bytes[0] & FLAG_S;
+	char name[NAME_STRLEN];
+	bool named = zone && x->s->config.ia_na && wants_address(&x->msg) &&
+		     name_of_fqdn(rd_of(theirs.bytes, theirs.len), zone, name);
 	size_t at = d6_open(&x->w, D6_OPT_CLIENT_FQDN);
-	wr_u8(&x->w, FLAG_N | (x->msg.fqdn.bytes[0] & FLAG_S ? FLAG_O : 0));
-	wr_bytes(&x->w, x->msg.fqdn.bytes + 1, x->msg.fqdn.len - 1U);
+	wr_u8(&x->w, (named ? FLAG_S : FLAG_N) | (wished != named ? FLAG_O : 0));
+	if (named) {
+		wr_u8(&x->w, (uint8_t)strlen(name));
+		wr_bytes(&x->w, name, strlen(name));
+		dnsname_put(&x->w, zone);
+	} else {
+		wr_bytes(&x->w, theirs.bytes + 1, theirs.len - 1U);
+	}
 	d6_close(&x->w, at);
 }
 

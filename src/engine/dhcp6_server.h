@@ -52,6 +52,8 @@ struct dhcp6_config {
 	struct in6_addr nameservers[D6_MAX_NAMESERVERS];
 	size_t n_search;
 	const char *search[D6_MAX_SEARCH]; /* must outlive the server */
+	const char *zone; /* addresses get names in it (engine/names.h); NULL: nobody does that;
+			     must outlive the server */
 	size_t n_extra;
 	struct dhcp6_extra_option extra[D6_MAX_EXTRA_OPTIONS];
 	unsigned max_bindings_per_client; /* 0: no limit */
