@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/bindings.h"
 
+#include "base/large.h"
 #include "base/siphash.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 
 enum {
 	CHUNK = 1024,
+	BLOCK = 16, /* chunks that come as one when there are that many: 2 MiB */
 	INDEX_MIN = 1024,
 	NUMBERS_SPARE = 16384, /* of which, and of three in four, a loaded table may be vacant */
 	PASSED_OVER = 0xff,    /* as the length of a vacant one */
@@ -50,7 +52,7 @@ static uint32_t hash_prefix(const struct binding_table *t, const struct in6_addr
 
 static int index_alloc(struct binding_index *x, uint32_t size)
 {
-	x->slots = malloc((size_t)size * sizeof *x->slots);
+	x->slots = large_alloc((size_t)size * sizeof *x->slots);
 	if (!x->slots)
 		return -ENOMEM;
 	memset(x->slots, 0xff, (size_t)size * sizeof *x->slots); /* BINDING_NONE everywhere */
@@ -233,6 +235,12 @@ static void free_parts(struct binding *b)
 	b->details = NULL;
 }
 
+/* How many stand in one piece of memory that begins with this one; 0: it is within such a piece. */
+static uint32_t piece_at(uint32_t chunk)
+{
+	return chunk < BLOCK ? 1 : chunk % BLOCK == 0 ? BLOCK : 0;
+}
+
 void bindings_done(struct binding_table *t)
 {
 	for (uint32_t i = 0; t->by_prefix.slots && i <= t->by_prefix.mask; i++) {
@@ -241,7 +249,8 @@ void bindings_done(struct binding_table *t)
 			free_parts(at(t, id));
 	}
 	for (uint32_t i = 0; i < t->n_chunks; i++)
-		free(t->chunks[i]);
+		if (piece_at(i))
+			free(t->chunks[i]);
 	free(t->chunks);
 	free(t->by_client.slots);
 	free(t->by_prefix.slots);
@@ -249,17 +258,22 @@ void bindings_done(struct binding_table *t)
 	*t = (struct binding_table){ .free_head = BINDING_NONE };
 }
 
-static int add_chunk(struct binding_table *t)
+static int add_chunks(struct binding_table *t)
 {
-	struct binding **chunks = realloc(t->chunks, (t->n_chunks + 1) * sizeof *chunks);
+	uint32_t n = piece_at(t->n_chunks);
+	struct binding **chunks = realloc(t->chunks, (t->n_chunks + n) * sizeof *chunks);
 	if (!chunks)
 		return -ENOMEM;
 	t->chunks = chunks;
-	struct binding *chunk = aligned_alloc(_Alignof(struct binding), CHUNK * sizeof *chunk);
-	if (!chunk)
+	size_t bytes = (size_t)n * CHUNK * sizeof **chunks;
+	struct binding *piece =
+		n == 1 ? aligned_alloc(_Alignof(struct binding), bytes) : large_alloc(bytes);
+	if (!piece)
 		return -ENOMEM;
-	t->chunks[t->n_chunks] = chunk;
-	t->n_chunks++;
+	while (n-- > 0) {
+		t->chunks[t->n_chunks++] = piece;
+		piece += CHUNK;
+	}
 	return 0;
 }
 
@@ -270,7 +284,7 @@ static bool begin_up_to(struct binding_table *t, uint32_t id)
 	if (id / 4 > t->n + NUMBERS_SPARE / 4)
 		return false;
 	while (id >= t->n_chunks * CHUNK)
-		if (add_chunk(t) < 0)
+		if (add_chunks(t) < 0)
 			return false;
 	for (; t->n_begun <= id; t->n_begun++) {
 		at(t, t->n_begun)->state = 0;
@@ -324,7 +338,7 @@ void bindings_load_end(struct binding_table *t)
 
 static int reserve(struct binding_table *t)
 {
-	if (t->free_head == BINDING_NONE && t->n_begun == t->n_chunks * CHUNK && add_chunk(t) < 0)
+	if (t->free_head == BINDING_NONE && t->n_begun == t->n_chunks * CHUNK && add_chunks(t) < 0)
 		return -ENOMEM;
 	if (t->heap_size < t->n + 1) {
 		uint32_t size = t->heap_size ? t->heap_size * 2 : CHUNK;
@@ -465,7 +479,7 @@ uint32_t bindings_expect(const struct binding_table *t, const uint8_t *duid, siz
 	return hash;
 }
 
-void bindings_expect_found(const struct binding_table *t, uint32_t expected)
+bool bindings_expect_found(const struct binding_table *t, uint32_t expected)
 {
 	const struct binding_index *x = &t->by_client;
 	for (uint32_t i = expected & x->mask; x->slots[i].id != BINDING_NONE;
@@ -475,14 +489,32 @@ void bindings_expect_found(const struct binding_table *t, uint32_t expected)
 		const struct binding *b = at(t, x->slots[i].id);
 		__builtin_prefetch(b, 1);
 		__builtin_prefetch(&b->granted_at_ms, 1); /* its second line */
-		return;
+		return true;
 	}
+	return false;
+}
+
+void bindings_expect_prefix(const struct binding_table *t, const struct in6_addr *addr,
+			    uint8_t plen)
+{
+	uint32_t hash = hash_prefix(t, addr, plen);
+	__builtin_prefetch(&t->by_prefix.slots[hash & t->by_prefix.mask], 1);
+}
+
+uint32_t bindings_hash(const struct binding_table *t, const uint8_t *duid, size_t duid_len)
+{
+	return hash_client(t, duid, duid_len);
 }
 
 struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind,
 				   const uint8_t *duid, size_t duid_len, uint32_t iaid)
 {
-	uint32_t hash = hash_client(t, duid, duid_len);
+	return bindings_find(t, hash_client(t, duid, duid_len), kind, duid, duid_len, iaid);
+}
+
+struct binding *bindings_find(const struct binding_table *t, uint32_t hash, enum binding_kind kind,
+			      const uint8_t *duid, size_t duid_len, uint32_t iaid)
+{
 	const struct binding_index *x = &t->by_client;
 	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {
 		if (x->slots[i].hash != hash)
@@ -495,10 +527,9 @@ struct binding *bindings_by_client(const struct binding_table *t, enum binding_k
 	return NULL;
 }
 
-struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid,
-					   size_t duid_len)
+struct binding_holdings bindings_of_client(const struct binding_table *t, uint32_t hash,
+					   const uint8_t *duid, size_t duid_len)
 {
-	uint32_t hash = hash_client(t, duid, duid_len);
 	const struct binding_index *x = &t->by_client;
 	struct binding_holdings h = { 0 };
 	for (uint32_t i = hash & x->mask; x->slots[i].id != BINDING_NONE; i = (i + 1) & x->mask) {

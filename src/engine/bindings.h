@@ -141,21 +141,29 @@ const uint8_t *binding_duid(const struct binding *b);
 struct binding *bindings_by_client(const struct binding_table *t, enum binding_kind kind,
 				   const uint8_t *duid, size_t duid_len, uint32_t iaid);
 
+/* Of a DUID: for several looks at one client. */
+uint32_t bindings_hash(const struct binding_table *t, const uint8_t *duid, size_t duid_len);
+struct binding *bindings_find(const struct binding_table *t, uint32_t hash, enum binding_kind kind,
+			      const uint8_t *duid, size_t duid_len, uint32_t iaid);
+
 /*
  * Two steps that have a client's bindings in the processor's cache before they are looked up; with
  * a million of them that is most of what a message costs. Some other clients between the steps, and
  * between the second and the look-up, are what hides it.
  */
 uint32_t bindings_expect(const struct binding_table *t, const uint8_t *duid, size_t duid_len);
-void bindings_expect_found(const struct binding_table *t, uint32_t expected);
+bool bindings_expect_found(const struct binding_table *t, uint32_t expected); /* false: none */
+/* The same for one that is about to be added with this prefix. */
+void bindings_expect_prefix(const struct binding_table *t, const struct in6_addr *addr,
+			    uint8_t plen);
 
 /* All of one client's, of all kinds. */
 struct binding_holdings {
 	unsigned bound, freed, declined;
 	struct binding *a_freed; /* one of the freed; NULL: none */
 };
-struct binding_holdings bindings_of_client(const struct binding_table *t, const uint8_t *duid,
-					   size_t duid_len);
+struct binding_holdings bindings_of_client(const struct binding_table *t, uint32_t hash,
+					   const uint8_t *duid, size_t duid_len);
 
 /* Whoever has exactly this prefix, in whatever state; NULL: nobody. */
 struct binding *bindings_by_prefix(const struct binding_table *t, const struct in6_addr *addr,

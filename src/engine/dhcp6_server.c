@@ -277,6 +277,7 @@ static struct lease_client client_of(const struct binding *b)
 {
 	struct lease_client c = { .duid = binding_duid(b),
 				  .duid_len = b->duid_len,
+				  .hash = b->client_hash,
 				  .next_hop = b->next_hop,
 				  .via.len = b->lladdr_len };
 	memcpy(c.via.bytes, b->lladdr, sizeof c.via.bytes);
@@ -917,6 +918,7 @@ static enum d6_drop find_client(struct exchange *x)
 	struct lease_client *c = &x->client;
 	c->duid = x->msg.client_id.bytes;
 	c->duid_len = x->msg.client_id.len;
+	c->hash = c->duid ? bindings_hash(&x->s->leases.table, c->duid, c->duid_len) : 0;
 	c->next_hop = x->meta->src;
 	c->via = c->own = station_of(x->meta->lladdr, x->meta->lladdr_len);
 	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ||
@@ -1031,30 +1033,67 @@ static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 	return why;
 }
 
-/* The client id of a message as it comes from a client itself: an early look, without judging the
- * rest. */
-static struct rd peek_client_id(struct rd packet)
+/* An early look at a message as it comes from a client itself, without judging the rest. */
+struct glimpse {
+	struct rd duid;
+	struct rd rest; /* behind the client id */
+	uint32_t client;
+};
+
+static bool glimpse_of(struct rd packet, struct glimpse *ret_glimpse)
 {
 	struct d6_opt opt;
 	(void)rd_be32(&packet); /* type and transaction id */
-	while (d6_opt_next(&packet, &opt))
-		if (opt.code == D6_OPT_CLIENTID)
-			return opt.body;
-	return (struct rd){ .bad = true };
+	while (d6_opt_next(&packet, &opt)) {
+		if (opt.code != D6_OPT_CLIENTID)
+			continue;
+		ret_glimpse->duid = opt.body;
+		ret_glimpse->rest = packet;
+		return rd_left(&opt.body) > 0 && rd_left(&opt.body) <= DUID_MAX;
+	}
+	return false;
+}
+
+/* Whoever has nothing yet gets what it names, or else, most often, what the pool has for it first.
+ */
+static void expect_new(const struct leases *l, const struct glimpse *g)
+{
+	struct d6_opt opt, inner;
+	struct rd rest = g->rest;
+	struct prefix6 named;
+	while (d6_opt_next(&rest, &opt) && opt.code != D6_OPT_IA_PD)
+		;
+	if (rest.bad || opt.code != D6_OPT_IA_PD)
+		return;
+	const struct pool_wish wish = { .duid = g->duid.p,
+					.duid_len = rd_left(&g->duid),
+					.iaid = rd_be32(&opt.body) };
+	(void)rd_sub(&opt.body, 8); /* T1, T2 */
+	if (!d6_opt_next(&opt.body, &inner) || inner.code != D6_OPT_IAPREFIX) {
+		pool_expect(&l->pools[BINDING_PD], NULL, &wish);
+		return;
+	}
+	(void)rd_sub(&inner.body, 8); /* lifetimes */
+	named.plen = rd_u8(&inner.body);
+	named.addr = rd_in6(&inner.body);
+	if (!inner.body.bad && pool_expect(&l->pools[BINDING_PD], &named, &wish))
+		bindings_expect_prefix(&l->table, &named.addr, named.plen);
 }
 
 void dhcp6_server_expect(const struct dhcp6_server *s, const struct rd *packets, size_t n)
 {
-	uint32_t expected[BATCH_MESSAGES];
-	size_t n_expected = 0;
+	struct glimpse seen[BATCH_MESSAGES];
+	size_t n_seen = 0;
 	for (size_t i = 0; i < n && i < BATCH_MESSAGES; i++) {
-		struct rd duid = peek_client_id(packets[i]);
-		size_t len = rd_left(&duid);
-		if (len > 0 && len <= DUID_MAX)
-			expected[n_expected++] = bindings_expect(&s->leases.table, duid.p, len);
+		struct glimpse *g = &seen[n_seen];
+		if (!glimpse_of(packets[i], g))
+			continue;
+		g->client = bindings_expect(&s->leases.table, g->duid.p, rd_left(&g->duid));
+		n_seen++;
 	}
-	for (size_t i = 0; i < n_expected; i++)
-		bindings_expect_found(&s->leases.table, expected[i]);
+	for (size_t i = 0; i < n_seen; i++)
+		if (!bindings_expect_found(&s->leases.table, seen[i].client))
+			expect_new(&s->leases, &seen[i]);
 }
 
 void dhcp6_server_input(struct dhcp6_server *s, uint64_t now_ms, const struct pkt_meta *meta,

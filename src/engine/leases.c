@@ -135,7 +135,7 @@ void leases_expire(struct leases *l, uint64_t now_ms, struct batch *batch)
 struct binding *leases_find(const struct leases *l, const struct lease_client *c,
 			    enum binding_kind kind, uint32_t iaid)
 {
-	return bindings_by_client(&l->table, kind, c->duid, c->duid_len, iaid);
+	return bindings_find(&l->table, c->hash, kind, c->duid, c->duid_len, iaid);
 }
 
 static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p)
@@ -312,7 +312,8 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 		return 0;
 	}
 	if (!choice.mine || choice.mine->state != BINDING_BOUND) {
-		struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
+		struct binding_holdings h =
+			bindings_of_client(&l->table, c->hash, c->duid, c->duid_len);
 		if (choice.old && choice.old->state == BINDING_BOUND)
 			h.bound--;
 		if (l->max_per_client && h.bound + spoken->n_new >= l->max_per_client)
@@ -385,7 +386,7 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 static void make_room(struct leases *l, const struct lease_client *c, enum binding_kind kind,
 		      struct batch *batch)
 {
-	struct binding_holdings h = bindings_of_client(&l->table, c->duid, c->duid_len);
+	struct binding_holdings h = bindings_of_client(&l->table, c->hash, c->duid, c->duid_len);
 	if (l->max_per_client && h.a_freed &&
 	    h.bound + h.declined + h.freed >= 2 * l->max_per_client)
 		leases_forget(l, h.a_freed, batch);

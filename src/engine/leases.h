@@ -45,6 +45,7 @@ struct lease_lladdr {
 struct lease_client {
 	const uint8_t *duid;
 	size_t duid_len;
+	uint32_t hash; /* bindings_hash() of it */
 	struct in6_addr next_hop;
 	struct lease_lladdr via; /* the next hop's */
 	struct lease_lladdr own; /* the client's, which behind a relay is not the next hop */

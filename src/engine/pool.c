@@ -349,6 +349,19 @@ int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_w
 	return -ENOSPC;
 }
 
+bool pool_expect(const struct pool *p, const struct prefix6 *prefix, const struct pool_wish *wish)
+{
+	if (prefix && !pool_owns(p, prefix))
+		return false;
+	if (!p->has_bitmaps)
+		return true;
+	uint8_t plen = prefix ? prefix->plen : p->plen;
+	uint64_t i = prefix ? prefix6_index_of(&p->range, plen, &prefix->addr)
+			    : place(p, plen, hash_client(p, wish));
+	__builtin_prefetch(&p->bitmaps[plen - p->min_plen].level[0][i / 64], 1);
+	return true;
+}
+
 bool pool_agrees(const struct pool *p, uint64_t n_taken)
 {
 	if (!p->has_bitmaps)

@@ -86,6 +86,10 @@ struct pool_wish {
 int pool_pick(struct pool *p, const struct binding_table *t, const struct pool_wish *wish,
 	      struct prefix6 *ret_prefix, struct binding **ret_freed);
 
+/* Has what pool_is_free() looks at for this prefix on its way to the processor; NULL: for what
+ * pool_pick() would take first for this wish, in the usual length. False: it is not the pool's. */
+bool pool_expect(const struct pool *p, const struct prefix6 *prefix, const struct pool_wish *wish);
+
 /* To be told of every slot of its own that enters or leaves the table. */
 void pool_note(struct pool *p, const struct prefix6 *slot, bool taken);
 

@@ -255,7 +255,9 @@ static void a_declined_one_is_not_its_clients_any_more(void **state)
 	assert_ptr_equal(bindings_by_prefix(t, &first.prefix.addr, 56), b);
 	struct binding *other = add(t, &second);
 	assert_ptr_equal(find(t, &first), other);
-	struct binding_holdings h = bindings_of_client(t, first.duid.bytes, first.duid.len);
+	struct binding_holdings h =
+		bindings_of_client(t, bindings_hash(t, first.duid.bytes, first.duid.len),
+				   first.duid.bytes, first.duid.len);
 	assert_int_equal(h.bound, 1);
 	assert_int_equal(h.declined, 1);
 	assert_int_equal(h.freed, 0);
@@ -290,9 +292,10 @@ static void two_clients_of_one_hash_are_two(void **state)
 			assert_ptr_equal(bindings_by_client(t, BINDING_PD, binding_duid(all[k]),
 							    all[k]->duid_len, 1),
 					 all[k]);
-			assert_int_equal(
-				bindings_of_client(t, binding_duid(all[k]), all[k]->duid_len).bound,
-				1);
+			assert_int_equal(bindings_of_client(t, all[k]->client_hash,
+							    binding_duid(all[k]), all[k]->duid_len)
+						 .bound,
+					 1);
 		}
 	}
 	free(all);
