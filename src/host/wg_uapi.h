@@ -9,6 +9,6 @@
 void wg_born_name(char ret_name[static IFNAMSIZ]);
 
 /* -ENOENT, -ECONNREFUSED: nobody there; -EPROTO: an answer that is none; else what the other side
- * answered. */
-int wg_uapi_configure(const char *born_name, const struct wg_settings *s);
+ * answered. Without `all` the peer alone is set. */
+int wg_uapi_configure(const char *born_name, const struct wg_settings *s, bool all);
 int wg_uapi_state(const char *born_name, struct wg_state *ret_state);

@@ -230,24 +230,31 @@ static size_t put_endpoint(char *at, size_t room, const struct sockaddr *sa)
 					ntohs(v4->sin_port));
 	}
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)sa;
-	return (size_t)snprintf(at, room, "endpoint=[%s]:%u\n",
-				inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host),
+	char zone[16] = "";
+	if (v6->sin6_scope_id)
+		snprintf(zone, sizeof zone, "%%%u", v6->sin6_scope_id);
+	return (size_t)snprintf(at, room, "endpoint=[%s%s]:%u\n",
+				inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host), zone,
 				ntohs(v6->sin6_port));
 }
 
 /* The request as text. Every part is bounded (keys, 32 allowed IPs), so that REQUEST_MAX holds them
  * all. */
-static size_t compose(char request[static REQUEST_MAX], const struct wg_settings *s)
+static size_t compose(char request[static REQUEST_MAX], const struct wg_settings *s, bool all)
 {
 	static const uint8_t no_key[WG_KEY_BYTES];
 	size_t n = (size_t)snprintf(request, REQUEST_MAX, "set=1\n");
-	n += put_hex(request + n, REQUEST_MAX - n, "private_key", s->private_key);
-	n += (size_t)snprintf(request + n, REQUEST_MAX - n, "listen_port=%u\nreplace_peers=true\n",
-			      s->listen_port);
+	if (all) {
+		n += put_hex(request + n, REQUEST_MAX - n, "private_key", s->private_key);
+		n += (size_t)snprintf(request + n, REQUEST_MAX - n, "listen_port=%u\n",
+				      s->listen_port);
+	}
+	n += (size_t)snprintf(request + n, REQUEST_MAX - n, "replace_peers=true\n");
 	n += put_hex(request + n, REQUEST_MAX - n, "public_key", s->peer);
 	n += put_hex(request + n, REQUEST_MAX - n, "preshared_key",
 		     s->has_preshared_key ? s->preshared_key : no_key);
-	n += put_endpoint(request + n, REQUEST_MAX - n, s->endpoint);
+	if (s->endpoint)
+		n += put_endpoint(request + n, REQUEST_MAX - n, s->endpoint);
 	n += (size_t)snprintf(request + n, REQUEST_MAX - n,
 			      "persistent_keepalive_interval=%u\nreplace_allowed_ips=true\n",
 			      s->keepalive_s);
@@ -261,10 +268,10 @@ static size_t compose(char request[static REQUEST_MAX], const struct wg_settings
 	return n + (size_t)snprintf(request + n, REQUEST_MAX - n, "\n");
 }
 
-int wg_uapi_configure(const char *born_name, const struct wg_settings *s)
+int wg_uapi_configure(const char *born_name, const struct wg_settings *s, bool all)
 {
 	char request[REQUEST_MAX], answer[128];
-	size_t len = compose(request, s);
+	size_t len = compose(request, s, all);
 	int r = uapi_ask(born_name, request, len, answer, sizeof answer);
 	explicit_bzero(request, sizeof request);
 	if (r < 0)
@@ -280,7 +287,7 @@ int wg_uapi_configure(const char *born_name, const struct wg_settings *s)
 
 static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 {
-	char host[INET6_ADDRSTRLEN + 2];
+	char host[INET6_ADDRSTRLEN + IFNAMSIZ + 2];
 	const char *colon = strrchr(text, ':');
 	char *rest = NULL;
 	unsigned long port = colon ? strtoul(colon + 1, &rest, 10) : 0;
@@ -294,6 +301,7 @@ static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 	size_t len = strlen(host);
 	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
+		host[strcspn(host, "%")] = '\0'; /* the zone's name is the host's business */
 		if (inet_pton(AF_INET6, host + 1, &v6.sin6_addr) != 1)
 			return -EINVAL;
 		memcpy(ret_addr, &v6, sizeof v6);

@@ -174,10 +174,11 @@ static void put_peer(struct nlmsghdr *h, const struct wg_settings *s)
 	mnl_attr_put_u32(h, WGPEER_A_FLAGS, WGPEER_F_REPLACE_ALLOWEDIPS);
 	mnl_attr_put(h, WGPEER_A_PRESHARED_KEY, WG_KEY_BYTES,
 		     s->has_preshared_key ? s->preshared_key : no_key);
-	mnl_attr_put(h, WGPEER_A_ENDPOINT,
-		     s->endpoint->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-						       : sizeof(struct sockaddr_in6),
-		     s->endpoint);
+	if (s->endpoint)
+		mnl_attr_put(h, WGPEER_A_ENDPOINT,
+			     s->endpoint->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+							       : sizeof(struct sockaddr_in6),
+			     s->endpoint);
 	mnl_attr_put_u16(h, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, s->keepalive_s);
 	struct nlattr *ips = mnl_attr_nest_start(h, WGPEER_A_ALLOWEDIPS);
 	for (size_t i = 0; i < s->n_allowed; i++) {
@@ -193,7 +194,7 @@ static void put_peer(struct nlmsghdr *h, const struct wg_settings *s)
 	mnl_attr_nest_end(h, peers);
 }
 
-static int kernel_configure(const struct wg_tunnel *t, const struct wg_settings *s)
+static int kernel_configure(const struct wg_tunnel *t, const struct wg_settings *s, bool all)
 {
 	AUTO_CLOSE int fd = -1;
 	uint16_t family = 0;
@@ -202,8 +203,10 @@ static int kernel_configure(const struct wg_tunnel *t, const struct wg_settings 
 		return r;
 	_Alignas(struct nlmsghdr) uint8_t buf[4096] = { 0 };
 	struct nlmsghdr *h = begin(buf, family, WG_CMD_SET_DEVICE, 0, t->ifindex);
-	mnl_attr_put(h, WGDEVICE_A_PRIVATE_KEY, WG_KEY_BYTES, s->private_key);
-	mnl_attr_put_u16(h, WGDEVICE_A_LISTEN_PORT, s->listen_port);
+	if (all) {
+		mnl_attr_put(h, WGDEVICE_A_PRIVATE_KEY, WG_KEY_BYTES, s->private_key);
+		mnl_attr_put_u16(h, WGDEVICE_A_LISTEN_PORT, s->listen_port);
+	}
 	mnl_attr_put_u32(h, WGDEVICE_A_FLAGS, WGDEVICE_F_REPLACE_PEERS);
 	put_peer(h, s);
 	r = transact(fd, h, 2, NULL, NULL);
@@ -277,7 +280,14 @@ static int kernel_state(const struct wg_tunnel *t, struct wg_state *ret_state)
 
 int wg_configure(const struct wg_tunnel *t, const struct wg_settings *s)
 {
-	return t->userspace ? wg_uapi_configure(t->born_name, s) : kernel_configure(t, s);
+	return t->userspace ? wg_uapi_configure(t->born_name, s, true)
+			    : kernel_configure(t, s, true);
+}
+
+int wg_renew_peer(const struct wg_tunnel *t, const struct wg_settings *s)
+{
+	return t->userspace ? wg_uapi_configure(t->born_name, s, false)
+			    : kernel_configure(t, s, false);
 }
 
 int wg_get_state(const struct wg_tunnel *t, struct wg_state *ret_state)

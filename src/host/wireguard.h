@@ -27,7 +27,7 @@ struct wg_settings {
 	uint8_t peer[WG_KEY_BYTES];
 	bool has_preshared_key;
 	uint8_t preshared_key[WG_KEY_BYTES];
-	const struct sockaddr *endpoint; /* sockaddr_in or sockaddr_in6 */
+	const struct sockaddr *endpoint; /* sockaddr_in or sockaddr_in6; NULL: not known yet */
 	uint16_t listen_port;            /* 0: the kernel chooses */
 	uint16_t keepalive_s;            /* 0: none */
 	size_t n_allowed;
@@ -74,6 +74,11 @@ int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, ui
 /* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for
  * an answer. */
 int wg_configure(const struct wg_tunnel *t, const struct wg_settings *s);
+/*
+ * The peer alone, as if it were a new one: no session, no cached source address, its counters at 0,
+ * and with a keepalive a handshake at once. Our key and port stay.
+ */
+int wg_renew_peer(const struct wg_tunnel *t, const struct wg_settings *s);
 int wg_get_state(const struct wg_tunnel *t, struct wg_state *ret_state);
 /* The userspace backend's socket file, left behind where wireguard-go was killed. */
 void wg_userspace_cleanup(const struct wg_tunnel *t);
