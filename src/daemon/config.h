@@ -22,6 +22,8 @@ enum {
 	CONFIG_SUFFIX_MAX = 12,
 	CONFIG_MAX_ALLOWED_IPS = 32,
 	CONFIG_MAX_NAMESERVERS = 8,
+	CONFIG_MAX_RESOLVERS = 8,
+	CONFIG_NAME_MAX = 256,
 	CONFIG_MAX_SEARCH = 8,
 	CONFIG_ZONE_MAX = 189, /* with a label before it, a name has 253 characters at most */
 	CONFIG_MAX_ROUTES = 16,
@@ -51,6 +53,16 @@ struct ip_prefix {
 	uint8_t plen;
 };
 
+/* A DNS server. */
+struct dns_server_config {
+	int family; /* AF_INET or AF_INET6 */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+	uint16_t port; /* host byte order */
+};
+
 /* Where something is to listen. */
 struct listen_config {
 	char text[CONFIG_LISTEN_MAX]; /* as it was given; "": nowhere */
@@ -77,7 +89,12 @@ struct config {
 		struct sockaddr sa;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} wg_endpoint;
+	} wg_endpoint; /* AF_UNSPEC where it is a name; a zone's index is not known here */
+	char wg_endpoint_name[CONFIG_NAME_MAX]; /* "": it is an address */
+	char wg_endpoint_zone[IFNAMSIZ];        /* of a link-local one: a NIC of the host's */
+	uint16_t wg_endpoint_port;              /* host byte order */
+	size_t n_resolvers;                     /* 0: the host's */
+	struct dns_server_config resolvers[CONFIG_MAX_RESOLVERS];
 	uint16_t wg_listen_port; /* 0: the kernel chooses */
 	uint16_t wg_keepalive_s; /* 0: none */
 	uint32_t wg_mtu;

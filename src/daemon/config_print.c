@@ -21,6 +21,29 @@ static void print_addrs(const struct in6_addr *addrs, size_t n, FILE *out)
 	fputc('\n', out);
 }
 
+static void print_endpoint(const struct config *c, FILE *out)
+{
+	char host[INET6_ADDRSTRLEN];
+	fprintf(out, "WIREGUARD_ENDPOINT=");
+	if (c->wg_endpoint_name[0])
+		fprintf(out, "%s", c->wg_endpoint_name);
+	else if (c->wg_endpoint.sa.sa_family == AF_INET)
+		fprintf(out, "%s",
+			inet_ntop(AF_INET, &c->wg_endpoint.v4.sin_addr, host, sizeof host));
+	else
+		fprintf(out, "[%s%s%s]", in6_format(&c->wg_endpoint.v6.sin6_addr, host),
+			c->wg_endpoint_zone[0] ? "%" : "", c->wg_endpoint_zone);
+	fprintf(out, ":%u\n", c->wg_endpoint_port);
+	for (size_t i = 0; i < c->n_resolvers; i++) {
+		const struct dns_server_config *s = &c->resolvers[i];
+		bool v6 = s->family == AF_INET6;
+		fprintf(out, "%s%s%s%s:%u%s",
+			i ? "," : "WIREGUARD_ENDPOINT_RESOLVER=", v6 ? "[" : "",
+			inet_ntop(s->family, &s->v6, host, sizeof host), v6 ? "]" : "", s->port,
+			i + 1 < c->n_resolvers ? "" : "\n");
+	}
+}
+
 static void print_tunnel(const struct config *c, FILE *out)
 {
 	char text[PREFIX6_STRLEN], key[WGKEY_STRLEN], host[INET6_ADDRSTRLEN];
@@ -32,14 +55,7 @@ static void print_tunnel(const struct config *c, FILE *out)
 	wgkey_format(c->wg_peer, key);
 	fprintf(out, "WIREGUARD_PEER=%s\n", key);
 	fprintf(out, "WIREGUARD_ADDRESS=%s\n", prefix6_format(&c->wg_address, text));
-	if (c->wg_endpoint.sa.sa_family == AF_INET)
-		fprintf(out, "WIREGUARD_ENDPOINT=%s:%u\n",
-			inet_ntop(AF_INET, &c->wg_endpoint.v4.sin_addr, host, sizeof host),
-			ntohs(c->wg_endpoint.v4.sin_port));
-	else
-		fprintf(out, "WIREGUARD_ENDPOINT=[%s]:%u\n",
-			in6_format(&c->wg_endpoint.v6.sin6_addr, host),
-			ntohs(c->wg_endpoint.v6.sin6_port));
+	print_endpoint(c, out);
 	fprintf(out, "WIREGUARD_MTU=%u\nWIREGUARD_KEEPALIVE=%u\n", c->wg_mtu, c->wg_keepalive_s);
 	fprintf(out, "WIREGUARD_ALLOWED_IPS=");
 	for (size_t i = 0; i < c->n_allowed_ips; i++) {

@@ -420,8 +420,8 @@ const struct config_variable config_variables[] = {
 	  "our address inside the tunnel; /128 where no length is given", address, false,
 	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ENDPOINT", CONFIG_REQUIRED, "192.0.2.42:51820", NULL,
-	  "the provider's endpoint: IPv4 or [IPv6], with port", value_endpoint, false,
-	  CONFIG_FOR_TUNNEL },
+	  "the provider's endpoint: IPv4, [IPv6], [link-local%NIC] or a domain name, with port",
+	  value_endpoint, false, CONFIG_FOR_TUNNEL },
 	{ "ASSIGNED_PREFIX", CONFIG_REQUIRED, "2001:db8:ffff::/48", NULL,
 	  "the prefix that the provider routes to us; /48 where no length is given", assigned,
 	  false, CONFIG_PLAIN },
@@ -459,6 +459,10 @@ const struct config_variable config_variables[] = {
 	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_LISTEN_PORT", CONFIG_OPTIONAL, "51820", "chosen by the kernel",
 	  "our UDP port on the host", listen_port, false, CONFIG_FOR_TUNNEL },
+	{ "WIREGUARD_ENDPOINT_RESOLVER", CONFIG_OPTIONAL, "9.9.9.9,[2620:fe::fe]:53", "the host's",
+	  "DNS servers, comma separated, that are asked for the endpoint's name in the host's "
+	  "network",
+	  value_resolvers, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_BACKEND", CONFIG_OPTIONAL, "auto", "auto",
 	  "`kernel`, `userspace` (wireguard-go), `auto`, or `none` for an access network without "
 	  "an uplink",

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { DNS_PORT = 53 };
+
 int value_fault(struct why *why, const char *fmt, ...)
 {
 	va_list args;
@@ -200,9 +202,35 @@ static int port_of(const char *text, in_port_t *ret_port, struct why *why)
 	return 0;
 }
 
+/* ADDRESS or ADDRESS%NIC, as it stands between the brackets. */
+static int endpoint6(char *host, const char *text, struct config *c, struct why *why)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(c->wg_endpoint_port) };
+	char *zone = strchr(host, '%'), name[IFNAMSIZ] = "";
+	if (zone)
+		*zone++ = '\0';
+	if (inet_pton(AF_INET6, host, &v6.sin6_addr) != 1)
+		return value_fault(why, "'%.60s': there is no IPv6 address between the brackets",
+				   text);
+	bool link_local = IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+	if (link_local && !zone)
+		return value_fault(why,
+				   "'%.60s' is link-local: write the host's NIC that leads to it "
+				   "behind it, as in [fe80::1%%eth0]:51820",
+				   text);
+	if (zone && !link_local)
+		return value_fault(why, "'%.60s': only a link-local address has a %%NIC", text);
+	if (zone && value_interface(zone, name, why) < 0)
+		return -EINVAL;
+	memcpy(c->wg_endpoint_zone, name, sizeof name);
+	c->wg_endpoint.v6 = v6;
+	return 0;
+}
+
 int value_endpoint(const char *text, struct config *c, struct why *why)
 {
-	char host[256];
+	char host[CONFIG_NAME_MAX];
 	const char *colon = strrchr(text, ':');
 	struct in6_addr bare;
 	if (inet_pton(AF_INET6, text, &bare) == 1)
@@ -216,28 +244,63 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 	in_port_t port = 0;
 	if (port_of(colon + 1, &port, why) < 0)
 		return -EINVAL;
+	c->wg_endpoint_port = ntohs(port);
 	size_t len = strlen(host);
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
 	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
-		if (inet_pton(AF_INET6, host + 1, &v6.sin6_addr) != 1)
-			return value_fault(why,
-					   "'%.60s': there is no IPv6 address between the brackets",
-					   text);
-		c->wg_endpoint.v6 = v6;
-		return 0;
+		return endpoint6(host + 1, text, c, why);
 	}
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
 	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
 		c->wg_endpoint.v4 = v4;
 		return 0;
 	}
-	if (dnsname_valid(host))
-		return value_fault(why,
-				   "'%.60s' is a domain name, which this version does not resolve; "
-				   "give the address",
-				   text);
-	return value_fault(why, "'%.60s' is no ADDRESS:PORT", text);
+	/* No top-level domain begins with a digit: that is an address with a slip of the pen. */
+	const char *dot = strrchr(host, '.'), *last = dot && dot[1] ? dot + 1 : host;
+	if (!dnsname_valid(host) || isdigit((unsigned char)*last))
+		return value_fault(why, "'%.60s' is no ADDRESS:PORT or NAME:PORT", text);
+	memcpy(c->wg_endpoint_name, host, len + 1);
+	return 0;
+}
+
+static int add_resolver(void *ctx, const char *item, struct why *why)
+{
+	struct config *c = (struct config *)ctx;
+	struct dns_server_config s = { .family = AF_INET6, .port = DNS_PORT };
+	char host[INET6_ADDRSTRLEN + 2];
+	in_port_t port = htons(DNS_PORT);
+	if (c->n_resolvers == CONFIG_MAX_RESOLVERS)
+		return value_fault(why, "has more than %d addresses", CONFIG_MAX_RESOLVERS);
+	bool bare6 = inet_pton(AF_INET6, item, &s.v6) == 1;
+	const char *colon = bare6 || item[strlen(item) - 1] == ']' ? NULL : strrchr(item, ':');
+	size_t len = colon ? (size_t)(colon - item) : strlen(item);
+	if (colon && port_of(colon + 1, &port, why) < 0)
+		return -EINVAL;
+	bool good = bare6;
+	if (!bare6 && len > 0 && len < sizeof host) {
+		memcpy(host, item, len);
+		host[len] = '\0';
+		bool brackets = host[0] == '[' && host[len - 1] == ']';
+		if (brackets)
+			host[len - 1] = '\0';
+		else
+			s.family = AF_INET;
+		good = inet_pton(s.family, brackets ? host + 1 : host, &s.v6) == 1;
+	}
+	if (!good)
+		return value_fault(
+			why, "'%.60s' is no DNS server's ADDRESS, IPV4:PORT or [IPV6]:PORT", item);
+	if (s.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&s.v6))
+		return value_fault(why, "'%.60s' is link-local; give another address of it", item);
+	s.port = ntohs(port);
+	c->resolvers[c->n_resolvers++] = s;
+	return 0;
+}
+
+int value_resolvers(const char *text, struct config *c, struct why *why)
+{
+	c->n_resolvers = 0;
+	return value_each(text, add_resolver, c, why);
 }
 
 int value_listen(const char *text, struct listen_config *ret_listen, struct why *why)

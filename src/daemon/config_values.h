@@ -34,8 +34,11 @@ int value_fqdn(const char *text, struct why *why);
 /* As value_prefix, and the predecessor's "2001:db8:ffff:", which lacks its last colon. */
 int value_assigned(const char *text, struct prefix6 *ret_prefix, struct why *why);
 int value_addr6(const char *text, struct in6_addr *ret_addr, struct why *why);
-/* IPv4:port or [IPv6]:port, into c->wg_endpoint. */
+/* IPv4:port, [IPv6]:port, [link-local%NIC]:port or name:port, into c->wg_endpoint and what follows
+ * it. */
 int value_endpoint(const char *text, struct config *c, struct why *why);
+/* DNS servers, each ADDRESS, IPv4:port or [IPv6]:port, into c->resolvers. */
+int value_resolvers(const char *text, struct config *c, struct why *why);
 /* [host:]IPv4:port, [host:][IPv6]:port or [host:]:port, where "host:" and IPv6's brackets are meant
  * literally. */
 int value_listen(const char *text, struct listen_config *ret_listen, struct why *why);

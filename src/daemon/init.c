@@ -14,6 +14,7 @@
 #include "daemon/settings.h"
 #include "daemon/subscriber.h"
 #include "daemon/tunnel.h"
+#include "daemon/tunnel_watch.h"
 #include "daemon/undo.h"
 #include "daemon/uplink.h"
 #include "host/loop.h"
@@ -43,8 +44,7 @@ enum {
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 5000,
-	LIVED_LONG_ENOUGH_MS =
-		10000, /* a server or tunnel that lasted so long is made again at once */
+	LIVED_LONG_ENOUGH_MS = 10000, /* a server that lasted so long is made again at once */
 	CONTROL_BACKLOG = 16,
 };
 
@@ -60,6 +60,7 @@ struct appliance {
 	struct route_batch *routes;
 	struct tunnel tunnel;
 	struct uplink_watch *uplink;
+	struct tunnel_watch *tunnel_watch; /* NULL where there is no tunnel */
 	struct subscriber sub;
 	struct dns *dns;         /* NULL: our own resolver is not to run */
 	bool dns_absent;         /* it cannot */
@@ -72,7 +73,6 @@ struct appliance {
 	struct loop_timer *stop_timer;
 	struct loop_timer *server_timer;
 	struct loop_timer *replace_timer;
-	struct loop_timer *tunnel_timer;
 	struct loop_watch *server_watch;
 	struct loop_watch *guard_watch;
 
@@ -85,7 +85,6 @@ struct appliance {
 	bool replace_server; /* the NIC is another: it ends, and the next has sockets on that */
 	bool serving_told;
 	bool guard_loaded;
-	uint64_t tunnel_retry_ms;
 
 	bool stopping;
 	bool stop_overdue;
@@ -176,8 +175,6 @@ static void tell_dns(void *ctx)
 	server_tell(a, &m);
 }
 
-static void poll_tunnel(void *ctx);
-
 static const char unguarded[] =
 	"the kernel's packet filter cannot be used, going on without: what a subscriber sends into "
 	"an unused part of its own delegated prefix is sent back to it";
@@ -230,7 +227,7 @@ static void on_server_message(void *ctx, int fd)
 		} else if (m.type == MESSAGE_CONTESTED) {
 			subscriber_contested(&a->sub);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
-			poll_tunnel(a);
+			tunnel_watch_look(a->tunnel_watch);
 		}
 	}
 	if (r == -EAGAIN)
@@ -259,6 +256,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	nft_guard_drop(a->guard);
 	uplink_watch_drop(a->uplink);
 	dns_drop(a->dns);
+	tunnel_watch_drop(a->tunnel_watch);
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -388,28 +386,12 @@ static void server_ended(struct appliance *a, int status)
 /* --- the tunnel
  * -------------------------------------------------------------------------------------------- */
 
-static void tunnel_again(struct appliance *a)
-{
-	(void)tunnel_remove(&a->tunnel); /* what is left of it: mostly nothing */
-	int r = tunnel_make(&a->tunnel, boot_pause, a);
-	if (r == -EINTR)
-		return;
-	if (r == 0) {
-		log_info("tunnel", "made again", kv_str("interface", a->config.tunnel));
-		uplink_watch_made(a->uplink);
-		return;
-	}
-	uint64_t delay = next_retry(&a->tunnel_retry_ms, 0);
-	log_error("tunnel", "cannot be made again, trying later", kv_errno(r),
-		  kv_u64("retry_ms", delay ? delay : RETRY_MIN_MS));
-	loop_timer_set(a->tunnel_timer, delay ? delay : RETRY_MIN_MS);
-}
-
 static void on_uplink_change(void *ctx, enum uplink_state from, enum uplink_state to)
 {
+	struct appliance *a = (struct appliance *)ctx;
 	(void)from; /* the server counts for itself */
-	(void)to;
-	tell_uplink((struct appliance *)ctx);
+	tunnel_watch_uplink(a->tunnel_watch, to);
+	tell_uplink(a);
 }
 
 static void on_uplink_loss(void *ctx, bool lost)
@@ -418,22 +400,15 @@ static void on_uplink_loss(void *ctx, bool lost)
 	tell_uplink((struct appliance *)ctx);
 }
 
-static void poll_tunnel(void *ctx)
+static void on_tunnel_looked(void *ctx)
+{
+	tell_uplink((struct appliance *)ctx); /* its bytes and its handshake change all the time */
+}
+
+static void forget_keys(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
-	if (a->stopping || a->config.backend == WG_BACKEND_NONE)
-		return;
-	int r = tunnel_poll(&a->tunnel);
-	if (r == 0) {
-		uplink_watch_count(a->uplink, &a->tunnel.last);
-	} else if (r == -ENODEV || r == -ECONNREFUSED || r == -ENOENT) {
-		uplink_watch_gone(a->uplink);
-		tunnel_again(a);
-		if (!a->tunnel.present)
-			return; /* its timer is set */
-	}
-	tell_uplink(a); /* its bytes and its handshake change all the time */
-	loop_timer_set(a->tunnel_timer, uplink_watch_poll_ms(a->uplink));
+	explicit_bzero(a->pool_key, sizeof a->pool_key); /* the tunnel's are zeros in a child */
 }
 
 /* --- the subscriber link
@@ -503,7 +478,9 @@ static int boot_tunnel(struct appliance *a)
 	a->tunnel.host_ns = a->at.host_ns;
 	a->tunnel.own_ns = a->at.own_ns;
 	a->tunnel.routes = a->routes;
-	int r = tunnel_make(&a->tunnel, boot_pause, a);
+	int r = tunnel_begin(&a->tunnel);
+	while (r == -EAGAIN)
+		r = boot_pause(a) ? tunnel_go_on(&a->tunnel) : -EINTR;
 	if (r == 0) {
 		undo_push(&a->undo, "remove the tunnel", tunnel_remove, &a->tunnel);
 		char key[WGKEY_STRLEN];
@@ -512,10 +489,19 @@ static int boot_tunnel(struct appliance *a)
 			 kv_str("backend", tunnel_backend(&a->tunnel)), kv_str("public_key", key),
 			 kv_u64("mtu", c->wg_mtu));
 		uplink_watch_made(a->uplink);
-		return 0;
+		const struct tunnel_watch_params keep = { .config = c,
+							  .loop = a->loop,
+							  .tunnel = &a->tunnel,
+							  .uplink = a->uplink,
+							  .looked = on_tunnel_looked,
+							  .forget = forget_keys,
+							  .ctx = a };
+		r = tunnel_watch_new(&keep, &a->tunnel_watch);
+		return r < 0 ? boot_failed(r, "the tunnel %s cannot be watched", c->tunnel) : 0;
 	}
 	switch (r) {
 	case -EINTR:
+		(void)tunnel_remove(&a->tunnel); /* a process that is only just starting */
 		return 0;
 	case -EOPNOTSUPP:
 		return boot_failed(r, "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. "
@@ -713,7 +699,6 @@ static int boot_loop(struct appliance *a)
 	if (!a->sub.link.carrier)
 		log_info("subscriber", "no carrier yet, serving begins with the link",
 			 kv_str("interface", a->sub.nic.link.name));
-	poll_tunnel(a);
 	return 0;
 }
 
@@ -744,18 +729,9 @@ static void on_child(void *ctx, pid_t pid, int status)
 		server_ended(a, status);
 	} else if (dns_ended(a->dns, pid, status)) {
 		return; /* it is started again */
-	} else if (a->tunnel.present && pid == a->tunnel.wg.pid) {
-		a->tunnel.wg.pid = 0;
-		if (a->stopping)
-			return;
-		uint64_t delay =
-			next_retry(&a->tunnel_retry_ms, clock_mono_ms() - a->tunnel.made_at_ms);
-		log_error("tunnel", "wireguard-go ended, starting it again",
-			  kv_i64("status", status), kv_u64("in_ms", delay));
-		(void)tunnel_remove(&a->tunnel); /* its TUN is gone already */
-		uplink_watch_gone(a->uplink);
-		loop_timer_set(a->tunnel_timer, delay);
-	} else {
+	} else if (pid == a->tunnel.wg.pid && !a->tunnel_watch) {
+		a->tunnel.wg.pid = 0; /* whoever starts it, or has it stopped, sees that */
+	} else if (!tunnel_watch_child(a->tunnel_watch, pid, status)) {
 		log_debug("init", "reaped an orphan", kv_i64("pid", pid));
 	}
 }
@@ -797,8 +773,6 @@ static int init_loop(struct appliance *a)
 		r = loop_timer_new(a->loop, server_again, a, &a->server_timer);
 	if (r == 0)
 		r = loop_timer_new(a->loop, on_replace_overdue, a, &a->replace_timer);
-	if (r == 0)
-		r = loop_timer_new(a->loop, poll_tunnel, a, &a->tunnel_timer);
 	if (r == 0)
 		r = loop_watch_children(a->loop, on_child, a);
 	const struct uplink_watch_calls calls = { .ctx = a,
@@ -858,7 +832,7 @@ static void ignore_broken_pipes(void)
 static void done_loop(struct appliance *a)
 {
 	struct loop_timer *const timers[] = { a->pause_timer, a->stop_timer, a->server_timer,
-					      a->replace_timer, a->tunnel_timer };
+					      a->replace_timer };
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
 		loop_timer_free(timers[i]);
 	subscriber_done(&a->sub);
@@ -900,6 +874,7 @@ int init_run(const char *version)
 		loop_run(a.loop);
 	a.stopping = true;
 	dns_free(take_ptr(&a.dns));
+	tunnel_watch_free(take_ptr(&a.tunnel_watch)); /* from here on it only goes */
 	stop_server(&a);
 	if (undo_run(&a.undo) > 0 && code == 0)
 		code = EX_SOFTWARE;

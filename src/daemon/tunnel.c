@@ -4,10 +4,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "host/routing.h"
 #include "host/secret.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -29,12 +31,15 @@ int tunnel_init(struct tunnel *t, const struct config *c)
 		.own_ns = -1,
 		.settings = {
 			.has_preshared_key = c->has_preshared_key,
-			.endpoint = &c->wg_endpoint.sa,
 			.listen_port = c->wg_listen_port,
 			.keepalive_s = c->wg_keepalive_s,
 			.n_allowed = c->n_allowed_ips,
 		},
 	};
+	if (!c->wg_endpoint_name[0] && !c->wg_endpoint_zone[0]) {
+		memcpy(&t->endpoint, &c->wg_endpoint, sizeof c->wg_endpoint);
+		t->settings.endpoint = (const struct sockaddr *)&t->endpoint;
+	}
 	memcpy(t->settings.peer, c->wg_peer, WG_KEY_BYTES);
 	for (size_t i = 0; i < c->n_allowed_ips; i++) {
 		const struct ip_prefix *p = &c->allowed_ips[i];
@@ -81,34 +86,33 @@ static int make_kernel(struct tunnel *t)
 	return r < 0 ? r : wg_kernel_create(t->host_ns, t->own_ns, t->config->tunnel, &t->wg);
 }
 
-static int make_userspace(struct tunnel *t, bool (*pause)(void *ctx), void *ctx)
+static struct route route_of(const struct tunnel *t, const struct wg_allowed_ip *a)
 {
-	int r = wg_userspace_start(t->host_ns, t->config->tunnel, &t->wg);
-	if (r < 0)
-		return r;
-	uint64_t until = clock_mono_ms() + USERSPACE_START_MS;
-	for (;;) {
-		r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns, t->config->wg_mtu);
-		if (r != -EAGAIN)
-			return r;
-		if (!pause(ctx))
-			return -EINTR;
-		if (clock_mono_ms() > until || (kill(t->wg.pid, 0) < 0 && errno == ESRCH))
-			return -ETIMEDOUT;
-	}
+	struct route r = { .type = ROUTE_VIA,
+			   .oif = t->wg.ifindex,
+			   .metric = ROUTE_METRIC_DEFAULT,
+			   .prefix.plen = a->plen };
+	memcpy(&r.prefix.addr, a->addr, sizeof r.prefix.addr);
+	return r;
+}
+
+static bool leads_here(const struct tunnel *t, size_t i)
+{
+	const struct wg_allowed_ip *a = &t->settings.allowed[i];
+	struct in6_addr first;
+	unsigned oif = 0;
+	if (a->family != AF_INET6)
+		return false;
+	memcpy(&first, a->addr, sizeof first);
+	return routing_out_if(&first, &oif) == 0 && oif == t->wg.ifindex;
 }
 
 static int put_routes(struct tunnel *t)
 {
 	for (size_t i = 0; i < t->settings.n_allowed; i++) {
-		const struct wg_allowed_ip *a = &t->settings.allowed[i];
-		struct route r = { .type = ROUTE_VIA,
-				   .oif = t->wg.ifindex,
-				   .metric = ROUTE_METRIC_DEFAULT,
-				   .prefix.plen = a->plen };
-		if (a->family != AF_INET6)
+		if (t->settings.allowed[i].family != AF_INET6)
 			continue;
-		memcpy(&r.prefix.addr, a->addr, sizeof r.prefix.addr);
+		const struct route r = route_of(t, &t->settings.allowed[i]);
 		int e = route_put(t->routes, &r, 0);
 		if (e < 0)
 			return e;
@@ -118,58 +122,101 @@ static int put_routes(struct tunnel *t)
 }
 
 /* The keys leave their place for as long as the kernel or wireguard-go takes to copy them. */
-static int configure(struct tunnel *t)
+static int with_keys(struct tunnel *t,
+		     int (*set)(const struct wg_tunnel *wg, const struct wg_settings *s))
 {
 	struct wg_settings s = t->settings;
 	memcpy(s.private_key, t->keys->private_key, WG_KEY_BYTES);
 	memcpy(s.preshared_key, t->keys->preshared_key, WG_KEY_BYTES);
-	int r = wg_configure(&t->wg, &s);
+	int r = set(&t->wg, &s);
 	explicit_bzero(&s, sizeof s);
 	secret_wipe_stack();
 	return r;
 }
 
-static int set_up(struct tunnel *t)
+/* What the interface needs, whoever made it. */
+static int furnish(struct tunnel *t)
 {
 	const struct config *c = t->config;
-	int r = configure(t);
-	if (r == 0)
-		r = link_set_mtu(t->own_rt, t->wg.ifindex, c->wg_mtu);
+	int r = link_set_mtu(t->own_rt, t->wg.ifindex, c->wg_mtu);
 	if (r == 0)
 		r = link_set_no_autoconf(t->own_rt, t->wg.ifindex);
 	if (r == 0)
 		r = link_addr6_add(t->own_rt, t->wg.ifindex, &c->wg_address.addr,
 				   c->wg_address.plen, true);
-	if (r == 0)
+	if (r == 0 || r == -EEXIST)
 		r = link_set_up(t->own_rt, t->wg.ifindex, true);
 	return r < 0 ? r : put_routes(t);
 }
 
-int tunnel_make(struct tunnel *t, bool (*pause)(void *ctx), void *ctx)
+static int set_up(struct tunnel *t)
+{
+	int r = with_keys(t, wg_configure);
+	if (r == 0)
+		r = furnish(t);
+	if (r == -EADDRINUSE && !t->config->wg_listen_port && t->settings.listen_port) {
+		t->settings.listen_port = 0; /* somebody took the one that it had */
+		r = with_keys(t, wg_configure);
+		if (r == 0)
+			r = furnish(t);
+	}
+	for (size_t i = 0; r == 0 && i < t->settings.n_allowed; i++)
+		t->routed[i] = leads_here(t, i);
+	return r;
+}
+
+/* The rest, where it is there; its end, where it failed. */
+static int complete(struct tunnel *t, int r)
+{
+	if (r == -EAGAIN)
+		return r;
+	t->starting = false;
+	if (r == 0)
+		r = set_up(t);
+	if (r < 0)
+		(void)tunnel_remove(t); /* r is what the caller hears */
+	else
+		t->made_at_ms = clock_mono_ms();
+	return r;
+}
+
+int tunnel_begin(struct tunnel *t)
 {
 	enum wg_backend backend = t->config->backend;
 	t->wg = (struct wg_tunnel){ 0 };
-	t->last = (struct wg_state){ 0 };
-	int r = backend == WG_BACKEND_USERSPACE ? -EOPNOTSUPP : make_kernel(t);
-	if (r == -EOPNOTSUPP && backend != WG_BACKEND_KERNEL) {
-		if (backend == WG_BACKEND_AUTO)
-			log_info("tunnel", "this kernel has no WireGuard, using wireguard-go");
-		r = make_userspace(t, pause, ctx);
-	}
+	t->last = t->before = (struct wg_state){ 0 };
 	t->present = true;
-	if (r == 0)
-		r = set_up(t);
-	if (r < 0) {
-		(void)tunnel_remove(t); /* r is what the caller hears */
-		return r;
-	}
-	t->made_at_ms = clock_mono_ms();
-	return 0;
+	int r = backend == WG_BACKEND_USERSPACE ? -EOPNOTSUPP : make_kernel(t);
+	if (r != -EOPNOTSUPP || backend == WG_BACKEND_KERNEL)
+		return complete(t, r);
+	if (backend == WG_BACKEND_AUTO)
+		log_info("tunnel", "this kernel has no WireGuard, using wireguard-go");
+	r = wg_userspace_start(t->host_ns, t->config->tunnel, &t->wg);
+	if (r < 0)
+		return complete(t, r);
+	t->starting = true;
+	t->start_until_ms = clock_mono_ms() + USERSPACE_START_MS;
+	return -EAGAIN;
+}
+
+int tunnel_go_on(struct tunnel *t)
+{
+	if (!t->starting)
+		return -EINVAL;
+	int r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns, t->config->wg_mtu);
+	if (r == -EAGAIN && (clock_mono_ms() > t->start_until_ms || t->wg.pid == 0 ||
+			     (kill(t->wg.pid, 0) < 0 && errno == ESRCH)))
+		r = -ETIMEDOUT;
+	return complete(t, r);
 }
 
 static void end_wireguard_go(const struct tunnel *t)
 {
-	if (t->wg.pid <= 0 || kill(t->wg.pid, SIGTERM) < 0)
+	struct link_info link;
+	/* Without its interface it has nothing to put away. */
+	bool useless =
+		t->wg.ifindex && link_get_by_index(t->own_rt, t->wg.ifindex, &link) == -ENODEV;
+	if (t->wg.pid <= 0 || kill(t->wg.pid, useless ? SIGKILL : SIGTERM) < 0)
 		return;
 	for (int waited = 0; waited < USERSPACE_END_MS; waited += 5) {
 		if (waitpid(t->wg.pid, NULL, WNOHANG) != 0)
@@ -193,20 +240,74 @@ int tunnel_remove(void *arg)
 		r = link_delete(t->own_rt, t->wg.ifindex);
 	}
 	t->wg = (struct wg_tunnel){ 0 };
-	t->present = false;
+	t->present = t->starting = false;
 	return r;
+}
+
+int tunnel_set_endpoint(struct tunnel *t, const struct sockaddr_storage *to)
+{
+	if (to)
+		t->endpoint = *to;
+	t->settings.endpoint = to ? (const struct sockaddr *)&t->endpoint : NULL;
+	if (!t->present || t->starting)
+		return 0;
+	int r = tunnel_poll(t); /* the last of its counters */
+	if (r < 0)
+		return r;
+	t->before = t->last;
+	return with_keys(t, wg_renew_peer);
+}
+
+static void add_what(char *what, const char *phrase)
+{
+	size_t n = strlen(what);
+	(void)snprintf(what + n, TUNNEL_WHAT_MAX - n, "%s%s", n ? ", " : "", phrase); /* fits */
+}
+
+int tunnel_mend(struct tunnel *t, char ret_what[static TUNNEL_WHAT_MAX])
+{
+	struct link_info link;
+	enum addr6_state address = ADDR6_ABSENT;
+	ret_what[0] = '\0';
+	if (!t->present || t->starting)
+		return 0;
+	int r = link_get_by_index(t->own_rt, t->wg.ifindex, &link);
+	if (r == 0)
+		r = link_addr6_state(t->own_rt, t->wg.ifindex, &t->config->wg_address.addr,
+				     &address);
+	if (r < 0)
+		return r;
+	if (!link.up)
+		add_what(ret_what, "it was down");
+	if (link.mtu != t->config->wg_mtu)
+		add_what(ret_what, "another MTU");
+	if (address == ADDR6_ABSENT)
+		add_what(ret_what, "no address");
+	for (size_t i = 0; i < t->settings.n_allowed; i++)
+		if (t->routed[i] && !leads_here(t, i)) {
+			add_what(ret_what, "no route");
+			break;
+		}
+	return ret_what[0] ? furnish(t) : 0;
 }
 
 int tunnel_poll(struct tunnel *t)
 {
-	if (!t->present)
+	if (!t->present || t->starting)
 		return -ENODEV;
 	struct link_info link;
-	struct wg_state s;
+	struct wg_state s = { 0 };
 	int r = link_get_by_index(t->own_rt, t->wg.ifindex, &link);
 	if (r == 0)
 		r = wg_get_state(&t->wg, &s);
-	if (r == 0)
-		t->last = s;
-	return r;
+	if (r < 0)
+		return r;
+	s.rx_bytes += t->before.rx_bytes;
+	s.tx_bytes += t->before.tx_bytes;
+	if (!s.handshake_unix_s)
+		s.handshake_unix_s = t->before.handshake_unix_s;
+	t->last = s;
+	if (s.listen_port)
+		t->settings.listen_port = s.listen_port;
+	return 0;
 }

@@ -247,14 +247,30 @@ class Internet:
         self.public = run("wg", "pubkey", input=self.private + "\n").stdout.strip()
         self.process = None
         self.ns.exec("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
-        self.kernel = not self.ns.exec("ip", "link", "add", "wgp", "type", "wireguard", check=False).returncode
+        self.dev = ""
+        self.revive()
+
+    def revive(self, born=None):
+        """The concentrator, without its settings; its packets leave from the namespace `born`."""
+        born = born or self.ns
+        self.kernel = not born.exec("ip", "link", "add", "wgp", "type", "wireguard", check=False).returncode
         self.dev = "wgp"
         if not self.kernel:
             # The socket is found by name in /var/run/wireguard, which namespaces of this kind share: the name must be ours alone.
             self.dev = f"wgp{os.getpid() % 10000}x{next(_serial)}"
             env = dict(os.environ, LOG_LEVEL="error", WG_PROCESS_FOREGROUND="1")
-            self.process = self.ns.popen("wireguard-go", "-f", self.dev, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.process = born.popen("wireguard-go", "-f", self.dev, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             wait_for("wireguard-go of the concentrator", lambda: os.path.exists(f"/var/run/wireguard/{self.dev}.sock"))
+        if born is not self.ns:
+            born.ip("link", "set", self.dev, "mtu", "1420", "up")  # it opens its socket with the link, and does not see that one go up elsewhere
+            born.ip("link", "set", self.dev, "netns", self.ns.name)
+
+    def die(self):
+        """All that it knows of its peers goes with it."""
+        if self.process:
+            stop_process(self.process)
+            self.process = None
+        self.ns.ip("link", "del", self.dev, check=False)
 
     def accept(self, public_key, prefix=ASSIGNED, psk=None):
         key_file, psk_file = os.path.join(self.dir, "key"), os.path.join(self.dir, "psk")

@@ -256,7 +256,16 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 		     "WIREGUARD_ENDPOINT: '192.0.2.1' lacks its port. Example: "
 		     "WIREGUARD_ENDPOINT=192.0.2.42:51820");
 	assert_fault("WIREGUARD_ENDPOINT=2001:db8::1", "written [ADDRESS]:PORT");
-	assert_fault("WIREGUARD_ENDPOINT=vpn.example.net:51820", "is a domain name");
+	assert_fault("WIREGUARD_ENDPOINT=192.0.2.300:51820", "is no ADDRESS:PORT or NAME:PORT");
+	assert_fault("WIREGUARD_ENDPOINT=-_!.example.net:51820", "is no ADDRESS:PORT or NAME:PORT");
+	assert_fault("WIREGUARD_ENDPOINT=vpn.example.net", "lacks its port");
+	assert_fault("WIREGUARD_ENDPOINT=[fe80::1]:51820", "as in [fe80::1%eth0]:51820");
+	assert_fault("WIREGUARD_ENDPOINT=[2001:db8::1%eth0]:51820", "only a link-local address");
+	assert_fault("WIREGUARD_ENDPOINT=[fe80::1%]:51820", "cannot be an interface's name");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=dns.example", "is no DNS server's ADDRESS");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=192.0.2.1:0", "is no port");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=]", "is no DNS server's ADDRESS");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=fe80::1", "is link-local");
 	assert_fault("WIREGUARD_ENDPOINT=192.0.2.1:0", "is no port");
 	assert_fault("WIREGUARD_INTERFACE_SUFFIX=much-too-long-a-name", "it can have 1 to 12");
 	assert_fault("ASSIGNED_PREFIX=2001:db8:ffff::1/48", "did you mean 2001:db8:ffff::/48?");
@@ -817,6 +826,36 @@ static void a_tunnel_endpoint_is_a_name(void **state)
 	assert_fault("DHCPV6_AFTR_NAME=a.example,b.example", "is no fully qualified domain name");
 }
 
+static void the_endpoint_can_be_a_name_or_a_link_local_address(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	struct config_report report;
+	set(&e, "WIREGUARD_ENDPOINT=vpn-1.example.net.:4500");
+	set(&e, "WIREGUARD_ENDPOINT_RESOLVER=192.0.2.53, 192.0.2.54:5353 "
+		"2001:db8::53,[2001:db8::54],[2001:db8::55]:54");
+	assert_int_equal(config_read(e.entries, &c, &report), 0);
+	assert_int_equal(report.n_warnings, 0);
+	config_report_done(&report);
+	assert_string_equal(c.wg_endpoint_name, "vpn-1.example.net.");
+	assert_int_equal(c.wg_endpoint_port, 4500);
+	assert_int_equal(c.wg_endpoint.sa.sa_family, AF_UNSPEC);
+	assert_int_equal(c.n_resolvers, 5);
+	static const uint16_t ports[] = { 53, 5353, 53, 53, 54 };
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(c.resolvers[i].family, i < 2 ? AF_INET : AF_INET6);
+		assert_int_equal(c.resolvers[i].port, ports[i]);
+	}
+	set(&e, "WIREGUARD_ENDPOINT=[fe80::7%enp1s0]:51820");
+	assert_int_equal(config_read(e.entries, &c, &report), 0);
+	config_report_done(&report);
+	assert_string_equal(c.wg_endpoint_name, "");
+	assert_string_equal(c.wg_endpoint_zone, "enp1s0");
+	assert_int_equal(c.wg_endpoint.v6.sin6_addr.s6_addr[15], 7);
+	done(&e);
+}
+
 static void a_captive_portal_is_an_https_uri(void **state)
 {
 	(void)state;
@@ -1185,7 +1224,7 @@ static void every_kind_of_bad_value_is_told(void **state)
 		  "no IPv6 address between the brackets" },
 		{ "WIREGUARD_ENDPOINT=192.0.2.1:65536", "is no port" },
 		{ "WIREGUARD_ENDPOINT=:51820", "lacks its port" },
-		{ "WIREGUARD_ENDPOINT=a b:51820", "is no ADDRESS:PORT" },
+		{ "WIREGUARD_ENDPOINT=a b:51820", "is no ADDRESS:PORT or NAME:PORT" },
 		{ "SUBSCRIBER_INTERFACE=sixteen-letters-", "cannot be an interface's name" },
 		{ "SUBSCRIBER_INTERFACE=..", "cannot be an interface's name" },
 		{ "TRANSFER_PREFIX=2001:db8:ffff::1/64", "did you mean 2001:db8:ffff::/64?" },
@@ -1332,6 +1371,7 @@ int main(void)
 		cmocka_unit_test(seconds_become_options_of_four_bytes),
 		cmocka_unit_test(time_sources_are_options_of_their_own),
 		cmocka_unit_test(a_tunnel_endpoint_is_a_name),
+		cmocka_unit_test(the_endpoint_can_be_a_name_or_a_link_local_address),
 		cmocka_unit_test(a_captive_portal_is_an_https_uri),
 		cmocka_unit_test(softwires_are_containers),
 		cmocka_unit_test(faults_of_softwires_name_the_item),
