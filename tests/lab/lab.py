@@ -147,7 +147,7 @@ class Namespace:
             for what in ("route", "show", "table", "all"), ("rule", "show"):
                 lines += (f"{what[0]} {family} {line.strip()}" for line in self.ip(family, *what).splitlines())
         sysctls = self.exec("sysctl", "-a", "-r", r"^net\.", check=False).stdout
-        lines += (f"sysctl {s}" for s in sysctls.splitlines() if not re.search(r"conntrack_(count|buckets)|\.random|lowest_cpu|\.sockstat|tcp_mem|udp_mem", s))
+        lines += (f"sysctl {s}" for s in sysctls.splitlines() if not re.search(r"conntrack_(count|buckets)|\.random|lowest_cpu|\.sockstat|tcp_mem|udp_mem|tcp_fastopen_key", s))
         return sorted(lines)
 
 
