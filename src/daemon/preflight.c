@@ -76,8 +76,7 @@ static void open_host(const struct config *c, struct preflight *p, struct faults
 		      "not mounted. %s",
 		      path, mount);
 	} else if (r == -EINVAL) {
-		fault(f, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s",
-		      path,
+		fault(f, EX_UNAVAILABLE, "HOST_NETNS=%s: this is no network namespace%s. %s", path,
 		      stat(path, &st) == 0 && S_ISDIR(st.st_mode)
 			      ? " but a directory (Docker makes one where the source does not "
 				"exist)"
@@ -228,7 +227,8 @@ static void check_backend(const struct config *c, struct faults *f)
 		      strerror(errno));
 }
 
-/* With a read-only root file system: is there room for the control socket, and for wireguard-go's? */
+/* With a read-only root file system: is there room for the control socket, and for wireguard-go's?
+ */
 static void check_places(const struct config *c, struct faults *f)
 {
 	static const struct {
