@@ -122,7 +122,8 @@ static void log_loss(const struct uplink_watch *w)
 	};
 	if (w->uplink.lost)
 		log_warn("uplink", "lost", kv_str("interface", w->config->tunnel),
-			 kv_str("subscribers_are_told", said[w->config->uplink_loss]));
+			 kv_str("subscribers_are_told", said[w->config->uplink_loss]),
+			 kv_u64("until_it_works_for_s", w->uplink.prove_ms / 1000));
 	else
 		log_info("uplink", "works again", kv_str("interface", w->config->tunnel));
 }

@@ -33,6 +33,17 @@ static uint64_t patience_ms(const struct uplink *u)
 	return !u->was_up && delay_ms < UPLINK_GRACE_MS ? UPLINK_GRACE_MS : delay_ms;
 }
 
+static void lose(struct uplink *u, uint64_t now_ms)
+{
+	bool flaps = u->returned_at_ms && now_ms < u->returned_at_ms + UPLINK_FLAP_MS;
+	u->lost = true;
+	u->losses++;
+	u->prove_ms = !flaps                                  ? 0
+		      : !u->prove_ms                          ? UPLINK_PROVE_MIN_MS
+		      : 2 * u->prove_ms < UPLINK_PROVE_MAX_MS ? 2 * u->prove_ms
+							      : UPLINK_PROVE_MAX_MS;
+}
+
 static void judge_loss(struct uplink *u, uint64_t now_ms)
 {
 	switch (u->state) {
@@ -40,7 +51,10 @@ static void judge_loss(struct uplink *u, uint64_t now_ms)
 	case UPLINK_UP:
 		u->was_up = true;
 		u->failing = false;
-		u->lost = false;
+		if (u->lost && now_ms >= u->changed_at_ms + u->prove_ms) {
+			u->lost = false;
+			u->returned_at_ms = now_ms;
+		}
 		return;
 	case UPLINK_CONNECTING:
 		/* A new tunnel that nobody has used yet says nothing, neither for nor against. */
@@ -51,10 +65,8 @@ static void judge_loss(struct uplink *u, uint64_t now_ms)
 		begin_failing(u, now_ms);
 		break;
 	}
-	if (u->failing && !u->lost && now_ms >= u->failing_since_ms + patience_ms(u)) {
-		u->lost = true;
-		u->losses++;
-	}
+	if (u->failing && !u->lost && now_ms >= u->failing_since_ms + patience_ms(u))
+		lose(u, now_ms);
 }
 
 /* --- states
@@ -240,8 +252,10 @@ static bool has_asked(const struct uplink *u, uint64_t since_ms, uint64_t sent_b
 
 void uplink_count(struct uplink *u, uint64_t now_ms, const struct uplink_counters *c)
 {
-	if (!u->there)
+	if (!u->there) {
+		settle(u, now_ms);
 		return;
+	}
 	uint64_t sent = c->tx_bytes - u->last.tx_bytes, heard = c->rx_bytes - u->last.rx_bytes;
 	uint64_t since_ms = now_ms - u->counted_at_ms;
 	/* Somebody who only begins handshakes does not hear our answers: the way there is broken.
@@ -397,6 +411,8 @@ uint64_t uplink_deadline(const struct uplink *u)
 	uint64_t at = UINT64_MAX, wait_ms = probe_wait_ms(u);
 	if (u->failing && !u->lost)
 		at = u->failing_since_ms + patience_ms(u);
+	if (u->lost && u->state == UPLINK_UP)
+		sooner(&at, u->changed_at_ms + u->prove_ms);
 	if (u->state == UPLINK_STALE)
 		sooner(&at, u->changed_at_ms + UPLINK_GIVE_UP_MS);
 	if (u->state == UPLINK_CONNECTING && u->asked_at_ms)

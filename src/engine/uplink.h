@@ -34,6 +34,11 @@ enum {
 	UPLINK_SESSION_SLACK_MS = 20000, /* for the keepalive's jitter and handshakes repeated */
 	/* Before its first handshake an uplink has the benefit of the doubt for so long. */
 	UPLINK_GRACE_MS = 15000,
+	/* An uplink that is lost within UPLINK_FLAP_MS of its return must work so long before its
+	 * next return is believed; twice as long the next time. */
+	UPLINK_FLAP_MS = 600000,
+	UPLINK_PROVE_MIN_MS = 10000,
+	UPLINK_PROVE_MAX_MS = 160000,
 	UPLINK_KNOCK_MS = 10000, /* between two attempts to wake a dead tunnel that is else idle */
 
 	UPLINK_PROBES_LOST = 3,       /* so many in a row: stale */
@@ -124,7 +129,9 @@ struct uplink {
 	bool was_up;
 	bool failing;
 	uint64_t failing_since_ms;
-	uint64_t losses; /* how often it was lost */
+	uint64_t losses;         /* how often it was lost */
+	uint64_t returned_at_ms; /* from the last of them; 0: never */
+	uint64_t prove_ms;       /* how long it must be up to return */
 
 	struct uplink_probe probes[UPLINK_PROBE_WINDOW];
 	uint16_t next_seq;

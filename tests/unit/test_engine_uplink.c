@@ -298,6 +298,53 @@ static void an_interface_that_goes_is_down_at_once_and_lost_after_the_delay(void
 	assert_true(up.lost);
 }
 
+/* Lost and back: how long after its handshake the return was believed, in seconds. */
+static unsigned lose_and_return(void)
+{
+	unsigned s = 0;
+	uplink_gone(&up, now);
+	pass_s(DELAY_MS / 1000);
+	assert_true(up.lost);
+	made();
+	now += 100;
+	handshake();
+	state_is(UPLINK_UP, UPLINK_HANDSHAKE);
+	for (; up.lost; s++) {
+		assert_true(uplink_deadline(&up) > now);
+		pass_s(1);
+	}
+	return s;
+}
+
+static void an_uplink_that_flaps_must_work_ever_longer_to_return(void **state)
+{
+	(void)state;
+	static const unsigned proofs_s[] = { 0, 10, 20, 40, 80, 160, 160 };
+	connected(&plain);
+	for (size_t i = 0; i < sizeof proofs_s / sizeof *proofs_s; i++) {
+		assert_int_equal(lose_and_return(), proofs_s[i]);
+		pass_s(20);
+	}
+	/* Lost while it proves itself: that is the same loss. */
+	uplink_gone(&up, now);
+	pass_s(DELAY_MS / 1000);
+	made();
+	now += 100;
+	handshake();
+	uint64_t losses = up.losses;
+	pass_s(100);
+	uplink_gone(&up, now);
+	pass_s(60);
+	assert_true(up.lost);
+	assert_int_equal(up.losses, losses);
+	assert_int_equal(lose_and_return(), 160);
+	for (unsigned s = 0; s < UPLINK_FLAP_MS / 1000; s += 100) {
+		handshake();
+		pass_s(100);
+	}
+	assert_int_equal(lose_and_return(), 0);
+}
+
 static void who_only_begins_handshakes_does_not_hear_us(void **state)
 {
 	(void)state;
@@ -607,6 +654,7 @@ int main(void)
 		cmocka_unit_test(traffic_without_an_answer_makes_it_stale_then_down),
 		cmocka_unit_test(a_loss_shorter_than_the_delay_is_told_to_nobody),
 		cmocka_unit_test(an_interface_that_goes_is_down_at_once_and_lost_after_the_delay),
+		cmocka_unit_test(an_uplink_that_flaps_must_work_ever_longer_to_return),
 		cmocka_unit_test(who_only_begins_handshakes_does_not_hear_us),
 		cmocka_unit_test(with_a_keepalive_a_session_does_not_get_old),
 		cmocka_unit_test(a_wall_clock_that_is_set_changes_nothing),
