@@ -125,7 +125,7 @@ static void print_reservations(const struct config *c, FILE *out)
 void config_print(const struct config *c, FILE *out)
 {
 	static const char *const backends[] = { "auto", "kernel", "userspace", "none" },
-				 *const modes[] = { "auto", "move", "local" };
+				 *const modes[] = { "auto", "move", "local", "macvlan" };
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char text[PREFIX6_STRLEN];
 	fprintf(out, "WIREGUARD_INTERFACE_SUFFIX=%s\nWIREGUARD_BACKEND=%s\n", c->suffix,
@@ -141,8 +141,11 @@ void config_print(const struct config *c, FILE *out)
 	if (c->pd_exclude_len)
 		fprintf(out, "DHCPV6_PD_EXCLUDE=%" PRIu64 "/%u\n", c->pd_exclude_subnet,
 			c->pd_exclude_len);
-	fprintf(out, "SUBSCRIBER_INTERFACE=%s\nSUBSCRIBER_MODE=%s\n", c->subscriber,
-		modes[c->subscriber_mode]);
+	fprintf(out, "SUBSCRIBER_INTERFACE=%s\n", c->subscriber);
+	if (c->subscriber_mode == SUBSCRIBER_VLAN)
+		fprintf(out, "SUBSCRIBER_MODE=vlan:%u\n", c->vlan_id);
+	else
+		fprintf(out, "SUBSCRIBER_MODE=%s\n", modes[c->subscriber_mode]);
 	fprintf(out, "SUBSCRIBER_LINK_LOCAL=%s\n", in6_format(&c->link_local, text));
 	fprintf(out, "DHCPV6_VALID_LIFETIME=%u\nDHCPV6_PREFERRED_LIFETIME=%u\n", c->valid_lft_s,
 		c->preferred_lft_s);

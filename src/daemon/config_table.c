@@ -17,6 +17,7 @@ enum {
 		4096, /* all of one client lie side by side in its index, and are looked through */
 	INTERVAL_MAX_S = 1800,
 	UPLINK_TIME_MAX_S = 3600,
+	VLAN_ID_MAX = 4094,
 };
 
 static int suffix(const char *v, struct config *c, struct why *why)
@@ -316,12 +317,19 @@ static int uplink_probe_interval(const char *v, struct config *c, struct why *wh
 
 static int mode(const char *v, struct config *c, struct why *why)
 {
-	static const char *const words[] = { "auto", "move", "local", NULL };
-	if (strcmp(v, "macvlan") == 0 || strncmp(v, "vlan:", 5) == 0)
-		return value_fault(
-			why, "%.40s is not served by this version; it can be auto, move or local",
-			v);
+	/* The last is for the fault's text: whoever has an identifier never gets there. */
+	static const char *const words[] = {
+		"auto", "move", "local", "macvlan", "vlan:<id>", NULL
+	};
 	size_t i;
+	if (strncmp(v, "vlan:", 5) == 0) {
+		uint32_t id;
+		if (value_u32(v + 5, 1, VLAN_ID_MAX, &id, why) < 0)
+			return -EINVAL;
+		c->subscriber_mode = SUBSCRIBER_VLAN;
+		c->vlan_id = (uint16_t)id;
+		return 0;
+	}
 	int r = value_word(v, words, &i, why);
 	if (r == 0)
 		c->subscriber_mode = (enum subscriber_mode)i;
@@ -591,9 +599,9 @@ const struct config_variable config_variables[] = {
 	  "seconds between two echo requests; one each second while there is doubt",
 	  uplink_probe_interval, false, CONFIG_FOR_TUNNEL },
 	{ "SUBSCRIBER_MODE", CONFIG_OPTIONAL, "auto", "auto",
-	  "`move` the NIC from the host; `local` when it is already in our namespace; `auto` is "
-	  "`move`, or `local` where the host has none "
-	  "of that name and we have",
+	  "`move` the NIC from the host; `local` when it is already in our namespace; `macvlan` or "
+	  "`vlan:<id>` on top of it, leaving it to the host and to other instances; `auto` is "
+	  "`move`, or `local` where the host has none of that name and we have",
 	  mode, false, CONFIG_PLAIN },
 	{ "SUBSCRIBER_LINK_LOCAL", CONFIG_OPTIONAL, "fe80::1", "fe80::1",
 	  "ours on the link; another one is chosen, and logged, when somebody has it", link_local,

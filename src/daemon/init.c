@@ -250,7 +250,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	tunnel_done(&a->tunnel); /* the keys are zeros here */
 	preflight_done(&a->at);
 	subscriber_drop(&a->sub);
-	char table[NFT_TABLE_MAX] = "";
+	char table[NFT_TABLE_MAX] = "", mode[NIC_MODE_MAX];
 	if (a->guard)
 		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
 	nft_guard_drop(a->guard);
@@ -269,7 +269,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.nft_table = table[0] ? table : NULL,
 		.ifindex = a->sub.nic.link.ifindex,
 		.ifname = a->sub.nic.link.name,
-		.subscriber_mode = a->sub.nic.moved ? "move" : "local",
+		.subscriber_mode = nic_mode(&a->sub.nic, &a->config, mode),
 		.backend = tunnel_backend(&a->tunnel),
 		.pool_key = a->pool_key,
 		.lladdr = a->sub.nic.link.lladdr,

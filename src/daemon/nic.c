@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/siphash.h"
 #include "host/sysctl.h"
 
 #include <errno.h>
@@ -210,6 +211,69 @@ static int take_where_it_is(struct nic *n, const struct link_info *link, const j
 	return r < 0 ? r : 0;
 }
 
+const char *nic_mode(const struct nic *n, const struct config *c, char buf[static NIC_MODE_MAX])
+{
+	if (n->made && c->subscriber_mode == SUBSCRIBER_VLAN)
+		(void)snprintf(buf, NIC_MODE_MAX, "vlan:%u", c->vlan_id); /* fits */
+	else
+		(void)snprintf(buf, NIC_MODE_MAX, "%s", /* likewise */
+			       n->made    ? "macvlan"
+			       : n->moved ? "move"
+					  : "local");
+	return buf;
+}
+
+/* Of the macvlan of this instance on this card: locally administered, always the same, and another
+ * one for each instance. */
+static void own_lladdr(const struct config *c, const struct link_info *base, uint8_t ret[static 6])
+{
+	uint8_t key[16] = "vbng macvlan";
+	memcpy(key + 10, base->lladdr, 6);
+	uint64_t h = siphash24(key, c->suffix, strlen(c->suffix));
+	memcpy(ret, &h, 6);
+	ret[0] = (uint8_t)((ret[0] & 0xfc) | 2);
+}
+
+/* What a killed run of ours has left in a namespace that outlived it. */
+static int remove_left_over(struct nic *n, const struct config *c, const struct link_info *left,
+			    const uint8_t lladdr[static 6])
+{
+	bool vlan = c->subscriber_mode == SUBSCRIBER_VLAN;
+	if (strcmp(left->kind, vlan ? "vlan" : "macvlan") != 0 || left->lladdr_len != 6 ||
+	    memcmp(left->lladdr, lladdr, 6) != 0)
+		return -EEXIST;
+	return link_delete(n->own_rt, left->ifindex);
+}
+
+/* On top of the host's NIC, which stays where it is and as it is. */
+static int make_upon(struct nic *n, const struct config *c, int own_ns)
+{
+	struct link_info base, left;
+	bool vlan = c->subscriber_mode == SUBSCRIBER_VLAN;
+	int r = n->host_rt ? link_get(n->host_rt, c->subscriber, &base) : -ENODEV;
+	if (r < 0)
+		return r;
+	if (!base.up)
+		return -ENETDOWN;
+	if (base.lladdr_len != 6 || base.loopback)
+		return -EOPNOTSUPP;
+	uint8_t lladdr[6];
+	memcpy(lladdr, base.lladdr, 6);
+	if (!vlan)
+		own_lladdr(c, &base, lladdr);
+	r = link_get(n->own_rt, n->home_name, &left);
+	if (r == 0)
+		r = remove_left_over(n, c, &left, lladdr);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	r = link_make_upon(n->host_rt, base.ifindex, vlan ? c->vlan_id : 0, lladdr, own_ns,
+			   n->home_name);
+	if (r < 0)
+		return r;
+	n->made = true;
+	return link_get(n->own_rt, n->home_name, &n->link);
+}
+
 int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx), void *ctx)
 {
 	struct link_info link;
@@ -219,6 +283,8 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 	if (n->host_rt && link_get(n->host_rt, c->subscriber, &link) == 0)
 		memcpy(n->home_name, link.name, sizeof n->home_name);
 	n->state_dir = c->state_dir;
+	if (c->subscriber_mode == SUBSCRIBER_MACVLAN || c->subscriber_mode == SUBSCRIBER_VLAN)
+		return make_upon(n, c, own_ns);
 	json_t *note = n->host_rt ? note_read(n) : NULL;
 	int r = link_get(n->own_rt, n->home_name, &link);
 	bool here = r == 0;
@@ -249,10 +315,9 @@ static int look_again(struct nic *n, const struct config *c, bool settled,
 	if (by_name < 0 && by_name != -ENODEV)
 		return by_name;
 	bool card = n->link.kind[0] == '\0' && n->link.lladdr_len > 0;
-	bool is_it =
-		by_name == 0 && (!card || named.kind[0] ||
-				 (named.lladdr_len == n->link.lladdr_len &&
-				  memcmp(named.lladdr, n->link.lladdr, named.lladdr_len) == 0));
+	bool is_it = by_name == 0 &&
+		     (!card || (named.lladdr_len == n->link.lladdr_len &&
+				memcmp(named.lladdr, n->link.lladdr, named.lladdr_len) == 0));
 	if (is_it) {
 		*ret_link = named;
 		return 0;
@@ -274,7 +339,11 @@ int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, 
 	struct link_info link;
 	struct nic taken = *n;
 	*ret_wait = false;
-	if (!n->moved) {
+	if (n->made) {
+		int r = make_upon(&taken, c, own_ns);
+		if (r < 0) /* the host has not set it up yet: it will, and that is an event */
+			return r == -ENETDOWN ? -ENODEV : r;
+	} else if (!n->moved) {
 		int r = link_get(n->own_rt, n->link.name, &link);
 		if (r == 0)
 			r = take_where_it_is(&taken, &link, NULL);
@@ -324,6 +393,8 @@ int nic_return(void *arg)
 	int r = link_get_by_index(n->own_rt, n->link.ifindex, &link);
 	if (r < 0)
 		return r;
+	if (n->made)
+		return link_delete(n->own_rt, link.ifindex);
 	if (!n->moved)
 		return restore(n, n->own_rt, link.ifindex);
 	(void)link_set_up(n->own_rt, link.ifindex, false); /* the move does it, too */

@@ -19,7 +19,9 @@ struct nic {
 				 without one) */
 	struct rtnl *own_rt;
 	int host_ns;
-	bool moved; /* it came from the host and goes back there; else it was ours already */
+	bool moved; /* it came from the host and goes back there */
+	bool made;  /* it is our own, on top of the host's (macvlan, VLAN). Neither: it was in our
+		       namespace already */
 	bool gone;  /* it ceased to exist after it was taken, and is not there again */
 	char home_name[IFNAMSIZ]; /* on the host */
 	struct link_info link;    /* in our namespace, under the name that it has here */
@@ -34,10 +36,14 @@ struct nic {
  * pause(ctx) is called in between and ends the wait by returning false) and looked for under the
  * name that the kernel gave it. 0: n->link is in our namespace, down, without addresses where it
  * was moved. -ENODEV: there is none of that name; -EEXIST: *ret_blocker names a link that is in the
- * way; -EINTR: pause said so. Nothing is changed on failure.
+ * way; -EINTR: pause said so; for a link on top of the host's also those of link_make_upon(), and
+ * -ENETDOWN: the host's is down. Nothing is changed on failure.
  */
 int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx),
 	     void *ctx);
+/* "move", "local", "macvlan" or "vlan:7": what came of SUBSCRIBER_MODE. Returns buf. */
+enum { NIC_MODE_MAX = 16 };
+const char *nic_mode(const struct nic *n, const struct config *c, char buf[static NIC_MODE_MAX]);
 /*
  * One that is gone, taken again, from where it was taken before and under the same name; never
  * waits. By its name or, of a card (a link of no kind), by its link-layer address, which tells it

@@ -38,8 +38,8 @@ __attribute__((format(printf, 3, 4))) static void fault(struct faults *f, int co
 
 static bool needs_host(const struct config *c)
 {
-	return c->backend != WG_BACKEND_NONE || c->subscriber_mode == SUBSCRIBER_MOVE ||
-	       c->metrics.in_host;
+	return c->backend != WG_BACKEND_NONE || c->metrics.in_host ||
+	       (c->subscriber_mode != SUBSCRIBER_AUTO && c->subscriber_mode != SUBSCRIBER_LOCAL);
 }
 
 static void check_privileges(const struct config *c, bool host, struct faults *f)
@@ -166,7 +166,9 @@ static void check_nic(const struct config *c, const struct preflight *p, struct 
 		      c->subscriber);
 		return;
 	}
-	if ((here && c->subscriber_mode != SUBSCRIBER_MOVE) || noted(c))
+	if (c->subscriber_mode == SUBSCRIBER_MACVLAN || c->subscriber_mode == SUBSCRIBER_VLAN)
+		here = false; /* nic_take() knows what a killed run has left */
+	else if ((here && c->subscriber_mode != SUBSCRIBER_MOVE) || noted(c))
 		return;
 	if (!local && p->host_rt) {
 		int r = link_get(p->host_rt, c->subscriber, &link);

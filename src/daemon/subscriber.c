@@ -285,7 +285,7 @@ static int undo_link_local(void *arg)
 static int set_up(struct subscriber *s, struct undo *u)
 {
 	unsigned ifindex = s->nic.link.ifindex;
-	int r = s->nic.moved ? link_set_no_autoconf(own(s), ifindex) : 0;
+	int r = s->nic.moved || s->nic.made ? link_set_no_autoconf(own(s), ifindex) : 0;
 	if (r < 0)
 		return r;
 	if (u)
@@ -312,17 +312,38 @@ void subscriber_init(struct subscriber *s)
 	s->host_events_fd = -1;
 }
 
+static const char *take_fault(const struct config *c, int r)
+{
+	bool vlan = c->subscriber_mode == SUBSCRIBER_VLAN;
+	switch (r) {
+	case -EEXIST:
+		return vlan ? "the host has a link for that VLAN on it already, or the container "
+			      "an interface of that name"
+			    : "the container has an interface of that name already. Start with "
+			      "--network none";
+	case -ENETDOWN:
+		return "it is down, and it is the host's to set it up (ip link set … up)";
+	case -EBUSY:
+		return "it cannot be shared as SUBSCRIBER_MODE says: is it part of a bridge or "
+		       "bond?";
+	case -EOPNOTSUPP:
+		return vlan ? "VLANs cannot be made on it (modprobe 8021q on the host)"
+			    : "macvlans cannot be made on it (modprobe macvlan on the host)";
+	default:
+		return "the interface cannot be taken";
+	}
+}
+
 int subscriber_take(struct subscriber *s, struct undo *u, bool (*pause)(void *ctx), void *ctx,
 		    const char **ret_why)
 {
+	char mode[NIC_MODE_MAX];
 	s->nic.own_rt = s->at->own_rt;
 	s->nic.host_rt = s->at->host_rt;
 	s->nic.host_ns = s->at->host_ns;
 	int r = nic_take(&s->nic, s->config, s->at->own_ns, pause, ctx);
 	if (r < 0) {
-		*ret_why = r == -EEXIST ? "the container has an interface of that name already. "
-					  "Start with --network none"
-					: "the interface cannot be taken";
+		*ret_why = take_fault(s->config, r);
 		return r;
 	}
 	undo_push(u, "give the subscriber's NIC back", nic_return, &s->nic);
@@ -332,7 +353,7 @@ int subscriber_take(struct subscriber *s, struct undo *u, bool (*pause)(void *ct
 		return r;
 	}
 	log_info("subscriber", "NIC taken", kv_str("interface", s->nic.link.name),
-		 kv_str("mode", s->nic.moved ? "move" : "local"),
+		 kv_str("mode", nic_mode(&s->nic, s->config, mode)),
 		 kv_u64("addresses_to_give_back", s->nic.n_addrs));
 	return 0;
 }
@@ -358,6 +379,7 @@ static void lost(struct subscriber *s)
 	}
 	s->nic.gone = true;
 	s->link.missing = true;
+	s->again_error = 0;
 	s->settled = false;
 	s->link.carrier = false;
 	s->link.usable = false;
@@ -385,8 +407,11 @@ static bool take_again(struct subscriber *s)
 		return false;
 	}
 	if (r < 0) {
-		log_error("subscriber", "the NIC is back and cannot be taken, trying again",
-			  kv_str("interface", was.name), kv_errno(r), kv_u64("retry_ms", RETRY_MS));
+		if (r != s->again_error)
+			log_error("subscriber", "the NIC is back and cannot be taken, trying again",
+				  kv_str("interface", was.name), kv_errno(r),
+				  kv_u64("retry_ms", RETRY_MS));
+		s->again_error = r;
 		loop_timer_set(s->again_timer, RETRY_MS);
 		return false;
 	}
@@ -477,7 +502,7 @@ int subscriber_watch(struct subscriber *s)
 	if (r == 0)
 		r = loop_watch_fd(s->loop, s->events_fd, on_event, s, &s->events_watch);
 	/* Deaf until the NIC is gone: a host with many containers has many links. */
-	if (r == 0 && s->nic.moved)
+	if (r == 0 && (s->nic.moved || s->nic.made))
 		r = link_events_open(s->at->host_ns, &s->host_events_fd);
 	if (r == 0 && s->host_events_fd >= 0)
 		r = loop_watch_fd(s->loop, s->host_events_fd, on_host_event, s,

@@ -49,6 +49,7 @@ struct subscriber {
 	unsigned link_local_tries; /* of other link-local addresses, in a row */
 	bool settled;              /* links have had time to get their names since one came */
 	uint64_t away_since_ms;
+	int again_error;          /* why it could not be taken, as told last */
 	uint64_t contested_at_ms; /* 0: never */
 };
 

@@ -16,6 +16,8 @@
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
+#include <netlink/route/link/macvlan.h>
+#include <netlink/route/link/vlan.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -275,6 +277,29 @@ int link_delete(struct rtnl *rt, unsigned ifindex)
 	rtnl_link_set_ifindex(which, (int)ifindex);
 	int r = from_nle(rtnl_link_delete(rt->sock, which));
 	rtnl_link_put(which);
+	return r;
+}
+
+int link_make_upon(struct rtnl *rt, unsigned ifindex, uint16_t vlan_id,
+		   const uint8_t lladdr[static 6], int netns_fd, const char *name)
+{
+	struct rtnl_link *link = vlan_id ? rtnl_link_vlan_alloc() : rtnl_link_macvlan_alloc();
+	struct nl_addr *addr = nl_addr_build(AF_LLC, lladdr, 6);
+	int r = link && addr ? 0 : -ENOMEM;
+	if (r == 0 && vlan_id)
+		r = from_nle(rtnl_link_vlan_set_id(link, vlan_id));
+	else if (r == 0)
+		r = from_nle(rtnl_link_macvlan_set_mode(link, MACVLAN_MODE_BRIDGE));
+	if (r == 0) {
+		if (!vlan_id)
+			rtnl_link_set_addr(link, addr);
+		rtnl_link_set_link(link, (int)ifindex);
+		rtnl_link_set_ns_fd(link, netns_fd);
+		rtnl_link_set_name(link, name);
+		r = from_nle(rtnl_link_add(rt->sock, link, NLM_F_CREATE | NLM_F_EXCL));
+	}
+	nl_addr_put(addr);
+	rtnl_link_put(link);
 	return r;
 }
 

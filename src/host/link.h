@@ -58,6 +58,15 @@ int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
  */
 int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name);
 int link_delete(struct rtnl *rt, unsigned ifindex);
+/*
+ * A link on top of another one: made by rt, in whose namespace that is, straight into the namespace
+ * netns_fd and under name there. vlan_id 0: a macvlan (mode bridge: those on one link hear each
+ * other), with this Ethernet address; else a VLAN, which has the other link's. -EEXIST: the name is
+ * taken there, or the VLAN is in use here; -EBUSY: the other link cannot be shared (a macvlan on
+ * what is part of a bridge); -EOPNOTSUPP: this kernel has no such links.
+ */
+int link_make_upon(struct rtnl *rt, unsigned ifindex, uint16_t vlan_id,
+		   const uint8_t lladdr[static 6], int netns_fd, const char *name);
 
 /* An address as found on a link, enough to put it back. */
 struct link_addr {

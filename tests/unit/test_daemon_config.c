@@ -275,7 +275,7 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 	assert_fault("DHCPV6_PD_PREFIX=2001:db8:ffff::/64", "lies in the transfer network");
 	assert_fault("DHCPV6_PD_DELEGATION_LENGTH=48", "does not fit into the pool");
 	assert_fault("SUBSCRIBER_INTERFACE=a/b", "cannot be an interface's name");
-	assert_fault("SUBSCRIBER_MODE=vlan:7", "is not served by this version");
+	assert_fault("SUBSCRIBER_MODE=vlan:4095", "4094");
 	assert_fault("DHCPV6_PREFERRED_LIFETIME=20000",
 		     "is more than DHCPV6_VALID_LIFETIME's 14400 s. Give at most 14400");
 	assert_fault("ROUTER_ADVERTISEMENT_MIN_INTERVAL=500", "three quarters");
@@ -1270,8 +1270,9 @@ static void every_kind_of_bad_value_is_told(void **state)
 		{ "ROUTER_ADVERTISEMENT_ROUTES=2001:db8::1/48", "did you mean 2001:db8::/48?" },
 		{ "ROUTER_ADVERTISEMENT_ROUTES=2001:db8::", "lacks its length" },
 		{ "ROUTER_ADVERTISEMENT_PREF64=64:ff9b::1/96", "has bits set" },
-		{ "SUBSCRIBER_MODE=macvlan", "is not served by this version" },
-		{ "SUBSCRIBER_MODE=borrow", "is none of auto, move, local" },
+		{ "SUBSCRIBER_MODE=vlan:", "is no number" },
+		{ "SUBSCRIBER_MODE=vlan:0", "1 to 4094" },
+		{ "SUBSCRIBER_MODE=borrow", "is none of auto, move, local, macvlan, vlan:<id>" },
 		{ "SUBSCRIBER_LINK_LOCAL=2001:db8::1", "is not link-local" },
 		{ "SUBSCRIBER_LINK_LOCAL=fe80:1::1", "is not link-local" },
 		{ "SUBSCRIBER_LINK_LOCAL=fe80::", "is the anycast address" },
