@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "unit/sandbox.h"
 
+#include "base/cleanup.h"
 #include "host/priv.h"
 #include "host/proc.h"
 #include "host/sysctl.h"
@@ -154,6 +155,56 @@ static void child_keeps_only_the_privileges_it_was_left(void **state)
 	assert_true(priv_have(PRIV_SYS_ADMIN)); /* ours are untouched */
 }
 
+/* Where other users can be made: a user namespace of our own may have none. */
+static bool another_user_exists(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(priv_can_become() && setresuid(65534, 65534, 65534) == 0 ? 0 : 1);
+	int status;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static void child_is_another_user_with_the_privileges_it_was_left(void **state)
+{
+	(void)state;
+	if (!another_user_exists())
+		skip();
+	char out[OUTPUT_MAX];
+	struct child_spec spec = {
+		.netns_fd = -1, .privs = 1U << PRIV_NET_BIND_SERVICE, .uid = 65533, .gid = 65534
+	};
+	assert_int_equal(
+		spawn("grep '^Cap\\|^NoNew\\|id:\\|^Groups' /proc/self/status", &spec, out), 0);
+	assert_non_null(strstr(out, "Uid:\t65533\t65533\t65533\t65533\n"));
+	assert_non_null(strstr(out, "Gid:\t65534\t65534\t65534\t65534\n"));
+	assert_non_null(strstr(out, "Groups:\t \n"));
+	static const char *const sets[] = { "Prm", "Eff", "Bnd", "Amb" };
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		char line[64];
+		snprintf(line, sizeof line, "Cap%s:\t0000000000000400\n", sets[i]);
+		assert_non_null(strstr(out, line));
+	}
+	assert_non_null(strstr(out, "NoNewPrivs:\t1"));
+}
+
+static void child_speaks_to_whom_it_is_told(void **state)
+{
+	(void)state;
+	int said[2];
+	char sh[] = "/bin/sh", c[] = "-c", text[] = "echo one; echo two >&2", out[16] = "";
+	char *const argv[] = { sh, c, text, NULL };
+	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+	const struct child_spec spec = { .argv = argv, .netns_fd = -1, .log_fd = said[1] };
+	pid_t pid;
+	assert_int_equal(child_spawn(&spec, &pid), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	(void)close(said[1]); /* the child's is closed */
+	assert_int_equal(read(said[0], out, sizeof out - 1), 8);
+	assert_string_equal(out, "one\ntwo\n");
+	(void)close(said[0]); /* read to its end */
+}
+
 static void server_keeps_net_admin_alone(void **state)
 {
 	(void)state;
@@ -198,9 +249,8 @@ static void names_missing_privileges(void **state)
 }
 
 /* A parent starts a child, and is killed. The child's end is seen by its pipe's. */
-static void child_dies_with_us(void **state)
+static void dies_with_us(uid_t uid)
 {
-	(void)state;
 	int alive[2];
 	assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
 	pid_t parent = fork();
@@ -209,7 +259,9 @@ static void child_dies_with_us(void **state)
 		char *const argv[] = { sh, c, text, NULL };
 		const struct child_spec spec = { .argv = argv,
 						 .netns_fd = -1,
-						 .privs = 1U << PRIV_NET_ADMIN };
+						 .privs = 1U << PRIV_NET_ADMIN,
+						 .uid = uid,
+						 .gid = uid };
 		pid_t pid;
 		if (dup2(alive[1], STDERR_FILENO) < 0 || child_spawn(&spec, &pid) < 0)
 			_exit(1);
@@ -226,6 +278,20 @@ static void child_dies_with_us(void **state)
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_int_equal(read(alive[0], text, sizeof text), 0);
 	(void)close(alive[0]); /* read to its end */
+}
+
+static void child_dies_with_us(void **state)
+{
+	(void)state;
+	dies_with_us(0);
+}
+
+static void child_that_is_another_user_dies_with_us(void **state)
+{
+	(void)state;
+	if (!another_user_exists())
+		skip();
+	dies_with_us(65534);
 }
 
 static void sysctls_are_read_and_written(void **state)
@@ -260,6 +326,9 @@ int main(void)
 		cmocka_unit_test(server_keeps_net_admin_alone),
 		cmocka_unit_test(names_missing_privileges),
 		cmocka_unit_test(child_dies_with_us),
+		cmocka_unit_test(child_that_is_another_user_dies_with_us),
+		cmocka_unit_test(child_is_another_user_with_the_privileges_it_was_left),
+		cmocka_unit_test(child_speaks_to_whom_it_is_told),
 		cmocka_unit_test(sysctls_are_read_and_written),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
