@@ -218,9 +218,10 @@ static int reopen(struct keeper *k)
 		r = load(k, &changed);
 		k->on_loaded(k->ctx);
 	}
-	struct duid kept;
+	/* Clients know us by the one that we have used since, and would not find us under another
+	 * after a restart. */
 	if (r == 0)
-		r = store_duid(k->store, &k->duid, &kept);
+		r = store_duid_put(k->store, &k->duid);
 	if (r == 0)
 		r = store_note_put(k->store, STORE_RECONFIGURE_SECRET, k->secret);
 	return r < 0 ? r : catch_up(k);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ratelimit.h"
+#include "base/siphash.h"
 #include "control/client.h"
 #include "control/metrics.h"
 #include "daemon/advertiser.h"
@@ -691,13 +692,17 @@ static void on_init_message(void *ctx, int fd)
  * --------------------------------------------------------------------------------------------------
  */
 
-static int fresh_duid(struct duid *ret_duid)
+/* Where none is kept, or none can be read: the same after a lost volume, so that clients still find
+ * the server that they know. */
+static struct duid derived_duid(const uint8_t key[static 16])
 {
 	uint8_t uuid[16];
-	if (getrandom(uuid, sizeof uuid, 0) != (ssize_t)sizeof uuid)
-		return -EAGAIN;
-	*ret_duid = duid_from_uuid(uuid);
-	return 0;
+	for (uint8_t half = 0; half < 2; half++) {
+		const uint8_t label[6] = { 'D', 'U', 'I', 'D', ' ', half };
+		uint64_t h = siphash24(key, label, sizeof label);
+		memcpy(uuid + 8 * half, &h, sizeof h);
+	}
+	return duid_from_uuid(uuid);
 }
 
 static_assert((int)STORE_NOTE_LEN == (int)D6_RECONFIGURE_SECRET_LEN &&
@@ -726,16 +731,13 @@ static int init_dhcp6(struct server *s)
 		.reconfigure = c->reconfigure,
 		.zone = s->names ? c->dns_zone : NULL,
 	};
-	struct duid fresh;
-	int r = fresh_duid(&fresh);
-	if (r == 0 && getrandom(d.table_key, sizeof d.table_key, 0) != (ssize_t)sizeof d.table_key)
-		r = -EAGAIN;
-	if (r < 0)
-		return r;
-	keeper_duid(s->keeper, &fresh, &d.server_id);
+	const struct duid derived = derived_duid(s->p->pool_key);
+	if (getrandom(d.table_key, sizeof d.table_key, 0) != (ssize_t)sizeof d.table_key)
+		return -EAGAIN;
+	keeper_duid(s->keeper, &derived, &d.server_id);
 	if (c->reconfigure)
 		d.replay_base = keeper_replay_base(s->keeper, clock_mono_ms());
-	r = keeper_secret(s->keeper, d.reconfigure_secret);
+	int r = keeper_secret(s->keeper, d.reconfigure_secret);
 	if (r < 0)
 		return r;
 	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);

@@ -65,6 +65,8 @@ struct rescue {
 	struct row *rows;
 	size_t n, room;
 	struct duid duid;
+	bool has_note[ARRAY_LEN(note_keys)];
+	uint8_t notes[ARRAY_LEN(note_keys)][STORE_NOTE_LEN];
 };
 
 static void rescue_done(struct rescue *r)
@@ -136,6 +138,18 @@ static int read_duid(sqlite3 *db, struct duid *ret_duid)
 	return 0;
 }
 
+static int read_note(sqlite3 *db, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN])
+{
+	uint8_t bytes[STORE_NOTE_LEN];
+	int n = read_meta(db, note_keys[note], bytes, sizeof bytes);
+	if (n < 0)
+		return n;
+	if (n != STORE_NOTE_LEN)
+		return -EUCLEAN;
+	memcpy(ret_bytes, bytes, sizeof bytes);
+	return 0;
+}
+
 /* From both ends towards the damage. Nothing of it is written to that file. */
 static void rescue_from(sqlite3 *db, struct rescue *r)
 {
@@ -154,6 +168,8 @@ static void rescue_from(sqlite3 *db, struct rescue *r)
 					 "SELECT " ROW_COLUMNS " FROM binding ORDER BY number DESC",
 					 most, r); /* what it got is in r */
 		(void)read_duid(db, &r->duid);     /* without one it stays empty */
+		for (size_t i = 0; i < ARRAY_LEN(note_keys); i++)
+			r->has_note[i] = read_note(db, (enum store_note)i, r->notes[i]) == 0;
 	}
 	if (!sqlite3_get_autocommit(db))
 		(void)db_run(db, "ROLLBACK"); /* and closing does it */
@@ -240,6 +256,9 @@ static int put_rescued(struct store *s, const struct rescue *rescue)
 	int r = db_step(s->begin);
 	if (r == 0 && rescue->duid.len)
 		r = put_meta(s->db, "duid", rescue->duid.bytes, rescue->duid.len);
+	for (size_t i = 0; i < ARRAY_LEN(note_keys) && r == 0; i++)
+		if (rescue->has_note[i])
+			r = put_meta(s->db, note_keys[i], rescue->notes[i], STORE_NOTE_LEN);
 	for (size_t i = 0; i < rescue->n && r == 0; i++) {
 		const struct row *row = &rescue->rows[i];
 		struct binding_record record = row->record;
@@ -488,16 +507,14 @@ int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 	return r < 0 ? r : read_duid(s->db, ret_duid);
 }
 
+int store_duid_put(struct store *s, const struct duid *duid)
+{
+	return put_meta(s->db, "duid", duid->bytes, duid->len);
+}
+
 int store_note_get(struct store *s, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN])
 {
-	uint8_t bytes[STORE_NOTE_LEN];
-	int n = read_meta(s->db, note_keys[note], bytes, sizeof bytes);
-	if (n < 0)
-		return n;
-	if (n != STORE_NOTE_LEN)
-		return -EUCLEAN;
-	memcpy(ret_bytes, bytes, sizeof bytes);
-	return 0;
+	return read_note(s->db, note, ret_bytes);
 }
 
 int store_note_put(struct store *s, enum store_note note,

@@ -36,8 +36,8 @@ struct store_found {
 /*
  * Opens it, making directory and file where they are missing, bringing an older schema up to date,
  * and checking all of its pages. A file that is no database, is damaged anywhere or has a schema
- * that is not ours is moved aside, with its log, to leases.db.corrupt-<unix time>; the bindings and
- * the server's DUID that could still be read of it are in the new one.
+ * that is not ours is moved aside, with its log, to leases.db.corrupt-<unix time>; the bindings,
+ * the server's DUID and the notes that could still be read of it are in the new one.
  *
  * -EROFS, -EACCES: the directory or the file may not be written; -ENOSPC; -EIO: the medium;
  * -EBUSY: another process has it; -ENOTSUP: written by a later version, and left as it is; -ENOMEM,
@@ -85,6 +85,8 @@ int store_rewrite_end(struct store *s, bool commit);
 
 /* The server's DUID: fresh is written where there is none yet. */
 int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid);
+/* From now on it is this one. */
+int store_duid_put(struct store *s, const struct duid *duid);
 
 /* What else outlives a restart. */
 enum store_note {

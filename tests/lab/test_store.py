@@ -297,6 +297,19 @@ def test_a_directory_that_cannot_be_written_or_made(lab, volume):
     assert known(vbng) == held(street)
 
 
+def test_clients_of_a_lost_volume_still_find_the_server_that_they_know(lab, volume):
+    first = lab.vbng(state=volume, **LONG).wait_serving()
+    street = Street(lab).join(1, 2)
+    assert first.stop()[0] == 0
+    for name in os.listdir(volume):
+        if name.startswith("leases.db"):
+            os.unlink(f"{volume}/{name}")
+    vbng = lab.vbng(state=volume, **LONG).wait_serving()
+    assert known(vbng) == set()
+    street.renew()  # with the server's identifier of before
+    assert known(vbng) == held(street)
+
+
 def test_instants_far_away_neither_free_nor_immortalise(lab, volume):
     first = lab.vbng(state=volume).wait_serving()
     street = Street(lab).join(1, 2, 3)

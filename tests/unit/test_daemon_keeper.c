@@ -401,6 +401,78 @@ static void killed_at_any_batch_it_finds_all_that_it_had(void **state)
 	assert_true(bound && freed && declined); /* it was about something */
 }
 
+/* --- clocks
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t left_ms(uint32_t client)
+{
+	const struct binding *b = bindings_next(dhcp6_server_table(f.server), client);
+	return b ? b->valid_until_ms - mono_ms : 0;
+}
+
+static void a_wall_clock_that_is_set_while_it_runs_frees_nothing_and_prolongs_nothing(void **state)
+{
+	(void)state;
+	static const int64_t by_ms[] = { INT64_C(40) * 86400000, -INT64_C(40) * 86400000, 3600000,
+					 -3600000 };
+	begin();
+	for (size_t i = 0; i < sizeof by_ms / sizeof by_ms[0]; i++) {
+		say(REQUEST, IA_PD, 0, 1);
+		say(REQUEST, IA_PD, 1, 1);
+		carry_out();
+		pass(1000000);
+		unix_ms += (uint64_t)by_ms[i];
+		/* Noticed with the next thing that is written, and all the others are, too. */
+		say(RENEW, IA_PD, 1, 1);
+		carry_out();
+		pass(500000);
+		end_by_kill();
+		pass(7000);
+		begin();
+		assert_int_equal(dhcp6_server_stats(f.server)->pd.bound, 2);
+		assert_int_equal(left_ms(0), VALID_S * 1000 - 1507000);
+		assert_int_equal(left_ms(1), VALID_S * 1000 - 507000);
+	}
+}
+
+/* --- a store that comes late
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static void what_clients_were_told_while_the_store_could_not_be_read_stands(void **state)
+{
+	(void)state;
+	char hidden[128], path[128];
+	snprintf(path, sizeof path, "%s/leases.db", f.dir);
+	snprintf(hidden, sizeof hidden, "%s/hidden", f.dir);
+	begin();
+	say(REQUEST, IA_PD, 0, 1);
+	carry_out();
+	end();
+	/* Something that is no file stands in its place, and goes again. */
+	assert_int_equal(rename(path, hidden), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	begin();
+	const struct duid duid = f.duid;
+	assert_non_null(keeper_fault(f.keeper));
+	say(REQUEST, IA_PD, 1, 1);
+	carry_out();
+	assert_int_equal(f.loaded_later, 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(hidden, path), 0);
+	pass(60000);
+	let_it_run();
+	assert_null(keeper_fault(f.keeper));
+	assert_int_equal(f.loaded_later, 1);
+	assert_int_equal(dhcp6_server_stats(f.server)->pd.bound, 2);
+	list(f.before, &f.n_before);
+	end_by_kill();
+	begin();
+	assert_nothing_lost();
+	assert_true(duid_equal(&duid, &f.duid));
+}
+
 /* --- damage
  * -------------------------------------------------------------------------------------------------
  */
@@ -477,6 +549,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(killed_at_any_batch_it_finds_all_that_it_had, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			a_wall_clock_that_is_set_while_it_runs_frees_nothing_and_prolongs_nothing,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_clients_were_told_while_the_store_could_not_be_read_stands, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			a_database_that_is_spoiled_while_it_runs_is_moved_aside_and_written_anew,
 			setup, teardown),

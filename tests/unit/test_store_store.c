@@ -585,6 +585,9 @@ static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 	struct duid got;
 	open_it(f);
 	assert_int_equal(store_duid(f->store, &own, &got), 0);
+	static const uint8_t secret[STORE_NOTE_LEN] = { 5, 6, 7 };
+	uint8_t note[STORE_NOTE_LEN];
+	assert_int_equal(store_note_put(f->store, STORE_RECONFIGURE_SECRET, secret), 0);
 	close_it(f);
 	commit_many(f, 2000);
 	off_t pages = size_of(f->db) / PAGE;
@@ -598,6 +601,9 @@ static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 	assert_int_equal(kept, f->found.rescued);
 	assert_int_equal(store_duid(f->store, &other, &got), 0);
 	assert_true(duid_equal(&got, &own));
+	assert_int_equal(store_note_get(f->store, STORE_RECONFIGURE_SECRET, note), 0);
+	assert_memory_equal(note, secret, sizeof note);
+	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, note), -ENODATA);
 	reopen(f);
 	assert_string_equal(f->found.moved_aside, "");
 	assert_int_equal(count_all(f), kept);
