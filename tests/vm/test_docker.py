@@ -6,6 +6,7 @@ The guest's own namespace is the docker host. eth0 is wired to eth1, eth2 to eth
 import ipaddress
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -71,7 +72,15 @@ class Provider:
         ip("link", "set", "lo", "up", ns="internet")
         ip("addr", "add", f"{BEYOND}/128", "dev", "lo", ns="internet")
         run("ip", "netns", "exec", "internet", "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
-        ip("link", "add", "wg0", "type", "wireguard", ns="internet")
+        self.revive()
+
+    def revive(self, born_on_host=False):
+        """The concentrator, which knows nothing of where its peers are."""
+        if born_on_host:
+            ip("link", "add", "wg0", "type", "wireguard")
+            ip("link", "set", "wg0", "netns", "internet")
+        else:
+            ip("link", "add", "wg0", "type", "wireguard", ns="internet")
         with open("/tmp/provider.key", "w", encoding="ascii") as f:
             f.write(self.keys[0] + "\n")
         peers = []
@@ -82,6 +91,18 @@ class Provider:
         ip("link", "set", "wg0", "mtu", "1420", "up", ns="internet")
         for prefix in ("2001:db8:ffff::/48", "2001:db8:eeee::/48"):
             ip("-6", "route", "add", prefix, "dev", "wg0", ns="internet")
+
+    def die(self):
+        ip("link", "del", "wg0", ns="internet")
+
+    def move(self, address):
+        """To another address of the network between it and the host."""
+        ip("addr", "add", f"{address}/24", "dev", "up0", ns="internet")
+        for a in json.loads(ip("-j", "-4", "addr", "show", "dev", "up0", ns="internet"))[0]["addr_info"]:
+            if a["local"] != address:
+                ip("addr", "del", f"{a['local']}/24", "dev", "up0", ns="internet")
+        if address not in ip("addr", "show", "dev", "up0", ns="internet"):  # the others were its primary one's
+            ip("addr", "add", f"{address}/24", "dev", "up0", ns="internet")
 
     def env(self, number=0, **more):
         env = {
@@ -376,3 +397,121 @@ def test_secrets_are_nowhere_to_be_seen(provider, container):
             with open(f"/proc/{p}/{f}", "rb") as content:
                 assert key.encode() not in content.read()
     assert key not in run("docker", "run", "--rm", "--network", "none", "-e", f"WIREGUARD_PRIVATE_KEY={key}", "vbng", "check", check=False).stderr
+
+
+# --- the tunnel's repair, with the kernel's WireGuard
+
+NAME = "vpn.provider1.example"
+
+
+@pytest.fixture
+def name_server():
+    """The docker host's own resolver, on its loopback: called with the addresses that the name has from then on."""
+    made = []
+
+    def say(*addresses):
+        with open("/tmp/vpn-hosts", "w", encoding="ascii") as f:
+            f.writelines(f"{a} {NAME}\n" for a in addresses)
+        if made:
+            made[0].send_signal(signal.SIGHUP)
+            return
+        with open("/tmp/vpn-resolv.conf", "w", encoding="ascii") as f:
+            f.write("nameserver 127.0.0.53\n")
+        made.append(subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
+                                      "--listen-address=127.0.0.53", "--addn-hosts=/tmp/vpn-hosts", "--local-ttl=1", "--user=root", "--pid-file="]))
+        wait_for("the name server", lambda: "127.0.0.53:53" in run("ss", "-Hlun").stdout)
+    yield say
+    for process in made:
+        process.kill()
+        process.wait()
+
+
+def tunnel(vbng):
+    return json.loads(vbng.exec("vbng", "status", "--json"))["tunnel"]
+
+
+def wait_carrying(vbng, timeout=120):
+    begun = time.monotonic()
+    wait_for("an answer through the tunnel", lambda: " 0% packet loss" in vbng.exec("ping", "-6", "-c", "1", "-W", "2", BEYOND, check=False), timeout)
+    return time.monotonic() - begun
+
+
+def inside_ip(vbng, *args):
+    return run("nsenter", f"--net=/proc/{vbng.pid()}/ns/net", "ip", *args).stdout
+
+
+def tunnel_port(vbng):
+    return run("nsenter", f"--net=/proc/{vbng.pid()}/ns/net", "wg", "show", "wg-provider1", "listen-port").stdout.strip()
+
+
+def our_routes(vbng):
+    return sorted(line.strip() for line in inside_ip(vbng, "-6", "route", "show", "proto", "118").splitlines())
+
+
+def test_a_provider_that_comes_back_at_another_address_is_found_by_its_name(provider, container, cpe, name_server):
+    name_server("192.0.2.1")
+    vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"{NAME}:51820"), "-v", "/tmp/vpn-resolv.conf:/run/host/resolv.conf:ro").wait_serving()
+    client = cpe()
+    source = client.wait()
+    wait_carrying(vbng)
+    routes = our_routes(vbng)
+    provider.die()
+    provider.move("192.0.2.9")
+    name_server("192.0.2.9")
+    provider.revive()
+    print(f"traffic flows again {wait_carrying(vbng):.1f} s after the provider is at its new address")
+    assert tunnel(vbng)["endpoint"] == "192.0.2.9:51820", vbng.log()
+    assert our_routes(vbng) == routes and client.ping(source)
+    # The other way round: the name is of the past, WireGuard has heard from where it is now.
+    provider.move("192.0.2.1")
+    wait_for("the provider followed", lambda: run("ip", "netns", "exec", "internet", "ping", "-6", "-c", "1", "-W", "1", "2001:db8:0:1::2", check=False).returncode == 0)
+    wait_for("its new address in status", lambda: tunnel(vbng)["endpoint"] == "192.0.2.1:51820")
+    time.sleep(6)
+    assert tunnel(vbng)["endpoint"] == "192.0.2.1:51820" and client.ping(source)
+
+
+def test_the_tunnel_deleted_or_set_down_inside_is_back_as_it_was(provider, container, cpe):
+    vbng = container("provider1", provider.env()).wait_serving()
+    client = cpe()
+    source = client.wait()
+    wait_carrying(vbng)
+    routes, port = our_routes(vbng), tunnel_port(vbng)
+    for command in ("del",), ("set", "down"):
+        begun = time.monotonic()
+        vbng.exec("ip", "link", command[0], "dev", "wg-provider1", *command[1:])
+        wait_carrying(vbng)
+        print(f"link {' '.join(command)}: traffic flows again after {time.monotonic() - begun:.1f} s")
+        assert our_routes(vbng) == routes and tunnel_port(vbng) == port and client.ping(source), vbng.log()
+    assert "tunnel made again" in vbng.log() and 'what="it was down' in vbng.log()
+    run("docker", "stop", "provider1")
+    assert vbng.wait_exit() == 0 and "wg-" not in ip("link")
+
+
+def test_the_hosts_address_changes_under_the_tunnel(provider, container):
+    vbng = container("provider1", provider.env()).wait_serving()
+    wait_carrying(vbng)
+    ip("addr", "del", "192.0.2.2/24", "dev", "wan0")
+    ip("addr", "add", "192.0.2.200/24", "dev", "wan0")
+    print(f"traffic flows again after {wait_carrying(vbng):.1f} s")
+    ip("addr", "del", "192.0.2.200/24", "dev", "wan0")
+    ip("addr", "add", "192.0.2.2/24", "dev", "wan0")
+    wait_carrying(vbng)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.2"])
+def test_a_provider_on_the_docker_host_itself(provider, container, address):
+    """Its WireGuard is born in the host's namespace, as ours is."""
+    provider.die()
+    try:
+        provider.revive(born_on_host=True)
+        vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"{address}:51820")).wait_serving()
+        wait_carrying(vbng)
+    finally:
+        provider.die()
+        provider.revive()
+
+
+def test_a_link_local_endpoint(provider, container):
+    address = next(a["local"] for a in json.loads(ip("-j", "-6", "addr", "show", "dev", "up0", ns="internet"))[0]["addr_info"] if a["scope"] == "link")
+    vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"[{address}%wan0]:51820")).wait_serving()
+    wait_carrying(vbng)
