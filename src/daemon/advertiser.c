@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/ratelimit.h"
+#include "daemon/advertisement.h"
 #include "engine/ra.h"
 
 #include <errno.h>
@@ -47,18 +48,29 @@ static void arm(struct advertiser *a)
 		loop_timer_set(a->timer, at > now_ms ? at - now_ms : 0);
 }
 
+/* Where its solicitation told an Ethernet address, straight to that. */
+static int send_to(struct advertiser *a, const struct ra_dst *to, const uint8_t *bytes, size_t len)
+{
+	int r = to->has_lladdr ? nd_sock_send_frame(a->p.sock, &a->link_local, &to->addr,
+						    to->lladdr, bytes, len)
+			       : -EOPNOTSUPP;
+	return r == -EOPNOTSUPP ? nd_sock_send(a->p.sock, &a->link_local, &to->addr, bytes, len)
+				: r;
+}
+
 static void transmit(struct advertiser *a, uint64_t now_ms)
 {
 	for (size_t i = 0; i < a->out.n; i++) {
-		int r = nd_sock_send(a->p.sock, &a->link_local, &a->out.dst[i], a->out.bytes,
-				     a->out.len);
+		int r = 0;
+		for (size_t k = 0; r == 0 && k < a->out.packets->n; k++)
+			r = send_to(a, &a->out.dst[i], a->out.packets->packets[k].bytes,
+				    a->out.packets->packets[k].len);
 		if (r == 0) {
 			a->stats.ra_sent++;
 			continue;
 		}
 		a->stats.ra_failed++;
-		if (!IN6_IS_ADDR_MULTICAST(&a->out.dst[i]))
-			ra_undeliverable(&a->ra, now_ms);
+		ra_undeliverable(&a->ra, now_ms);
 		if (ratelimit_allow(&a->log_fault, now_ms, NULL))
 			log_warn("ra", "an advertisement cannot be sent", kv_errno(r));
 	}
@@ -127,45 +139,12 @@ static void on_packets(void *ctx, int fd)
 
 static int init_engine(struct advertiser *a)
 {
-	const struct config *c = a->p.config;
-	struct ra_config rc = {
-		.max_rtr_adv_interval_s = c->ra_max_interval_s,
-		.min_rtr_adv_interval_s = c->ra_min_interval_s,
-		.uplink_loss = c->uplink_loss,
-		.deprecate_on_stop = c->ra_deprecate_on_stop,
-		.adv = {
-			.cur_hop_limit = 64,
-			.managed = c->ra_managed,
-			.other = c->ra_other,
-			.preference = c->ra_preference,
-			.router_lft_s = c->ra_lifetime_s,
-			.mtu = c->wg_mtu,
-			.n_prefixes = 1,
-			.prefixes = { { .prefix = c->transfer,
-					.on_link = true,
-					.autonomous = true,
-					.valid_lft_s = c->valid_lft_s,
-					.preferred_lft_s = c->preferred_lft_s } },
-			.n_routes = c->n_ra_routes,
-			.n_rdnss = c->n_nameservers,
-			/* RFC 8106 §5.1: at least the longest interval, and by default three of them. */
-			.rdnss_lft_s = 3U * c->ra_max_interval_s,
-			.n_search = c->n_search,
-			.dnssl_lft_s = 3U * c->ra_max_interval_s,
-			.has_pref64 = c->has_pref64,
-			.pref64 = c->pref64,
-			/* RFC 8781 §4: 13 bits of units of 8 seconds */
-			.pref64_lft_s = 3U * c->ra_max_interval_s > 65528 ? 65528 : (uint16_t)(3U * c->ra_max_interval_s),
-		},
-	};
-	memcpy(rc.adv.routes, c->ra_routes, c->n_ra_routes * sizeof c->ra_routes[0]);
-	memcpy(rc.adv.rdnss, c->nameservers, c->n_nameservers * sizeof c->nameservers[0]);
-	for (size_t i = 0; i < c->n_search; i++)
-		rc.adv.search[i] = c->search[i];
-	if (a->p.lladdr_len == 6) {
-		rc.adv.has_slla = true;
-		memcpy(rc.adv.slla, a->p.lladdr, 6);
-	}
+	struct ra_config rc;
+	advertisement_of(a->p.config, a->p.mtu, &rc);
+	if (rc.adv.has_slla && a->p.lladdr_len == sizeof rc.adv.slla)
+		memcpy(rc.adv.slla, a->p.lladdr, sizeof rc.adv.slla);
+	else
+		rc.adv.has_slla = false;
 	return ra_init(&a->ra, &rc, random32, NULL);
 }
 

@@ -21,6 +21,7 @@ struct advertiser_params {
 	struct nd_sock *sock;
 	const uint8_t *lladdr; /* the subscriber interface's link-layer address */
 	uint8_t lladdr_len;
+	uint32_t mtu;               /* the subscriber interface's */
 	bool (*on_sent)(void *ctx); /* the first is on the link; asked again with the next until
 				       it says true */
 	/* another router advertises from our link-local address, and does not give way */

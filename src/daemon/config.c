@@ -408,6 +408,10 @@ static void preset(struct config *c)
 		.ra_other = true,
 		.ra_deprecate_on_stop = true,
 		.ra_max_interval_s = 600,
+		.ra_hop_limit = 64,
+		.ra_source_lladdr = true,
+		.ra_on_link = true,
+		.ra_autonomous = true,
 		.state_dir = "/var/lib/vbng",
 		.log_level = LOG_INFO,
 	};

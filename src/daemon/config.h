@@ -27,6 +27,7 @@ enum {
 	CONFIG_MAX_SEARCH = 8,
 	CONFIG_ZONE_MAX = 189, /* with a label before it, a name has 253 characters at most */
 	CONFIG_MAX_ROUTES = 16,
+	CONFIG_MAX_TRANSFERS = 8,
 	CONFIG_PATH_MAX = 256,
 	CONFIG_LISTEN_MAX = 64,
 	CONFIG_URI_MAX = 255, /* RFC 8910 §2: longer ones do not fit everywhere */
@@ -74,6 +75,12 @@ struct listen_config {
 	} at;
 };
 
+/* A prefix to be advertised, and what of it was given: the rest follows from other variables. */
+struct ra_prefix {
+	struct nd_prefix_info info;
+	bool on_link_given, autonomous_given, pd_given, valid_given, preferred_given;
+};
+
 struct config {
 	char suffix[CONFIG_SUFFIX_MAX + 1];
 	char tunnel[IFNAMSIZ]; /* wg-<suffix> */
@@ -102,7 +109,9 @@ struct config {
 	struct ip_prefix allowed_ips[CONFIG_MAX_ALLOWED_IPS];
 
 	struct prefix6 assigned;
-	struct prefix6 transfer; /* always a /64 */
+	struct prefix6 transfer; /* always a /64; addresses are handed out from it */
+	size_t n_transfers;
+	struct prefix6 transfers[CONFIG_MAX_TRANSFERS]; /* all of them, that one first */
 	struct prefix6 pd_pool;
 	uint8_t pd_len;
 	uint8_t pd_min_len; /* what hints get: min <= pd_len <= max */
@@ -144,10 +153,29 @@ struct config {
 	bool ra_managed;
 	bool ra_other;
 	bool ra_deprecate_on_stop;
+	uint8_t ra_hop_limit; /* 0: not said, as with the next two */
+	uint32_t ra_reachable_ms;
+	uint32_t ra_retrans_ms;
+	bool ra_source_lladdr;
+	uint32_t ra_mtu; /* 0: not said */
+	bool ra_on_link; /* of transfer networks, as the next */
+	bool ra_autonomous;
+	bool ra_pd_preferred;
+	size_t n_ra_prefixes;
+	struct ra_prefix ra_prefixes[ND_MAX_PREFIXES]; /* the transfer networks first */
 	size_t n_ra_routes;
 	struct nd_route_info ra_routes[CONFIG_MAX_ROUTES];
+	bool ra_route_timed[CONFIG_MAX_ROUTES]; /* its lifetime was given */
+	uint32_t ra_dns_lifetime_s;
 	bool has_pref64;
 	struct prefix6 pref64;
+	char pvd[CONFIG_NAME_MAX]; /* the provisioning domain's name; empty: none */
+	bool pvd_http;
+	bool pvd_legacy;
+	bool pvd_only;
+	uint8_t pvd_delay;
+	bool has_pvd_sequence;
+	uint16_t pvd_sequence;
 
 	enum ra_uplink_loss uplink_loss;
 	uint32_t uplink_loss_delay_s;

@@ -3,19 +3,17 @@
 
 #include "base/cleanup.h"
 #include "daemon/config_options.h"
+#include "daemon/config_ra.h"
 #include "daemon/config_table.h"
 #include "daemon/reservations_text.h"
 #include "engine/batch.h"
 #include "engine/dhcp6_server.h"
 #include "engine/pool.h"
-#include "engine/ra.h"
-#include "wire/nd.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum {
-	IPV6_HEADER_BYTES = 40,
 	OPTION_HEADER_BYTES = 4,
 	ANSWER_REST_BYTES = 300, /* header, identifiers and two IAs */
 };
@@ -26,7 +24,7 @@ static void derive_prefixes(struct reading *rd)
 	if (!c->assigned.plen)
 		return; /* told already */
 	if (!reading_given(rd, "TRANSFER_PREFIX"))
-		c->transfer = prefix6_nth(&c->assigned, 64, 0);
+		c->transfers[c->n_transfers++] = c->transfer = prefix6_nth(&c->assigned, 64, 0);
 	if (!reading_given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen < 64)
 		c->pd_pool = prefix6_nth(&c->assigned, (uint8_t)(c->assigned.plen + 1), 1);
 	if (!reading_given(rd, "DHCPV6_PD_PREFIX") && c->assigned.plen == 64) {
@@ -109,13 +107,18 @@ static void check_tunnel_address(struct reading *rd, bool pool)
 	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
 	if (!c->wg_address.plen || c->backend == WG_BACKEND_NONE)
 		return;
-	if (c->transfer.plen && prefix6_has_addr(&c->transfer, &c->wg_address.addr))
-		reading_warn(
-			rd,
-			"WIREGUARD_ADDRESS=%s lies in the transfer network TRANSFER_PREFIX=%s, "
-			"which is on the subscribers' link. Set another TRANSFER_PREFIX",
-			prefix6_format(&c->wg_address, a), prefix6_format(&c->transfer, b));
-	else if (pool && prefix6_has_addr(&c->pd_pool, &c->wg_address.addr))
+	for (size_t i = 0; i < c->n_transfers; i++)
+		if (prefix6_has_addr(&c->transfers[i], &c->wg_address.addr)) {
+			reading_warn(
+				rd,
+				"WIREGUARD_ADDRESS=%s lies in the transfer network "
+				"TRANSFER_PREFIX=%s, "
+				"which is on the subscribers' link. Set another TRANSFER_PREFIX",
+				prefix6_format(&c->wg_address, a),
+				prefix6_format(&c->transfers[i], b));
+			return;
+		}
+	if (pool && prefix6_has_addr(&c->pd_pool, &c->wg_address.addr))
 		reading_warn(
 			rd,
 			"WIREGUARD_ADDRESS=%s lies in the pool DHCPV6_PD_PREFIX=%s, and may be "
@@ -152,33 +155,47 @@ static void check_probe(struct reading *rd)
 			      a);
 }
 
+/* The pool beside one of the transfer networks. Whether there is something to delegate. */
+static bool pool_clear_of(struct reading *rd, const struct prefix6 *transfer)
+{
+	const struct config *c = &rd->c;
+	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
+	if (prefix6_contains(transfer, &c->pd_pool))
+		reading_fault(rd,
+			      "DHCPV6_PD_PREFIX=%s lies in the transfer network "
+			      "TRANSFER_PREFIX=%s: there "
+			      "is nothing left to delegate",
+			      prefix6_format(&c->pd_pool, a), prefix6_format(transfer, b));
+	else if (c->pd_pool.plen == c->pd_max_len && prefix6_contains(&c->pd_pool, transfer))
+		reading_fault(
+			rd,
+			"DHCPV6_PD_PREFIX=%s is a single delegated prefix, and holds the "
+			"transfer network TRANSFER_PREFIX=%s: there is nothing left to delegate",
+			prefix6_format(&c->pd_pool, a), prefix6_format(transfer, b));
+	else
+		return true;
+	return false;
+}
+
 static void check_prefixes(struct reading *rd)
 {
 	struct config *c = &rd->c;
 	char a[PREFIX6_STRLEN], b[PREFIX6_STRLEN];
 	bool pool = c->pd_pool.plen && !reading_faulty(rd, "DHCPV6_PD_PREFIX") &&
 		    !reading_faulty(rd, "DHCPV6_PD_DELEGATION_LENGTH");
+	bool clear = pool;
 	if (!c->assigned.plen)
 		return;
-	if (pool && c->pd_len < c->pd_pool.plen)
+	if (pool && c->pd_len < c->pd_pool.plen) {
 		reading_fault(rd,
 			      "DHCPV6_PD_DELEGATION_LENGTH: a /%u does not fit into the pool "
 			      "DHCPV6_PD_PREFIX=%s",
 			      c->pd_len, prefix6_format(&c->pd_pool, a));
-	else if (pool && prefix6_contains(&c->transfer, &c->pd_pool))
-		reading_fault(rd,
-			      "DHCPV6_PD_PREFIX=%s lies in the transfer network "
-			      "TRANSFER_PREFIX=%s: there "
-			      "is nothing left to delegate",
-			      prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
-	else if (pool && c->pd_pool.plen == c->pd_max_len &&
-		 prefix6_contains(&c->pd_pool, &c->transfer))
-		reading_fault(
-			rd,
-			"DHCPV6_PD_PREFIX=%s is a single delegated prefix, and holds the "
-			"transfer network TRANSFER_PREFIX=%s: there is nothing left to delegate",
-			prefix6_format(&c->pd_pool, a), prefix6_format(&c->transfer, b));
-	else if (pool)
+		clear = false;
+	}
+	for (size_t i = 0; clear && i < c->n_transfers; i++)
+		clear = pool_clear_of(rd, &c->transfers[i]);
+	if (clear)
 		check_lengths(rd);
 	if (pool)
 		check_exclude(rd);
@@ -189,12 +206,13 @@ static void check_prefixes(struct reading *rd)
 			"DHCPV6_PD_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the provider "
 			"route it to us?",
 			prefix6_format(&c->pd_pool, a), prefix6_format(&c->assigned, b));
-	if (c->transfer.plen && !prefix6_contains(&c->assigned, &c->transfer))
-		reading_warn(rd,
-			     "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does the "
-			     "provider route "
-			     "it to us?",
-			     prefix6_format(&c->transfer, a), prefix6_format(&c->assigned, b));
+	for (size_t i = 0; i < c->n_transfers; i++)
+		if (!prefix6_contains(&c->assigned, &c->transfers[i]))
+			reading_warn(rd,
+				     "TRANSFER_PREFIX=%s is not within ASSIGNED_PREFIX=%s: does "
+				     "the provider route it to us?",
+				     prefix6_format(&c->transfers[i], a),
+				     prefix6_format(&c->assigned, b));
 }
 
 static void check_times(struct reading *rd)
@@ -206,27 +224,6 @@ static void check_times(struct reading *rd)
 			      "DHCPV6_VALID_LIFETIME's %u s. "
 			      "Give at most %u, or set DHCPV6_VALID_LIFETIME",
 			      c->preferred_lft_s, c->valid_lft_s, c->valid_lft_s);
-	if (!reading_given(rd, "ROUTER_ADVERTISEMENT_MIN_INTERVAL"))
-		c->ra_min_interval_s = c->ra_max_interval_s / 3 > 3 ? c->ra_max_interval_s / 3 : 3;
-	/* RFC 4861 §6.2.1 */
-	if (c->ra_min_interval_s > 3 && c->ra_min_interval_s * 4 > c->ra_max_interval_s * 3)
-		reading_fault(
-			rd,
-			"ROUTER_ADVERTISEMENT_MIN_INTERVAL: %u s is more than three quarters of "
-			"ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s. "
-			"Example: ROUTER_ADVERTISEMENT_MIN_INTERVAL=%u",
-			c->ra_min_interval_s, c->ra_max_interval_s, c->ra_max_interval_s / 3);
-	if (!reading_given(rd, "ROUTER_ADVERTISEMENT_LIFETIME"))
-		c->ra_lifetime_s = (uint16_t)(3 * c->ra_max_interval_s);
-	else if (c->ra_lifetime_s && c->ra_lifetime_s < c->ra_max_interval_s)
-		reading_fault(rd,
-			      "ROUTER_ADVERTISEMENT_LIFETIME: %u s is less than "
-			      "ROUTER_ADVERTISEMENT_MAX_INTERVAL's %u s: subscribers would lose "
-			      "their default router between two advertisements. Example: "
-			      "ROUTER_ADVERTISEMENT_LIFETIME=1800",
-			      c->ra_lifetime_s, c->ra_max_interval_s);
-	for (size_t i = 0; i < c->n_ra_routes; i++)
-		c->ra_routes[i].lft_s = c->ra_lifetime_s;
 }
 
 /*
@@ -283,56 +280,6 @@ static size_t most_nameservers(const struct config *c)
 {
 	return c->resolver && c->n_dns_upstream > c->n_nameservers ? c->n_dns_upstream
 								   : c->n_nameservers;
-}
-
-/* With everything that may stand in ours; the link is Ethernet's. */
-static void describe_ra(const struct config *c, struct nd_ra *ra)
-{
-	*ra = (struct nd_ra){
-		.router_lft_s = c->ra_lifetime_s,
-		.has_slla = true,
-		.mtu = c->wg_mtu,
-		.n_prefixes = 1,
-		.prefixes = { { .prefix = c->transfer } },
-		.n_routes = c->n_ra_routes,
-		.n_rdnss = most_nameservers(c),
-		.n_search = c->n_search,
-		.has_pref64 = c->has_pref64,
-		.pref64 = c->pref64,
-		.captive_portal = c->captive_portal[0] ? c->captive_portal : NULL,
-	};
-	memcpy(ra->routes, c->ra_routes, c->n_ra_routes * sizeof ra->routes[0]);
-	for (size_t i = 0; i < c->n_search; i++)
-		ra->search[i] = c->search[i];
-}
-
-static void check_advertisement(struct reading *rd)
-{
-	static const char *const parts[] = { "DNS_SEARCH",        "ROUTER_ADVERTISEMENT_ROUTES",
-					     "DHCPV6_NAMESERVER", "ROUTER_ADVERTISEMENT_PREF64",
-					     "DNS_UPSTREAM",      "WIREGUARD_MTU",
-					     "TRANSFER_PREFIX" };
-	const struct config *c = &rd->c;
-	struct nd_ra ra;
-	uint8_t bytes[RA_BYTES_MAX];
-	struct wr w = wr_of(bytes, sizeof bytes);
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (reading_faulty(rd, parts[i]))
-			return;
-	describe_ra(c, &ra);
-	if (nd_build_ra(&w, &ra) < 0)
-		reading_fault(rd,
-			      "DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised "
-			      "do not fit into one router advertisement of %d bytes. Give fewer or "
-			      "shorter ones",
-			      RA_BYTES_MAX);
-	else if (wr_len(&w) + IPV6_HEADER_BYTES > c->wg_mtu)
-		reading_warn(
-			rd,
-			"DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised "
-			"make packets of %zu bytes, more than the MTU of %u that they announce: "
-			"hosts may not get them. Give fewer or shorter ones",
-			wr_len(&w) + IPV6_HEADER_BYTES, c->wg_mtu);
 }
 
 /* What dhcp6_server_new() takes, and what a frame does. */
@@ -401,7 +348,7 @@ void config_check(struct reading *rd)
 	check_times(rd);
 	check_probe(rd);
 	derive_rest(rd);
-	check_advertisement(rd);
+	config_ra_check(rd);
 	check_options(rd);
 	if (prefixes_fit)
 		check_reservations(rd);

@@ -68,6 +68,35 @@ static void print_tunnel(const struct config *c, FILE *out)
 		fprintf(out, "WIREGUARD_LISTEN_PORT=%u\n", c->wg_listen_port);
 }
 
+/* Each with all that it says, so that nobody has to derive anything. */
+static void print_advertised_prefixes(const struct config *c, FILE *out)
+{
+	char text[PREFIX6_STRLEN];
+	for (size_t i = 0; i < c->n_ra_prefixes; i++) {
+		const struct nd_prefix_info *p = &c->ra_prefixes[i].info;
+		const struct prefix6 prefix = prefix6_masked(&p->prefix);
+		fprintf(out,
+			"%s%s,on-link=%s,autonomous=%s,router-address=%s,pd-preferred=%s,valid=%u,"
+			"preferred=%u",
+			i ? " " : "ROUTER_ADVERTISEMENT_PREFIXES=", prefix6_format(&prefix, text),
+			on_off(p->on_link), on_off(p->autonomous), on_off(p->router_address),
+			on_off(p->dhcpv6_pd), p->valid_lft_s, p->preferred_lft_s);
+	}
+	fputc('\n', out);
+}
+
+static void print_pvd(const struct config *c, FILE *out)
+{
+	fprintf(out,
+		"ROUTER_ADVERTISEMENT_PVD=%s\nROUTER_ADVERTISEMENT_PVD_HTTP=%s\nROUTER_"
+		"ADVERTISEMENT_PVD_LEGACY=%s\nROUTER_ADVERTISEMENT_PVD_ONLY=%s\nROUTER_"
+		"ADVERTISEMENT_PVD_DELAY=%u\n",
+		c->pvd, on_off(c->pvd_http), on_off(c->pvd_legacy), on_off(c->pvd_only),
+		c->pvd_delay);
+	if (c->has_pvd_sequence)
+		fprintf(out, "ROUTER_ADVERTISEMENT_PVD_SEQUENCE=%u\n", c->pvd_sequence);
+}
+
 static void print_advertisements(const struct config *c, FILE *out)
 {
 	static const char *const preference[] = { "low", "medium", "high" };
@@ -82,14 +111,28 @@ static void print_advertisements(const struct config *c, FILE *out)
 		preference[c->ra_preference + 1], on_off(c->ra_managed), on_off(c->ra_other));
 	fprintf(out, "ROUTER_ADVERTISEMENT_DEPRECATE_ON_STOP=%s\n",
 		on_off(c->ra_deprecate_on_stop));
+	fprintf(out,
+		"ROUTER_ADVERTISEMENT_HOP_LIMIT=%u\nROUTER_ADVERTISEMENT_REACHABLE_TIME=%"
+		"u\nROUTER_ADVERTISEMENT_RETRANS_TIMER=%u\n",
+		c->ra_hop_limit, c->ra_reachable_ms, c->ra_retrans_ms);
+	fprintf(out, "ROUTER_ADVERTISEMENT_SOURCE_LINK_LAYER=%s\nROUTER_ADVERTISEMENT_MTU=%u\n",
+		on_off(c->ra_source_lladdr), c->ra_mtu);
+	fprintf(out,
+		"ROUTER_ADVERTISEMENT_ON_LINK=%s\nROUTER_ADVERTISEMENT_AUTONOMOUS=%s\nROUTER_"
+		"ADVERTISEMENT_PD_PREFERRED=%s\n",
+		on_off(c->ra_on_link), on_off(c->ra_autonomous), on_off(c->ra_pd_preferred));
 	if (c->n_ra_routes)
 		fprintf(out, "ROUTER_ADVERTISEMENT_ROUTES=");
 	for (size_t i = 0; i < c->n_ra_routes; i++)
-		fprintf(out, "%s@%s%s", prefix6_format(&c->ra_routes[i].prefix, text),
-			preference[c->ra_routes[i].preference + 1],
+		fprintf(out, "%s@%s@%u%s", prefix6_format(&c->ra_routes[i].prefix, text),
+			preference[c->ra_routes[i].preference + 1], c->ra_routes[i].lft_s,
 			i + 1 < c->n_ra_routes ? "," : "\n");
+	print_advertised_prefixes(c, out);
+	fprintf(out, "ROUTER_ADVERTISEMENT_DNS_LIFETIME=%u\n", c->ra_dns_lifetime_s);
 	if (c->has_pref64)
 		fprintf(out, "ROUTER_ADVERTISEMENT_PREF64=%s\n", prefix6_format(&c->pref64, text));
+	if (c->pvd[0])
+		print_pvd(c, out);
 }
 
 static void print_uplink(const struct config *c, FILE *out)
@@ -133,7 +176,10 @@ void config_print(const struct config *c, FILE *out)
 	if (c->backend != WG_BACKEND_NONE)
 		print_tunnel(c, out);
 	fprintf(out, "ASSIGNED_PREFIX=%s\n", prefix6_format(&c->assigned, text));
-	fprintf(out, "TRANSFER_PREFIX=%s\n", prefix6_format(&c->transfer, text));
+	for (size_t i = 0; i < c->n_transfers; i++)
+		fprintf(out, "%s%s",
+			i ? "," : "TRANSFER_PREFIX=", prefix6_format(&c->transfers[i], text));
+	fputc('\n', out);
 	fprintf(out, "DHCPV6_PD_PREFIX=%s\n", prefix6_format(&c->pd_pool, text));
 	fprintf(out, "DHCPV6_PD_DELEGATION_LENGTH=%u\n", c->pd_len);
 	fprintf(out, "DHCPV6_PD_MIN_LENGTH=%u\nDHCPV6_PD_MAX_LENGTH=%u\n", c->pd_min_len,

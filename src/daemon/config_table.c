@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "daemon/config_options.h"
+#include "daemon/config_ra.h"
 #include "wire/dnsname.h"
 
 #include <ctype.h>
@@ -15,9 +16,11 @@ enum {
 	RA_LIFETIME_MAX_S = 65535,
 	CLIENT_LIMIT_MAX =
 		4096, /* all of one client lie side by side in its index, and are looked through */
-	INTERVAL_MAX_S = 1800,
 	UPLINK_TIME_MAX_S = 3600,
 	VLAN_ID_MAX = 4094,
+	INTERVAL_MAX_S = 65535,     /* RFC 8319 §4 */
+	REACHABLE_MAX_MS = 3600000, /* RFC 4861 §6.2.1 */
+	PVD_DELAY_MAX = 15,
 };
 
 static int suffix(const char *v, struct config *c, struct why *why)
@@ -84,20 +87,6 @@ static int assigned(const char *v, struct config *c, struct why *why)
 static int subscriber(const char *v, struct config *c, struct why *why)
 {
 	return value_interface(v, c->subscriber, why);
-}
-
-static int transfer(const char *v, struct config *c, struct why *why)
-{
-	struct prefix6 p;
-	if (value_prefix(v, 64, true, &p, why) < 0)
-		return -EINVAL;
-	if (p.plen != 64)
-		return value_fault(why, "is a /%u; hosts form their addresses in a /64 alone",
-				   p.plen);
-	int r = value_routable(&p, v, why);
-	if (r == 0)
-		c->transfer = p;
-	return r;
 }
 
 static int pd_prefix(const char *v, struct config *c, struct why *why)
@@ -315,6 +304,90 @@ static int uplink_probe_interval(const char *v, struct config *c, struct why *wh
 	return value_u32(v, 1, UPLINK_TIME_MAX_S, &c->uplink_probe_interval_s, why);
 }
 
+static int u8(const char *v, uint8_t max, uint8_t *ret_value, struct why *why)
+{
+	uint32_t n;
+	int r = value_u32(v, 0, max, &n, why);
+	if (r == 0)
+		*ret_value = (uint8_t)n;
+	return r;
+}
+
+static int ra_hop_limit(const char *v, struct config *c, struct why *why)
+{
+	return u8(v, UINT8_MAX, &c->ra_hop_limit, why);
+}
+
+static int ra_reachable(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, REACHABLE_MAX_MS, &c->ra_reachable_ms, why);
+}
+
+static int ra_retrans(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, UINT32_MAX, &c->ra_retrans_ms, why);
+}
+
+static int ra_source_lladdr(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->ra_source_lladdr, why);
+}
+
+static int ra_mtu(const char *v, struct config *c, struct why *why)
+{
+	if (strcmp(v, "0") == 0) {
+		c->ra_mtu = 0;
+		return 0;
+	}
+	return value_u32(v, MTU_MIN, MTU_MAX, &c->ra_mtu, why);
+}
+
+static int ra_on_link(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->ra_on_link, why);
+}
+
+static int ra_autonomous(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->ra_autonomous, why);
+}
+
+static int ra_pd_preferred(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->ra_pd_preferred, why);
+}
+
+static int ra_dns_lifetime(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 1, UINT32_MAX, &c->ra_dns_lifetime_s, why);
+}
+
+static int ra_pvd_http(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->pvd_http, why);
+}
+
+static int ra_pvd_legacy(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->pvd_legacy, why);
+}
+
+static int ra_pvd_only(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->pvd_only, why);
+}
+
+static int ra_pvd_delay(const char *v, struct config *c, struct why *why)
+{
+	return u8(v, PVD_DELAY_MAX, &c->pvd_delay, why);
+}
+
+static int ra_pvd_sequence(const char *v, struct config *c, struct why *why)
+{
+	c->has_pvd_sequence = true;
+	return u16(v, 0, UINT16_MAX, &c->pvd_sequence, why);
+}
+
 static int mode(const char *v, struct config *c, struct why *why)
 {
 	/* The last is for the fault's text: whoever has an identifier never gets there. */
@@ -439,8 +512,9 @@ const struct config_variable config_variables[] = {
 
 	{ "TRANSFER_PREFIX", CONFIG_DERIVED, "2001:db8:ffff::/64",
 	  "the first /64 of ASSIGNED_PREFIX",
-	  "the network between us and the CPEs; we are `::1` in it", transfer, false,
-	  CONFIG_PLAIN },
+	  "the network between us and the CPEs; we are `::1` in it. Several, comma separated: "
+	  "addresses are handed out from the first",
+	  ra_transfers, false, CONFIG_PLAIN },
 	{ "DHCPV6_PD_PREFIX", CONFIG_DERIVED, "2001:db8:ffff:8000::/49",
 	  "the upper half of ASSIGNED_PREFIX", "the pool from which prefixes are delegated",
 	  pd_prefix, false, CONFIG_PLAIN },
@@ -561,14 +635,15 @@ const struct config_variable config_variables[] = {
 	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL", CONFIG_OPTIONAL, "200",
 	  "200 (or a third of the longest)", "seconds (RFC 4861)", ra_min, false, CONFIG_PLAIN },
-	{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL", CONFIG_OPTIONAL, "600", "600", "seconds (RFC 4861)",
-	  ra_max, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL", CONFIG_OPTIONAL, "600", "600",
+	  "seconds, 4 to 65535 (RFC 8319)", ra_max, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_LIFETIME", CONFIG_OPTIONAL, "1800",
 	  "1800 (or three times the longest interval)",
 	  "seconds that we are a default router, 0 for not at all", ra_lifetime, false,
 	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_PREFERENCE", CONFIG_OPTIONAL, "medium", "medium",
-	  "`low`, `medium`, `high` (RFC 4191)", ra_preference, false, CONFIG_PLAIN },
+	  "as a default router: `low`, `medium`, `high` (RFC 4191)", ra_preference, false,
+	  CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_MANAGED", CONFIG_OPTIONAL, "off", "off", "the M flag", ra_managed,
 	  false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_OTHER", CONFIG_OPTIONAL, "on", "on", "the O flag", ra_other, false,
@@ -577,11 +652,70 @@ const struct config_variable config_variables[] = {
 	  "the farewell also deprecates the prefix (not wanted where another router serves the "
 	  "same)",
 	  ra_deprecate, false, CONFIG_PLAIN },
-	{ "ROUTER_ADVERTISEMENT_ROUTES", CONFIG_OPTIONAL, "2001:db8:1::/48@high", "none",
-	  "more-specific routes (RFC 4191): prefix[@preference], comma separated", value_routes,
+	{ "ROUTER_ADVERTISEMENT_HOP_LIMIT", CONFIG_OPTIONAL, "64", "64",
+	  "the hop limit that hosts begin with, 0 to leave it to them", ra_hop_limit, false,
+	  CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_REACHABLE_TIME", CONFIG_OPTIONAL, "30000", "0",
+	  "milliseconds that hosts take a neighbour for reachable, at most 3600000; 0 to leave it "
+	  "to them",
+	  ra_reachable, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_RETRANS_TIMER", CONFIG_OPTIONAL, "1000", "0",
+	  "milliseconds between their neighbour solicitations, 0 to leave it to them", ra_retrans,
 	  false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_SOURCE_LINK_LAYER", CONFIG_OPTIONAL, "on", "on",
+	  "our link-layer address stands in the advertisement; off where several share the load "
+	  "(RFC 4861 §6.2.1)",
+	  ra_source_lladdr, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_MTU", CONFIG_OPTIONAL, "1420", "WIREGUARD_MTU",
+	  "the MTU that hosts are to keep to, 0 to say none; never more than the NIC's", ra_mtu,
+	  false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_ON_LINK", CONFIG_OPTIONAL, "on", "on",
+	  "the L flag of the transfer networks; off: subscribers reach each other through us alone",
+	  ra_on_link, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_AUTONOMOUS", CONFIG_OPTIONAL, "on", "on",
+	  "their A flag: hosts form addresses in them (SLAAC)", ra_autonomous, false,
+	  CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PD_PREFERRED", CONFIG_OPTIONAL, "off", "off",
+	  "the P flag (RFC 9762): hosts are to ask for a prefix each rather than to form addresses",
+	  ra_pd_preferred, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PREFIXES", CONFIG_OPTIONAL,
+	  "2001:db8:ffff::/64,on-link=off,preferred=900 2001:db8:ffff:8000::/49,pd-preferred=on",
+	  "none",
+	  "what differs for single prefixes, blanks between them: PREFIX and any of `on-link=`, "
+	  "`autonomous=`, `router-address=` (RFC 6275), `pd-preferred=` (`on` or `off`), `valid=`, "
+	  "`preferred=` (seconds). Those that are not in TRANSFER_PREFIX are advertised besides, "
+	  "neither on-link nor autonomous",
+	  ra_prefixes, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_ROUTES", CONFIG_OPTIONAL, "2001:db8:1::/48@high", "none",
+	  "more-specific routes (RFC 4191): prefix[@preference[@seconds]], comma separated; they "
+	  "last as long as the router unless seconds are given",
+	  ra_routes, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_DNS_LIFETIME", CONFIG_OPTIONAL, "1800",
+	  "three times the longest interval",
+	  "seconds that name servers and search list last (RFC 8106), 4294967295 for ever",
+	  ra_dns_lifetime, false, CONFIG_PLAIN },
 	{ "ROUTER_ADVERTISEMENT_PREF64", CONFIG_OPTIONAL, "64:ff9b::/96", "none",
 	  "NAT64 prefix (RFC 8781)", value_pref64, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD", CONFIG_OPTIONAL, "provider1.example", "none",
+	  "the provisioning domain's name (RFC 8801), by which hosts tell several providers apart",
+	  ra_pvd, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD_HTTP", CONFIG_OPTIONAL, "on", "off",
+	  "the H flag: `https://NAME/.well-known/pvd` tells more of it", ra_pvd_http, false,
+	  CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD_LEGACY", CONFIG_OPTIONAL, "on", "off",
+	  "the L flag: what DHCPv4 hands out on this link belongs to it", ra_pvd_legacy, false,
+	  CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD_ONLY", CONFIG_OPTIONAL, "on", "off",
+	  "the R flag: everything stands within the domain, so that hosts that do not know of "
+	  "domains take neither router nor prefix from us",
+	  ra_pvd_only, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD_DELAY", CONFIG_OPTIONAL, "5", "0",
+	  "0 to 15: hosts spread their looks at what is told there over 2^(2 * this) milliseconds",
+	  ra_pvd_delay, false, CONFIG_PLAIN },
+	{ "ROUTER_ADVERTISEMENT_PVD_SEQUENCE", CONFIG_OPTIONAL, "7",
+	  "grows whenever what is advertised changes",
+	  "0 to 65535: its sequence number, at whose growth hosts look again", ra_pvd_sequence,
+	  false, CONFIG_PLAIN },
 	{ "UPLINK_LOSS", CONFIG_OPTIONAL, "withdraw", "withdraw",
 	  "what subscribers see while the uplink is lost: `withdraw` (no default router any more, "
 	  "prefixes deprecated), `lifetime` (no default router, prefixes left alone) or `hold` "

@@ -477,34 +477,6 @@ int value_search(const char *text, struct config *c, struct why *why)
 	return value_each(text, add_search, c, why);
 }
 
-static int add_route(void *ctx, const char *item, struct why *why)
-{
-	struct config *c = (struct config *)ctx;
-	if (c->n_ra_routes == CONFIG_MAX_ROUTES)
-		return value_fault(why, "has more than %d routes", CONFIG_MAX_ROUTES);
-	struct nd_route_info *r = &c->ra_routes[c->n_ra_routes];
-	char prefix[64];
-	size_t n = strcspn(item, "@");
-	if (n >= sizeof prefix)
-		return value_fault(why, "'%.60s' is no PREFIX[@PREFERENCE]", item);
-	memcpy(prefix, item, n);
-	prefix[n] = '\0';
-	static const char *const words[] = { "low", "medium", "high", NULL };
-	size_t which = 1;
-	if (item[n] == '@' && value_word(item + n + 1, words, &which, why) < 0)
-		return -EINVAL;
-	r->preference = (enum nd_preference)((int)which - 1);
-	int e = value_prefix(prefix, -1, true, &r->prefix, why);
-	c->n_ra_routes += e == 0;
-	return e;
-}
-
-int value_routes(const char *text, struct config *c, struct why *why)
-{
-	c->n_ra_routes = 0;
-	return value_each(text, add_route, c, why);
-}
-
 int value_pref64(const char *text, struct config *c, struct why *why)
 {
 	struct prefix6 p = { .plen = 0 };

@@ -55,7 +55,6 @@ int value_servers(const char *text, bool link_local, size_t max, struct in6_addr
 		  size_t *ret_n, struct why *why);
 int value_allowed_ips(const char *text, struct config *c, struct why *why);
 int value_search(const char *text, struct config *c, struct why *why);
-int value_routes(const char *text, struct config *c, struct why *why);
 int value_pref64(const char *text, struct config *c, struct why *why);
 /* Calls fn for each item of a comma or space separated list, until it returns < 0. -EINVAL where
  * there is none. */

@@ -274,7 +274,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.pool_key = a->pool_key,
 		.lladdr = a->sub.nic.link.lladdr,
 		.lladdr_len = a->sub.nic.link.lladdr_len,
-		.transfer_addr = a->sub.transfer_addr,
+		.mtu = a->sub.nic.link.mtu,
+		.transfer_addr = a->sub.transfer_addrs[0],
 		.started_at_ms = a->started_at_ms,
 		.restarts = a->server_restarts,
 	};

@@ -41,9 +41,11 @@ static void put_prefix(struct wr *w, const struct prefix6 *p)
 void provisioning_digest(const struct config *c, uint8_t ret_digest[static PROVISIONING_DIGEST_LEN])
 {
 	/* Longer than all that can stand in it. */
-	uint8_t told[CONFIG_OPTION_BYTES + sizeof c->search + sizeof c->nameservers + 256];
+	uint8_t told[CONFIG_OPTION_BYTES + sizeof c->search + sizeof c->nameservers +
+		     sizeof c->transfers + 256];
 	struct wr w = wr_of(told, sizeof told);
-	put_prefix(&w, &c->transfer);
+	for (size_t i = 0; i < c->n_transfers; i++)
+		put_prefix(&w, &c->transfers[i]);
 	put_prefix(&w, &c->pd_pool);
 	wr_u8(&w, c->pd_len);
 	wr_u8(&w, c->pd_min_len);

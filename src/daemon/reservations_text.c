@@ -132,6 +132,15 @@ static bool address_fits(struct reading *r, const char *word, const struct in6_a
 	return false;
 }
 
+static const struct prefix6 *overlapped_transfer(const struct reservation_rules *rules,
+						 const struct prefix6 *p)
+{
+	for (size_t i = 0; i < rules->n_transfers; i++)
+		if (prefix6_overlaps(&rules->transfers[i], p))
+			return &rules->transfers[i];
+	return NULL;
+}
+
 static bool prefix_fits(struct reading *r, const char *word, const struct prefix6 *p)
 {
 	const struct reservation_rules *rules = r->rules;
@@ -145,9 +154,9 @@ static bool prefix_fits(struct reading *r, const char *word, const struct prefix
 	else if (!prefix6_contains(&rules->assigned, p))
 		fault(r, "%.60s does not lie in ASSIGNED_PREFIX=%s", word,
 		      prefix6_format(&rules->assigned, a));
-	else if (prefix6_overlaps(&rules->transfer, p))
+	else if (overlapped_transfer(rules, p))
 		fault(r, "%.60s overlaps the transfer network %s", word,
-		      prefix6_format(&rules->transfer, a));
+		      prefix6_format(overlapped_transfer(rules, p), a));
 	else if (prefix6_overlaps(&rules->pd_pool, p) &&
 		 (p->plen < rules->pd_min_len || p->plen > rules->pd_max_len))
 		fault(r,
@@ -294,6 +303,8 @@ int reservations_load(const struct config *c, void (*fault_fn)(void *ctx, const 
 {
 	const struct reservation_rules rules = { .assigned = c->assigned,
 						 .transfer = c->transfer,
+						 .transfers = c->transfers,
+						 .n_transfers = c->n_transfers,
 						 .own_addr = prefix6_with_iid(&c->transfer, 1),
 						 .pd_pool = c->pd_pool,
 						 .pd_min_len = c->pd_min_len,

@@ -21,6 +21,8 @@
 struct reservation_rules {
 	struct prefix6 assigned;
 	struct prefix6 transfer;
+	const struct prefix6 *transfers; /* that one and the others */
+	size_t n_transfers;
 	struct in6_addr own_addr; /* in the transfer network */
 	struct prefix6 pd_pool;
 	uint8_t pd_min_len, pd_max_len; /* of prefixes that lie in the pool */

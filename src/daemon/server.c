@@ -741,6 +741,8 @@ static int init_dhcp6(struct server *s)
 	if (r < 0)
 		return r;
 	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);
+	d.n_more_transfers = c->n_transfers - 1;
+	memcpy(d.more_transfers, c->transfers + 1, d.n_more_transfers * sizeof d.more_transfers[0]);
 	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
 	for (size_t i = 0; i < c->n_search; i++)
 		d.search[i] = c->search[i];
@@ -770,6 +772,7 @@ static int init_advertiser(struct server *s)
 					     .sock = s->p->nd_sock,
 					     .lladdr = s->p->lladdr,
 					     .lladdr_len = s->p->lladdr_len,
+					     .mtu = s->p->mtu,
 					     .on_sent = on_first_sent,
 					     .on_contested = on_contested,
 					     .ctx = s };

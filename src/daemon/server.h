@@ -28,6 +28,7 @@ struct server_params {
 	const char *ifname;
 	const uint8_t *lladdr; /* its link-layer address */
 	uint8_t lladdr_len;
+	uint32_t mtu;                  /* of the subscriber interface */
 	struct in6_addr transfer_addr; /* ours in the transfer network */
 	const char *subscriber_mode;   /* as resolved: "move" or "local" */
 	const char *backend;           /* as resolved: "kernel", "userspace"; NULL: none */

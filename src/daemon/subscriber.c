@@ -92,15 +92,20 @@ static int choose_link_local(struct subscriber *s)
 			      !ask);
 }
 
-static void tell_duplicate(const struct subscriber *s)
+static uint8_t transfer_plen(const struct subscriber *s, size_t i)
+{
+	return s->config->transfers[i].plen;
+}
+
+static void tell_duplicate(const struct subscriber *s, size_t i)
 {
 	char address[INET6_ADDRSTRLEN], prefix[PREFIX6_STRLEN];
 	log_error("subscriber",
 		  "somebody on the link has our transfer address: a second instance with the same "
 		  "TRANSFER_PREFIX there gives out the same addresses. Each needs a prefix of its "
 		  "own",
-		  kv_str("address", in6_format(&s->transfer_addr, address)),
-		  kv_str("TRANSFER_PREFIX", prefix6_format(&s->config->transfer, prefix)),
+		  kv_str("address", in6_format(&s->transfer_addrs[i], address)),
+		  kv_str("TRANSFER_PREFIX", prefix6_format(&s->config->transfers[i], prefix)),
 		  kv_u64("asking_again_ms", DUPLICATE_AGAIN_MS));
 }
 
@@ -110,62 +115,90 @@ static void on_duplicate_timer(void *ctx)
 	struct subscriber *s = (struct subscriber *)ctx;
 	if (s->link.missing || !s->link.transfer_duplicate)
 		return;
-	(void)link_addr6_del(own(s), s->nic.link.ifindex, &s->transfer_addr,
-			     s->config->transfer.plen); /* gone is fine */
-	int r = add_address(s, &s->transfer_addr, s->config->transfer.plen);
-	if (r < 0)
-		log_warn("subscriber", "our transfer address cannot be added, trying again",
-			 kv_errno(r), kv_u64("retry_ms", DUPLICATE_AGAIN_MS));
+	for (size_t i = 0; i < s->config->n_transfers; i++) {
+		if (!s->duplicate[i])
+			continue;
+		(void)link_addr6_del(own(s), s->nic.link.ifindex, &s->transfer_addrs[i],
+				     transfer_plen(s, i)); /* gone is fine */
+		int r = add_address(s, &s->transfer_addrs[i], transfer_plen(s, i));
+		if (r < 0)
+			log_warn("subscriber", "our transfer address cannot be added, trying again",
+				 kv_errno(r), kv_u64("retry_ms", DUPLICATE_AGAIN_MS));
+	}
 	loop_timer_set(s->duplicate_timer, DUPLICATE_AGAIN_MS);
 }
 
-static void note_transfer(struct subscriber *s, enum addr6_state state)
+static void note_transfer(struct subscriber *s, size_t i, enum addr6_state state)
 {
-	bool was = s->link.transfer_duplicate;
+	bool was = s->duplicate[i];
 	if (state == ADDR6_DUPLICATE)
-		s->link.transfer_duplicate = true;
+		s->duplicate[i] = true;
 	else if (state == ADDR6_USABLE)
-		s->link.transfer_duplicate = false;
-	if (s->link.transfer_duplicate == was)
+		s->duplicate[i] = false;
+	if (s->duplicate[i] == was)
 		return;
 	if (was) {
-		loop_timer_stop(s->duplicate_timer);
 		log_info("subscriber", "our transfer address is ours alone now");
 		return;
 	}
-	tell_duplicate(s);
+	tell_duplicate(s, i);
 	loop_timer_set(s->duplicate_timer, DUPLICATE_AGAIN_MS);
 }
 
-/* IPv6 keeps no address of an interface that somebody has set down; or somebody flushed them. */
-static int put_back(struct subscriber *s, enum addr6_state *link_local, enum addr6_state *transfer)
+/* Whether none of them is still being asked for. */
+static bool note_transfers(struct subscriber *s, const enum addr6_state *states)
 {
-	if (*link_local != ADDR6_ABSENT && *transfer != ADDR6_ABSENT)
+	bool settled = true, duplicate = false;
+	for (size_t i = 0; i < s->config->n_transfers; i++) {
+		note_transfer(s, i, states[i]);
+		duplicate |= s->duplicate[i];
+		settled &= states[i] != ADDR6_TENTATIVE || s->duplicate[i];
+	}
+	if (!duplicate)
+		loop_timer_stop(s->duplicate_timer);
+	s->link.transfer_duplicate = duplicate;
+	return settled;
+}
+
+static int read_states(const struct subscriber *s, enum addr6_state *link_local,
+		       enum addr6_state *transfers)
+{
+	unsigned ifindex = s->nic.link.ifindex;
+	int r = link_addr6_state(own(s), ifindex, &s->link.link_local, link_local);
+	for (size_t i = 0; i < s->config->n_transfers && r == 0; i++)
+		r = link_addr6_state(own(s), ifindex, &s->transfer_addrs[i], &transfers[i]);
+	return r;
+}
+
+/* IPv6 keeps no address of an interface that somebody has set down; or somebody flushed them. */
+static int put_back(struct subscriber *s, enum addr6_state *link_local, enum addr6_state *transfers)
+{
+	bool absent = *link_local == ADDR6_ABSENT;
+	for (size_t i = 0; i < s->config->n_transfers; i++)
+		absent |= transfers[i] == ADDR6_ABSENT;
+	if (!absent)
 		return 0;
 	s->link.usable = false;
 	tell(s);
 	int r = 0;
 	if (*link_local == ADDR6_ABSENT)
 		r = add_address(s, &s->link.link_local, LINK_LOCAL_PLEN);
-	if (r == 0 && *transfer == ADDR6_ABSENT)
-		r = add_address(s, &s->transfer_addr, s->config->transfer.plen);
+	for (size_t i = 0; i < s->config->n_transfers && r == 0; i++)
+		if (transfers[i] == ADDR6_ABSENT)
+			r = add_address(s, &s->transfer_addrs[i], transfer_plen(s, i));
 	if (r < 0)
 		return r;
 	log_warn("subscriber", "our addresses were gone from the NIC, put back",
 		 kv_str("interface", s->nic.link.name));
-	unsigned ifindex = s->nic.link.ifindex;
-	r = link_addr6_state(own(s), ifindex, &s->link.link_local, link_local);
-	return r < 0 ? r : link_addr6_state(own(s), ifindex, &s->transfer_addr, transfer);
+	return read_states(s, link_local, transfers);
 }
 
 static bool addresses_usable(struct subscriber *s)
 {
-	enum addr6_state ll = ADDR6_ABSENT, transfer = ADDR6_ABSENT;
-	int r = link_addr6_state(own(s), s->nic.link.ifindex, &s->link.link_local, &ll);
+	enum addr6_state ll = ADDR6_ABSENT, transfers[CONFIG_MAX_TRANSFERS] = { ADDR6_ABSENT };
+	int r = read_states(s, &ll, transfers);
 	if (r == 0)
-		r = link_addr6_state(own(s), s->nic.link.ifindex, &s->transfer_addr, &transfer);
-	if (r == 0)
-		r = put_back(s, &ll, &transfer);
+		r = put_back(s, &ll, transfers);
 	if (r < 0) {
 		log_error("subscriber", "our addresses cannot be put on the NIC, trying again",
 			  kv_errno(r), kv_u64("retry_ms", RETRY_MS));
@@ -181,8 +214,7 @@ static bool addresses_usable(struct subscriber *s)
 		}
 		return false;
 	}
-	note_transfer(s, transfer);
-	if (ll != ADDR6_USABLE || (transfer == ADDR6_TENTATIVE && !s->link.transfer_duplicate))
+	if (!note_transfers(s, transfers) || ll != ADDR6_USABLE)
 		return false;
 	s->link_local_tries = 0;
 	return true;
@@ -260,12 +292,18 @@ static int undo_delegated(void *arg)
 	return routes < 0 ? routes : neighbours;
 }
 
-static int undo_transfer_addr(void *arg)
+static int undo_transfer_addrs(void *arg)
 {
 	struct subscriber *s = (struct subscriber *)arg;
-	return s->nic.gone ? 0
-			   : link_addr6_del(own(s), s->nic.link.ifindex, &s->transfer_addr,
-					    s->config->transfer.plen);
+	int result = 0;
+	for (size_t i = 0; i < s->config->n_transfers && !s->nic.gone; i++) {
+		int r = link_addr6_del(own(s), s->nic.link.ifindex, &s->transfer_addrs[i],
+				       transfer_plen(s, i));
+		/* One that a failure kept us from adding is undone already. */
+		if (r < 0 && r != -EADDRNOTAVAIL)
+			result = r;
+	}
+	return result;
 }
 
 static int undo_link_local(void *arg)
@@ -296,18 +334,18 @@ static int set_up(struct subscriber *s, struct undo *u)
 			undo_push(u, "remove our link-local address", undo_link_local, s);
 		r = add_address(s, &s->link.link_local, LINK_LOCAL_PLEN);
 	}
-	if (r == 0) {
-		if (u)
-			undo_push(u, "remove our transfer address", undo_transfer_addr, s);
-		r = add_address(s, &s->transfer_addr, s->config->transfer.plen);
-	}
+	if (r == 0 && u)
+		undo_push(u, "remove our transfer addresses", undo_transfer_addrs, s);
+	for (size_t i = 0; i < s->config->n_transfers && r == 0; i++)
+		r = add_address(s, &s->transfer_addrs[i], transfer_plen(s, i));
 	return r;
 }
 
 void subscriber_init(struct subscriber *s)
 {
 	s->link.link_local = s->config->link_local;
-	s->transfer_addr = prefix6_with_iid(&s->config->transfer, 1);
+	for (size_t i = 0; i < s->config->n_transfers; i++)
+		s->transfer_addrs[i] = prefix6_with_iid(&s->config->transfers[i], 1);
 	s->events_fd = -1;
 	s->host_events_fd = -1;
 }
@@ -385,6 +423,7 @@ static void lost(struct subscriber *s)
 	s->link.usable = false;
 	s->down = false;
 	s->link.transfer_duplicate = false;
+	memset(s->duplicate, 0, sizeof s->duplicate);
 	loop_timer_stop(s->duplicate_timer);
 	/* First, so that nothing that comes between this and the look is missed. */
 	listen_to_host(s, true);

@@ -37,7 +37,7 @@ struct subscriber {
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames; /* NULL where the interface is no Ethernet */
 	struct nd_sock *nd_sock;
-	struct in6_addr transfer_addr;
+	struct in6_addr transfer_addrs[CONFIG_MAX_TRANSFERS]; /* beside config->transfers */
 	struct link_state link;
 
 	/* its own */
@@ -45,9 +45,10 @@ struct subscriber {
 	int events_fd, host_events_fd; /* -1: none */
 	struct loop_watch *events_watch, *host_events_watch;
 	struct loop_timer *again_timer, *duplicate_timer;
-	bool down;                 /* administratively, by somebody else */
-	unsigned link_local_tries; /* of other link-local addresses, in a row */
-	bool settled;              /* links have had time to get their names since one came */
+	bool duplicate[CONFIG_MAX_TRANSFERS]; /* somebody on the link has it, too */
+	bool down;                            /* administratively, by somebody else */
+	unsigned link_local_tries;            /* of other link-local addresses, in a row */
+	bool settled; /* links have had time to get their names since one came */
 	uint64_t away_since_ms;
 	int again_error;          /* why it could not be taken, as told last */
 	uint64_t contested_at_ms; /* 0: never */

@@ -103,6 +103,15 @@ bool dhcp6_server_outdated(const struct dhcp6_server *s, const struct binding *b
 	       (b->preferred_lft_s == 0) != (s->leases.preferred_lft_s == 0);
 }
 
+/* In one of the transfer networks. */
+static bool on_our_link(const struct dhcp6_server *s, const struct in6_addr *a)
+{
+	bool there = prefix6_has_addr(&s->config.transfer, a);
+	for (size_t i = 0; i < s->config.n_more_transfers && !there; i++)
+		there = prefix6_has_addr(&s->config.more_transfers[i], a);
+	return there;
+}
+
 static int init_pools(struct dhcp6_server *s)
 {
 	const struct dhcp6_config *c = &s->config;
@@ -116,6 +125,8 @@ static int init_pools(struct dhcp6_server *s)
 			      c->pool_key);
 	if (r == 0)
 		r = pool_exclude(&s->leases.pools[BINDING_PD], &c->transfer);
+	for (size_t i = 0; i < c->n_more_transfers && r == 0; i++)
+		r = pool_exclude(&s->leases.pools[BINDING_PD], &c->more_transfers[i]);
 	return r == 0 ? pool_exclude(&s->leases.pools[BINDING_NA], &own) : r;
 }
 
@@ -661,7 +672,7 @@ static void put_ias(struct exchange *x, bool commit, bool renewal)
 
 static bool on_link(const struct exchange *x, const struct in6_addr *a)
 {
-	return x->our_link && prefix6_has_addr(&x->s->config.transfer, a);
+	return x->our_link && on_our_link(x->s, a);
 }
 
 /* §18.3.1, §18.3.9 */
@@ -714,8 +725,7 @@ static void on_confirm(struct exchange *x)
 	for (size_t i = 0; i < x->msg.n_ias; i++) {
 		const struct d6_ia *ia = &x->msg.ias[i];
 		for (size_t k = 0; k < ia->n_resources && ia->code != D6_OPT_IA_PD; k++, n++)
-			fit += prefix6_has_addr(&x->s->config.transfer,
-						&ia->resources[k].prefix.addr);
+			fit += on_our_link(x->s, &ia->resources[k].prefix.addr);
 	}
 	if (n == 0 || (!x->our_link && fit == 0)) {
 		drop(x->s, D6_DROP_NOTHING_TO_CONFIRM);
@@ -882,7 +892,7 @@ static bool is_our_link(const struct exchange *x)
 	for (size_t i = x->n_relays; i-- > 0;) {
 		const struct in6_addr *a = &x->relays[i].link_address;
 		if (!IN6_IS_ADDR_UNSPECIFIED(a) && !IN6_IS_ADDR_LINKLOCAL(a))
-			return prefix6_has_addr(&x->s->config.transfer, a);
+			return on_our_link(x->s, a);
 	}
 	return true;
 }
@@ -921,8 +931,7 @@ static enum d6_drop find_client(struct exchange *x)
 	c->hash = c->duid ? bindings_hash(&x->s->leases.table, c->duid, c->duid_len) : 0;
 	c->next_hop = x->meta->src;
 	c->via = c->own = station_of(x->meta->lladdr, x->meta->lladdr_len);
-	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) ||
-		      prefix6_has_addr(&x->s->config.transfer, &c->next_hop);
+	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) || on_our_link(x->s, &c->next_hop);
 	/* What a router forwarded to us is not from our link, whatever link it says to serve. */
 	x->our_link = x->routable && is_our_link(x);
 	if (x->n_relays == 0)

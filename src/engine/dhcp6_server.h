@@ -17,6 +17,7 @@ enum {
 	D6_MAX_NAMESERVERS = 8,
 	D6_MAX_SEARCH = 8,
 	D6_MAX_EXTRA_OPTIONS = 24,
+	D6_MAX_MORE_TRANSFERS = 7,
 	D6_DEFAULT_MAX_BINDINGS = 8
 };
 
@@ -31,7 +32,9 @@ struct dhcp6_extra_option {
 };
 
 struct dhcp6_config {
-	struct prefix6 transfer;  /* IA_NA addresses come from here */
+	struct prefix6 transfer; /* IA_NA addresses come from here */
+	size_t n_more_transfers; /* on the same link, and nothing is handed out from them */
+	struct prefix6 more_transfers[D6_MAX_MORE_TRANSFERS];
 	struct in6_addr own_addr; /* never handed out */
 	struct prefix6 pd_pool;
 	uint8_t pd_len; /* length of a delegated prefix where the client's hint says nothing else */

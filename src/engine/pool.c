@@ -171,6 +171,16 @@ void pool_note(struct pool *p, const struct prefix6 *slot, bool taken)
 		mark_free(p, slot);
 }
 
+/* Whether the slot that `inside` is a part of has another excluded part already. */
+static bool slot_spoiled(const struct pool *p, const struct prefix6 *inside)
+{
+	const struct prefix6 slot = { inside->addr, p->plen };
+	for (size_t i = 0; i < p->n_excluded; i++)
+		if (prefix6_overlaps(&slot, &p->excluded[i]))
+			return true;
+	return false;
+}
+
 int pool_exclude(struct pool *p, const struct prefix6 *what)
 {
 	if (!prefix6_overlaps(&p->range, what))
@@ -178,10 +188,11 @@ int pool_exclude(struct pool *p, const struct prefix6 *what)
 	if (p->n_excluded == POOL_MAX_EXCLUDED)
 		return -ENOSPC;
 	struct prefix6 inside = what->plen > p->range.plen ? prefix6_masked(what) : p->range;
+	bool spoiled = inside.plen >= p->plen && slot_spoiled(p, &inside);
 	p->excluded[p->n_excluded++] = inside;
 	if (p->has_bitmaps)
 		mark_taken(p, &inside);
-	if (p->capacity == UINT64_MAX)
+	if (p->capacity == UINT64_MAX || spoiled)
 		return 0;
 	uint64_t gone = inside.plen < p->plen ? UINT64_C(1) << (p->plen - inside.plen)
 					      : 1; /* a part of a slot spoils all of it */

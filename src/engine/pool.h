@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 enum {
-	POOL_MAX_EXCLUDED = 4,
+	POOL_MAX_EXCLUDED = 8,
 	POOL_BITMAP_BITS =
 		24, /* up to 2^24 slots (2 MiB, touched as they are used) are kept as bitmaps */
 	POOL_MAX_LENGTHS = POOL_BITMAP_BITS + 1,

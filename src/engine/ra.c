@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/ra.h"
 
+#include "base/siphash.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -9,7 +11,7 @@
  */
 enum { TWO_HOURS_S = 7200 };
 
-static const struct in6_addr all_nodes = { .s6_addr = { 0xff, 0x02, [15] = 0x01 } };
+static const struct ra_dst all_nodes = { .addr = { .s6_addr = { 0xff, 0x02, [15] = 0x01 } } };
 
 /* lo to hi, both included */
 static uint64_t random_between(struct ra *ra, uint64_t lo, uint64_t hi)
@@ -70,18 +72,25 @@ static bool bounds_kept(const struct ra_config *c)
 	return c->adv.router_lft_s == 0 || c->adv.router_lft_s >= max;
 }
 
-/* The bytes for `adv` into the engine. Whether anything is different from before is told by
- * *ret_changed. */
-static int encode(struct ra *ra, const struct nd_ra *adv, bool *ret_changed)
+static bool packets_equal(const struct nd_packets *a, const struct nd_packets *b)
 {
-	uint8_t bytes[RA_BYTES_MAX];
-	struct wr w = wr_of(bytes, sizeof bytes);
-	int r = nd_build_ra(&w, adv);
+	bool equal = a->n == b->n;
+	for (size_t i = 0; equal && i < a->n; i++)
+		equal = a->packets[i].len == b->packets[i].len &&
+			memcmp(a->packets[i].bytes, b->packets[i].bytes, a->packets[i].len) == 0;
+	return equal;
+}
+
+/* The packets for `adv` into the engine. Whether anything is different from before is told by
+ * *ret_changed. */
+static int encode(struct ra *ra, const struct nd_ra *adv, size_t max_bytes, bool *ret_changed)
+{
+	struct nd_packets packets;
+	int r = nd_build_ra(adv, max_bytes, &packets);
 	if (r < 0)
 		return r;
-	*ret_changed = wr_len(&w) != ra->len || memcmp(bytes, ra->bytes, ra->len) != 0;
-	ra->len = wr_len(&w);
-	memcpy(ra->bytes, bytes, ra->len);
+	*ret_changed = !packets_equal(&packets, &ra->packets);
+	ra->packets = packets;
 	return 0;
 }
 
@@ -95,7 +104,9 @@ int ra_init(struct ra *ra, const struct ra_config *config, uint32_t (*rnd)(void 
 	ra->rnd = rnd;
 	ra->rnd_arg = rnd_arg;
 	ra->uplink_works = true;
-	return encode(ra, &config->adv, &changed);
+	for (size_t i = 0; i < sizeof ra->slot_key; i++)
+		ra->slot_key[i] = (uint8_t)rnd(rnd_arg);
+	return encode(ra, &config->adv, config->max_bytes, &changed);
 }
 
 /* A multicast RA as soon as MIN_DELAY_BETWEEN_RAS lets it go, and the burst from its beginning
@@ -115,7 +126,7 @@ int ra_reconfigure(struct ra *ra, uint64_t now_ms, const struct ra_config *confi
 	if (!bounds_kept(config))
 		return -EINVAL;
 	struct nd_ra adv = current_adv(config, ra->uplink_works);
-	int r = encode(ra, &adv, &changed);
+	int r = encode(ra, &adv, config->max_bytes, &changed);
 	if (r < 0)
 		return r;
 	ra->config = *config;
@@ -132,10 +143,16 @@ void ra_link_up(struct ra *ra, uint64_t now_ms)
 	announce(ra, now_ms);
 }
 
+static void forget_pending(struct ra *ra)
+{
+	ra->n_pending = 0;
+	memset(ra->slots, 0, sizeof ra->slots);
+}
+
 void ra_link_down(struct ra *ra)
 {
 	ra->link_up = false;
-	ra->n_pending = 0;
+	forget_pending(ra);
 }
 
 void ra_set_uplink(struct ra *ra, uint64_t now_ms, bool works)
@@ -145,7 +162,7 @@ void ra_set_uplink(struct ra *ra, uint64_t now_ms, bool works)
 		return;
 	ra->uplink_works = works;
 	struct nd_ra adv = current_adv(&ra->config, works);
-	int r = encode(ra, &adv, &changed);
+	int r = encode(ra, &adv, ra->config.max_bytes, &changed);
 	assert(r == 0); /* only lifetimes differ from what could be encoded before */
 	if (r == 0 && changed && ra->link_up)
 		announce(ra, now_ms);
@@ -169,28 +186,53 @@ void ra_undeliverable(struct ra *ra, uint64_t now_ms)
 		solicit_multicast(ra, now_ms);
 }
 
+/*
+ * Among those that wait for a unicast answer. False where there is no room. A slot of somebody who
+ * has been answered may point to a later one: it is passed over like any other that does not match.
+ */
+static bool remember(struct ra *ra, uint64_t now_ms, const struct ra_dst *who)
+{
+	size_t at = (size_t)siphash24(ra->slot_key, &who->addr, sizeof who->addr);
+	for (size_t tries = 0; tries < RA_PENDING_SLOTS; tries++, at++) {
+		uint16_t *slot = &ra->slots[at % RA_PENDING_SLOTS];
+		if (*slot > 0 && *slot <= ra->n_pending) {
+			if (IN6_ARE_ADDR_EQUAL(&ra->pending[*slot - 1].addr, &who->addr))
+				return true;
+			continue;
+		}
+		if (*slot > 0)
+			continue;
+		if (ra->n_pending == RA_PENDING_MAX)
+			return false;
+		if (ra->n_pending == 0)
+			ra->unicast_at_ms = now_ms + random_between(ra, 0, RA_UNICAST_DELAY_MS);
+		ra->pending[ra->n_pending] = *who;
+		*slot = (uint16_t)++ra->n_pending;
+		return true;
+	}
+	return false;
+}
+
+/* A station's own: what is sent to a group's would reach everybody. */
+static bool is_station(const uint8_t lladdr[static 6])
+{
+	static const uint8_t nobody[6];
+	return !(lladdr[0] & 1) && memcmp(lladdr, nobody, sizeof nobody) != 0;
+}
+
 bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const struct nd_rs *rs)
 {
-	(void)rs; /* who solicits is known by its address; its link-layer address is the kernel's to
-		     learn */
 	if (!ra->link_up || ra->stopped)
 		return false;
 	if (IN6_IS_ADDR_MULTICAST(&meta->src) || IN6_IS_ADDR_LOOPBACK(&meta->src))
 		return false;
-	if (IN6_IS_ADDR_UNSPECIFIED(&meta->src)) {
-		solicit_multicast(ra, now_ms);
-		return true;
+	struct ra_dst who = { .addr = meta->src };
+	if (rs->has_slla && is_station(rs->slla)) {
+		who.has_lladdr = true;
+		memcpy(who.lladdr, rs->slla, sizeof who.lladdr);
 	}
-	for (size_t i = 0; i < ra->n_pending; i++)
-		if (IN6_ARE_ADDR_EQUAL(&ra->pending[i], &meta->src))
-			return true;
-	if (ra->n_pending == RA_PENDING_MAX) {
+	if (IN6_IS_ADDR_UNSPECIFIED(&meta->src) || !remember(ra, now_ms, &who))
 		solicit_multicast(ra, now_ms);
-		return true;
-	}
-	if (ra->n_pending == 0)
-		ra->unicast_at_ms = now_ms + random_between(ra, 0, RA_UNICAST_DELAY_MS);
-	ra->pending[ra->n_pending++] = meta->src;
 	return true;
 }
 
@@ -212,18 +254,21 @@ static void note_multicast(struct ra *ra, uint64_t now_ms)
 
 void ra_tick(struct ra *ra, uint64_t now_ms, struct ra_out *out)
 {
-	out->bytes = ra->bytes;
-	out->len = ra->len;
+	out->packets = &ra->packets;
 	out->n = 0;
 	if (!ra->link_up || ra->stopped)
 		return;
 	if (now_ms >= ra->next_multicast_ms) {
 		out->dst[out->n++] = all_nodes;
 		note_multicast(ra, now_ms);
+		forget_pending(ra);
 	}
-	if (now_ms >= ra->unicast_at_ms)
-		while (ra->n_pending > 0 && out->n < RA_OUT_MAX)
-			out->dst[out->n++] = ra->pending[--ra->n_pending];
+	if (ra->n_pending == 0 || now_ms < ra->unicast_at_ms)
+		return;
+	while (ra->n_pending > 0 && out->n < RA_OUT_MAX)
+		out->dst[out->n++] = ra->pending[--ra->n_pending];
+	if (ra->n_pending == 0)
+		forget_pending(ra);
 }
 
 uint64_t ra_deadline(const struct ra *ra)
@@ -239,13 +284,12 @@ void ra_stop(struct ra *ra, struct ra_out *out)
 {
 	bool changed;
 	struct nd_ra adv = final_adv(&ra->config);
-	int r = encode(ra, &adv, &changed);
+	int r = encode(ra, &adv, ra->config.max_bytes, &changed);
 	assert(r == 0); /* only lifetimes differ from what could be encoded before */
-	out->bytes = ra->bytes;
-	out->len = ra->len;
+	out->packets = &ra->packets;
 	out->n = 0;
-	while (r == 0 && ra->link_up && !ra->stopped && out->n < MAX_FINAL_RTR_ADVERTISEMENTS)
+	if (r == 0 && ra->link_up && !ra->stopped)
 		out->dst[out->n++] = all_nodes;
 	ra->stopped = true;
-	ra->n_pending = 0;
+	forget_pending(ra);
 }

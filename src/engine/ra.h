@@ -6,7 +6,11 @@
  *
  * Solicitors with an address are answered by unicast (§6.2.6 allows it, RFC 7772 §5.1 asks for
  * it): MIN_DELAY_BETWEEN_RAS, which would have all but the first wait for seconds, binds multicast
- * only. Those without one share a multicast answer at the times of §6.2.6.
+ * only. Those without one share a multicast answer at the times of §6.2.6. Where a multicast one
+ * goes while solicitors wait, it is their answer, too.
+ *
+ * An advertisement that is too large for one packet goes as several (§6.2.3), one behind the other
+ * each time; by the times here they are one.
  *
  * A daemon's loop:
  *	for (;;) {
@@ -31,7 +35,6 @@
 enum {
 	MAX_INITIAL_RTR_ADVERT_INTERVAL_S = 16,
 	MAX_INITIAL_RTR_ADVERTISEMENTS = 3,
-	MAX_FINAL_RTR_ADVERTISEMENTS = 3,
 	MIN_DELAY_BETWEEN_RAS_MS = 3000,
 	MAX_RA_DELAY_TIME_MS = 500,
 
@@ -41,13 +44,13 @@ enum {
 };
 
 enum {
-	/* Unicast answers wait for 0 to this at random: within MAX_RA_DELAY_TIME, and a thousand at
+	/* Unicast answers wait for 0 to this at random: within MAX_RA_DELAY_TIME, and thousands at
 	   once are soon served. */
 	RA_UNICAST_DELAY_MS = 20,
-	RA_PENDING_MAX = 1024, /* solicitors waiting for a unicast answer; further ones share a
+	RA_PENDING_MAX = 8192, /* solicitors waiting for a unicast answer; further ones share a
 				  multicast one */
-	RA_OUT_MAX = 128,      /* destinations handed out at a time */
-	RA_BYTES_MAX = 1460,   /* of one advertisement: Ethernet's 1500 less the IPv6 header */
+	RA_PENDING_SLOTS = 2 * RA_PENDING_MAX, /* of the table by which they are found */
+	RA_OUT_MAX = 128,                      /* destinations handed out at a time */
 };
 
 /* What subscribers see of a dead uplink. */
@@ -63,8 +66,16 @@ struct ra_config {
 	uint32_t min_rtr_adv_interval_s;
 	struct nd_ra adv; /* what is advertised while all is well; the strings in it must outlive
 			     the engine */
+	size_t max_bytes; /* of a packet, from the ICMPv6 header on: what the link's MTU leaves */
 	enum ra_uplink_loss uplink_loss;
 	bool deprecate_on_stop;
+};
+
+/* Whom an advertisement is for. */
+struct ra_dst {
+	struct in6_addr addr;
+	bool has_lladdr; /* the Ethernet address that its solicitation told */
+	uint8_t lladdr[6];
 };
 
 struct ra {
@@ -83,25 +94,26 @@ struct ra {
 
 	uint64_t unicast_at_ms; /* when all that wait are answered; meaningless while none does */
 	size_t n_pending;
-	struct in6_addr pending[RA_PENDING_MAX];
+	struct ra_dst pending[RA_PENDING_MAX];
+	uint8_t slot_key[16];
+	uint16_t slots[RA_PENDING_SLOTS]; /* by the hash of their address: 1 + which of the pending,
+					     also those that are no more; 0: free */
 
-	size_t len; /* the advertisement as it is to be sent now */
-	uint8_t bytes[RA_BYTES_MAX];
+	struct nd_packets packets; /* the advertisement as it is to be sent now */
 };
 
-/* One message for n destinations. bytes belong to the engine and stay valid until the next call on
- * it. */
+/* One advertisement for n destinations: all of its packets for each. They belong to the engine and
+ * stay valid until the next call on it. */
 struct ra_out {
-	const uint8_t *bytes;
-	size_t len;
+	const struct nd_packets *packets;
 	size_t n;
-	struct in6_addr dst[RA_OUT_MAX];
+	struct ra_dst dst[RA_OUT_MAX];
 };
 
 /*
  * Starts silent, with its link down and its uplink working. rnd gives 32 uniformly random bits.
  * -EINVAL: intervals or lifetimes out of bounds, or something that an RA can't say; -EMSGSIZE: it
- * does not fit into one.
+ * does not fit into ND_PACKETS_MAX packets of max_bytes.
  */
 int ra_init(struct ra *ra, const struct ra_config *config, uint32_t (*rnd)(void *), void *rnd_arg);
 
@@ -127,8 +139,9 @@ bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const
 void ra_tick(struct ra *ra, uint64_t now_ms, struct ra_out *out);
 
 /*
- * A unicast answer could not be sent (the kernel's neighbour table is full, say): its solicitor,
- * and all others of whom this is said meanwhile, get a multicast one at the times of §6.2.6.
+ * An advertisement could not be sent (the kernel's neighbour table is full, say): whoever was to
+ * get it, and all others of whom this is said meanwhile, get a multicast one at the times of
+ * §6.2.6.
  */
 void ra_undeliverable(struct ra *ra, uint64_t now_ms);
 
@@ -137,7 +150,8 @@ uint64_t ra_deadline(const struct ra *ra);
 
 /*
  * The farewell (§6.2.5): router lifetime 0, routes and DNS withdrawn, prefixes deprecated where the
- * configuration says so. *out has it MAX_FINAL_RTR_ADVERTISEMENTS times for all nodes, or not at
- * all (n is 0) where there is no link or it was said already. Afterwards the engine stays silent.
+ * configuration says so. *out has it once for all nodes, or not at all (n is 0) where there is no
+ * link or it was said already: MIN_DELAY_BETWEEN_RAS, which holds for these as well, would keep
+ * whoever stops us for seconds. Afterwards the engine stays silent.
  */
 void ra_stop(struct ra *ra, struct ra_out *out);

@@ -2,6 +2,7 @@
 #include "host/dhcp6_frames.h"
 
 #include "base/cleanup.h"
+#include "host/checksum.h"
 #include "host/sockopt.h"
 
 #include <arpa/inet.h>
@@ -240,38 +241,16 @@ bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *sr
 	return false;
 }
 
-/* RFC 1071, over whole bytes; a last odd one counts as the upper half of a word. */
-static uint64_t sum(uint64_t s, const void *bytes, size_t len)
-{
-	const uint8_t *p = (const uint8_t *)bytes;
-	for (; len >= 4; p += 4, len -= 4) {
-		uint32_t word;
-		memcpy(&word, p, sizeof word);
-		s += word; /* 2^16 = 1 modulo 2^16 - 1: wider words add up to the same */
-	}
-	uint8_t rest[4] = { 0 };
-	memcpy(rest, p, len);
-	uint32_t word;
-	memcpy(&word, rest, sizeof word);
-	return s + word;
-}
-
 static uint16_t checksum(const struct frame_headers *h, const uint8_t *bytes, size_t len)
 {
 	const struct {
 		uint32_t len;
 		uint8_t zero[3], next;
 	} pseudo = { .len = htonl((uint32_t)(len + sizeof h->udp)), .next = IPPROTO_UDP };
-	uint64_t s = sum(0, &h->ip6.ip6_src, 2 * sizeof h->ip6.ip6_src);
-	s = sum(s, &pseudo, sizeof pseudo);
-	s = sum(s, &h->udp, sizeof h->udp);
-	s = sum(s, bytes, len);
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16 & 0xffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	uint16_t c = (uint16_t)~s;
-	return c ? c : 0xffff; /* RFC 8200 §8.1: 0 would mean none */
+	uint64_t s = checksum_add(0, &h->ip6.ip6_src, 2 * sizeof h->ip6.ip6_src);
+	s = checksum_add(s, &pseudo, sizeof pseudo);
+	s = checksum_add(s, &h->udp, sizeof h->udp);
+	return checksum_end(checksum_add(s, bytes, len));
 }
 
 static void compose(struct dhcp6_frames *f, size_t i, const struct in6_addr *src,

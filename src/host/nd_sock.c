@@ -2,12 +2,19 @@
 #include "host/nd_sock.h"
 
 #include "base/cleanup.h"
+#include "host/checksum.h"
 #include "host/sockopt.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/icmp6.h>
+#include <netinet/ip6.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum {
@@ -18,6 +25,7 @@ enum {
 
 struct nd_sock {
 	int fd;
+	int frames_fd; /* a packet socket that only sends; -1: no Ethernet */
 	unsigned ifindex;
 	struct mmsghdr in[ND_SOCK_BATCH];
 	struct iovec iov[ND_SOCK_BATCH];
@@ -57,13 +65,29 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 	return 0;
 }
 
+/* Protocol 0: nothing arrives at it. *ret_fd is -1 where the interface is no Ethernet. */
+static int open_frames(const char *ifname, int *ret_fd)
+{
+	struct ifreq q = { 0 };
+	memcpy(q.ifr_name, ifname, strnlen(ifname, IFNAMSIZ - 1));
+	AUTO_CLOSE int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &q) < 0)
+		return -errno;
+	sock_set_buffers(fd, 0, SOCKET_BUFFER);
+	*ret_fd = q.ifr_hwaddr.sa_family == ARPHRD_ETHER ? take_fd(&fd) : -1;
+	return 0;
+}
+
 int nd_sock_open(const char *ifname, unsigned ifindex, struct nd_sock **ret_sock)
 {
 	AUTO_CLOSE int fd =
 		socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
 	if (fd < 0)
 		return -errno;
+	AUTO_CLOSE int frames_fd = -1;
 	int r = prepare(fd, ifname, ifindex);
+	if (r == 0)
+		r = open_frames(ifname, &frames_fd);
 	if (r < 0)
 		return r;
 	struct nd_sock *s = calloc(1, sizeof *s);
@@ -78,6 +102,7 @@ int nd_sock_open(const char *ifname, unsigned ifindex, struct nd_sock **ret_sock
 	}
 	s->ifindex = ifindex;
 	s->fd = take_fd(&fd);
+	s->frames_fd = take_fd(&frames_fd);
 	*ret_sock = s;
 	return 0;
 }
@@ -87,6 +112,8 @@ void nd_sock_close(struct nd_sock *s)
 	if (!s)
 		return;
 	(void)close(s->fd); /* datagrams: nothing to flush */
+	if (s->frames_fd >= 0)
+		(void)close(s->frames_fd); /* likewise */
 	free(s);
 }
 
@@ -153,4 +180,50 @@ int nd_sock_send(struct nd_sock *s, const struct in6_addr *src, const struct in6
 	struct in6_pktinfo info = { .ipi6_addr = *src, .ipi6_ifindex = s->ifindex };
 	memcpy(CMSG_DATA(c), &info, sizeof info);
 	return sendmsg(s->fd, &m, 0) < 0 ? -errno : 0;
+}
+
+static uint16_t checksum(const struct ip6_hdr *ip6, const uint8_t *bytes, size_t len)
+{
+	const struct {
+		uint32_t len;
+		uint8_t zero[3], next;
+	} pseudo = { .len = htonl((uint32_t)len), .next = IPPROTO_ICMPV6 };
+	uint64_t s = checksum_add(0, &ip6->ip6_src, 2 * sizeof ip6->ip6_src);
+	s = checksum_add(s, &pseudo, sizeof pseudo);
+	return checksum_end(checksum_add(s, bytes, len));
+}
+
+int nd_sock_send_frame(struct nd_sock *s, const struct in6_addr *src, const struct in6_addr *dst,
+		       const uint8_t lladdr[static ND_SOCK_LLADDR], const uint8_t *bytes,
+		       size_t len)
+{
+	struct {
+		struct ip6_hdr ip6;
+		struct icmp6_hdr icmp6;
+	} h = { .ip6 = { .ip6_src = *src, .ip6_dst = *dst } };
+	struct sockaddr_ll to = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_IPV6),
+				  .sll_ifindex = (int)s->ifindex,
+				  .sll_halen = ND_SOCK_LLADDR };
+	if (s->frames_fd < 0)
+		return -EOPNOTSUPP;
+	if (len < sizeof h.icmp6 || len > UINT16_MAX)
+		return -EINVAL;
+	memcpy(to.sll_addr, lladdr, ND_SOCK_LLADDR);
+	h.ip6.ip6_vfc = 6 << 4;
+	h.ip6.ip6_plen = htons((uint16_t)len);
+	h.ip6.ip6_nxt = IPPROTO_ICMPV6;
+	h.ip6.ip6_hlim = HOP_LIMIT;
+	memcpy(&h.icmp6, bytes, sizeof h.icmp6);
+	h.icmp6.icmp6_cksum = checksum(&h.ip6, bytes, len);
+	struct iovec iov[] = {
+		{ &h, sizeof h },
+		/* sendmsg does not change it */
+		{ (void *)(uintptr_t)(bytes + sizeof h.icmp6), len - sizeof h.icmp6 },
+	};
+	const struct msghdr m = { .msg_name = &to,
+				  .msg_namelen = sizeof to,
+				  .msg_iov = iov,
+				  .msg_iovlen = ARRAY_LEN(iov) };
+	return sendmsg(s->frames_fd, &m, 0) < 0 ? -errno : 0;
 }

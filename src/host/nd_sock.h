@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ND_SOCK_BATCH = 64, ND_SOCK_PACKET_MAX = 1500 };
+enum { ND_SOCK_BATCH = 64, ND_SOCK_PACKET_MAX = 1500, ND_SOCK_LLADDR = 6 };
 
 struct nd_packet {
 	const uint8_t *bytes; /* from the ICMPv6 header on; valid until the next receive */
@@ -35,3 +35,10 @@ int nd_sock_receive(struct nd_sock *s, struct nd_packet ret_packets[static ND_SO
  * errno. */
 int nd_sock_send(struct nd_sock *s, const struct in6_addr *src, const struct in6_addr *dst,
 		 const uint8_t *bytes, size_t len);
+/*
+ * The same in a frame to this Ethernet address, whatever the kernel knows of neighbours: it has
+ * room for about a thousand of them in all of the host. -EOPNOTSUPP: the interface is no Ethernet.
+ */
+int nd_sock_send_frame(struct nd_sock *s, const struct in6_addr *src, const struct in6_addr *dst,
+		       const uint8_t lladdr[static ND_SOCK_LLADDR], const uint8_t *bytes,
+		       size_t len);

@@ -14,6 +14,7 @@ enum {
 	OPT_SLLA = 1,            /* RFC 4861 §4.6.1 */
 	OPT_PREFIX = 3,          /* RFC 4861 §4.6.2 */
 	OPT_MTU = 5,             /* RFC 4861 §4.6.4 */
+	OPT_PVD = 21,            /* RFC 8801 §3.1 */
 	OPT_ROUTE = 24,          /* RFC 4191 §2.3 */
 	OPT_RDNSS = 25,          /* RFC 8106 §5.1 */
 	OPT_DNSSL = 31,          /* RFC 8106 §5.2 */
@@ -26,6 +27,10 @@ enum {
 	PIO_AUTONOMOUS = 0x40,
 	PIO_ROUTER_ADDRESS = 0x20,
 	PIO_DHCPV6_PD = 0x10,
+	PVD_HTTP = 0x8000,
+	PVD_LEGACY = 0x4000,
+	PVD_RA_HEADER = 0x2000,
+	PVD_DELAY_MAX = 15,
 
 	PREF_SHIFT = 3, /* the two bits stand at the same place in an RA's flags and in a route's */
 	PREF_RESERVED = 2,
@@ -162,50 +167,105 @@ static void opt_close(struct wr *w, size_t at)
 		w->start[at + 1] = (uint8_t)units;
 }
 
-static void put_prefix(struct wr *w, const struct nd_prefix_info *p)
+static void put_header(struct wr *w, const struct nd_ra *ra, uint16_t router_lft_s)
 {
-	/* With R, the field holds the router's whole address (RFC 6275 §7.2). */
-	struct prefix6 shown = p->router_address ? p->prefix : prefix6_masked(&p->prefix);
-	size_t at = opt_open(w, OPT_PREFIX);
-	wr_u8(w, shown.plen);
-	wr_u8(w, (uint8_t)((p->on_link ? PIO_ON_LINK : 0) | (p->autonomous ? PIO_AUTONOMOUS : 0) |
-			   (p->router_address ? PIO_ROUTER_ADDRESS : 0) |
-			   (p->dhcpv6_pd ? PIO_DHCPV6_PD : 0)));
-	wr_be32(w, p->valid_lft_s);
-	wr_be32(w, p->preferred_lft_s);
-	wr_be32(w, 0);
-	wr_in6(w, &shown.addr);
+	/* RFC 4191 §2.2: a router that is no default router must not claim a preference. */
+	uint8_t preference = router_lft_s > 0 ? preference_bits(ra->preference) : 0;
+	wr_u8(w, ND_RA);
+	wr_u8(w, 0);
+	wr_be16(w, 0);
+	wr_u8(w, ra->cur_hop_limit);
+	wr_u8(w,
+	      (uint8_t)((ra->managed ? RA_MANAGED : 0) | (ra->other ? RA_OTHER : 0) | preference));
+	wr_be16(w, router_lft_s);
+	wr_be32(w, ra->reachable_time_ms);
+	wr_be32(w, ra->retrans_timer_ms);
+}
+
+/* All of it but the options within; these follow it. The length is not written. */
+static size_t put_pvd(struct wr *w, const struct nd_ra *ra)
+{
+	const struct nd_pvd *p = &ra->pvd;
+	size_t at = opt_open(w, OPT_PVD);
+	wr_be16(w, (uint16_t)((p->http ? PVD_HTTP : 0) | (p->legacy ? PVD_LEGACY : 0) |
+			      (p->only ? PVD_RA_HEADER : 0) | p->delay));
+	wr_be16(w, p->sequence);
+	dnsname_put(w, p->fqdn);
+	opt_close(w, at);
+	if (p->only)
+		put_header(w, ra, ra->router_lft_s);
+	return at;
+}
+
+/* --- single options: the n of a list that begin at `from`
+ * ---------------------------------------------------------- */
+
+static void put_slla(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
+{
+	(void)from, (void)n; /* there is one */
+	size_t at = opt_open(w, OPT_SLLA);
+	wr_bytes(w, ra->slla, sizeof ra->slla);
 	opt_close(w, at);
 }
 
-static void put_route(struct wr *w, const struct nd_route_info *r)
+static void put_mtu(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
 {
-	struct prefix6 masked = prefix6_masked(&r->prefix);
-	size_t prefix_len = masked.plen == 0 ? 0 : masked.plen <= 64 ? 8 : 16;
-	size_t at = opt_open(w, OPT_ROUTE);
-	wr_u8(w, masked.plen);
-	wr_u8(w, preference_bits(r->preference));
-	wr_be32(w, r->lft_s);
-	wr_bytes(w, &masked.addr, prefix_len);
+	(void)from, (void)n; /* there is one */
+	size_t at = opt_open(w, OPT_MTU);
+	wr_be16(w, 0);
+	wr_be32(w, ra->mtu);
 	opt_close(w, at);
 }
 
-static void put_rdnss(struct wr *w, const struct nd_ra *ra)
+static void put_prefix(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
+{
+	for (const struct nd_prefix_info *p = ra->prefixes + from; n > 0; p++, n--) {
+		/* With R, the field holds the router's whole address (RFC 6275 §7.2). */
+		struct prefix6 shown = p->router_address ? p->prefix : prefix6_masked(&p->prefix);
+		size_t at = opt_open(w, OPT_PREFIX);
+		wr_u8(w, shown.plen);
+		wr_u8(w, (uint8_t)((p->on_link ? PIO_ON_LINK : 0) |
+				   (p->autonomous ? PIO_AUTONOMOUS : 0) |
+				   (p->router_address ? PIO_ROUTER_ADDRESS : 0) |
+				   (p->dhcpv6_pd ? PIO_DHCPV6_PD : 0)));
+		wr_be32(w, p->valid_lft_s);
+		wr_be32(w, p->preferred_lft_s);
+		wr_be32(w, 0);
+		wr_in6(w, &shown.addr);
+		opt_close(w, at);
+	}
+}
+
+static void put_route(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
+{
+	for (const struct nd_route_info *r = ra->routes + from; n > 0; r++, n--) {
+		struct prefix6 masked = prefix6_masked(&r->prefix);
+		size_t prefix_len = masked.plen == 0 ? 0 : masked.plen <= 64 ? 8 : 16;
+		size_t at = opt_open(w, OPT_ROUTE);
+		wr_u8(w, masked.plen);
+		wr_u8(w, preference_bits(r->preference));
+		wr_be32(w, r->lft_s);
+		wr_bytes(w, &masked.addr, prefix_len);
+		opt_close(w, at);
+	}
+}
+
+static void put_rdnss(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
 {
 	size_t at = opt_open(w, OPT_RDNSS);
 	wr_be16(w, 0);
 	wr_be32(w, ra->rdnss_lft_s);
-	for (size_t i = 0; i < ra->n_rdnss; i++)
+	for (size_t i = from; i < from + n; i++)
 		wr_in6(w, &ra->rdnss[i]);
 	opt_close(w, at);
 }
 
-static void put_dnssl(struct wr *w, const struct nd_ra *ra)
+static void put_dnssl(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
 {
 	size_t at = opt_open(w, OPT_DNSSL);
 	wr_be16(w, 0);
 	wr_be32(w, ra->dnssl_lft_s);
-	for (size_t i = 0; i < ra->n_search; i++)
+	for (size_t i = from; i < from + n; i++)
 		dnsname_put(w, ra->search[i]);
 	opt_close(w, at);
 }
@@ -226,8 +286,9 @@ static uint8_t pref64_plen(unsigned code)
 	return plens[code & 7];
 }
 
-static void put_pref64(struct wr *w, const struct nd_ra *ra)
+static void put_pref64(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
 {
+	(void)from, (void)n; /* there is one */
 	struct prefix6 masked = prefix6_masked(&ra->pref64);
 	unsigned scaled = (ra->pref64_lft_s + 7U) / 8;
 	if (scaled > PREF64_MAX_SCALED)
@@ -236,6 +297,90 @@ static void put_pref64(struct wr *w, const struct nd_ra *ra)
 	wr_be16(w, (uint16_t)(scaled << 3 | (unsigned)pref64_code(masked.plen)));
 	wr_bytes(w, &masked.addr, 12);
 	opt_close(w, at);
+}
+
+static void put_captive_portal(struct wr *w, const struct nd_ra *ra, size_t from, size_t n)
+{
+	(void)from, (void)n; /* there is one */
+	size_t at = opt_open(w, OPT_CAPTIVE_PORTAL);
+	wr_bytes(w, ra->captive_portal, strlen(ra->captive_portal));
+	opt_close(w, at);
+}
+
+/* --- an advertisement in packets
+ * -------------------------------------------------------------------------------------------- */
+
+/* What is being written: a cursor each packet. */
+struct packing {
+	const struct nd_ra *ra;
+	size_t max_bytes;
+	struct nd_packets *to;
+	struct wr w[ND_PACKETS_MAX];
+	size_t pvd_at[ND_PACKETS_MAX]; /* where its provisioning domain begins */
+};
+
+/* Whether the options stand within the provisioning domain's. */
+static bool within_pvd(const struct nd_ra *ra)
+{
+	return ra->pvd.fqdn && ra->pvd.only;
+}
+
+/* One more, with what all have. Whether there is room for that. */
+static bool packet_open(struct packing *k)
+{
+	if (k->to->n == ND_PACKETS_MAX)
+		return false;
+	const struct nd_ra *ra = k->ra;
+	struct wr *w = &k->w[k->to->n];
+	*w = wr_of(k->to->packets[k->to->n].bytes, k->max_bytes);
+	put_header(w, ra, within_pvd(ra) ? 0 : ra->router_lft_s);
+	/* Of the link, whoever looks: outside of a domain, and before it. */
+	if (ra->has_slla && k->to->n == 0)
+		put_slla(w, ra, 0, 1);
+	if (ra->mtu && k->to->n == 0)
+		put_mtu(w, ra, 0, 1);
+	if (ra->pvd.fqdn)
+		k->pvd_at[k->to->n] = put_pvd(w, ra);
+	k->to->n++;
+	return !w->full;
+}
+
+/* The cursor as it was, where it is too much. */
+static bool try_put(struct packing *k, size_t packet, size_t from, size_t n,
+		    void (*put)(struct wr *w, const struct nd_ra *ra, size_t from, size_t n))
+{
+	const struct wr before = k->w[packet];
+	put(&k->w[packet], k->ra, from, n);
+	if (!k->w[packet].full)
+		return true;
+	k->w[packet] = before;
+	return false;
+}
+
+/* As many of n, from the first on, as there is room for in the first packet that has some. How
+ * many. */
+static size_t place(struct packing *k, size_t from, size_t n,
+		    void (*put)(struct wr *w, const struct nd_ra *ra, size_t from, size_t n))
+{
+	for (; n > 0; n--)
+		for (size_t i = 0; i < k->to->n; i++)
+			if (try_put(k, i, from, n, put))
+				return n;
+	return 0;
+}
+
+/* All n of a kind. */
+static int pack(struct packing *k, size_t n,
+		void (*put)(struct wr *w, const struct nd_ra *ra, size_t from, size_t n))
+{
+	for (size_t from = 0, done; from < n; from += done) {
+		done = place(k, from, n - from, put);
+		if (!done && packet_open(k))
+			done = place(k, from, n - from, put);
+		if (!done)
+			return -EMSGSIZE;
+	}
+	return 0;
 }
 
 static bool encodable(const struct nd_ra *ra)
@@ -253,51 +398,41 @@ static bool encodable(const struct nd_ra *ra)
 	for (size_t i = 0; i < ra->n_search; i++)
 		if (!dnsname_valid(ra->search[i]))
 			return false;
+	if (ra->pvd.fqdn && (!dnsname_valid(ra->pvd.fqdn) || ra->pvd.delay > PVD_DELAY_MAX))
+		return false;
 	return !ra->has_pref64 || pref64_code(ra->pref64.plen) >= 0;
 }
 
-int nd_build_ra(struct wr *w, const struct nd_ra *ra)
+int nd_build_ra(const struct nd_ra *ra, size_t max_bytes, struct nd_packets *ret_packets)
 {
 	if (!encodable(ra))
 		return -EINVAL;
-	/* RFC 4191 §2.2: a router that is no default router must not claim a preference. */
-	uint8_t preference = ra->router_lft_s > 0 ? preference_bits(ra->preference) : 0;
-	wr_u8(w, ND_RA);
-	wr_u8(w, 0);
-	wr_be16(w, 0);
-	wr_u8(w, ra->cur_hop_limit);
-	wr_u8(w,
-	      (uint8_t)((ra->managed ? RA_MANAGED : 0) | (ra->other ? RA_OTHER : 0) | preference));
-	wr_be16(w, ra->router_lft_s);
-	wr_be32(w, ra->reachable_time_ms);
-	wr_be32(w, ra->retrans_timer_ms);
-	if (ra->has_slla) {
-		size_t at = opt_open(w, OPT_SLLA);
-		wr_bytes(w, ra->slla, sizeof ra->slla);
-		opt_close(w, at);
+	struct packing k = {
+		.ra = ra,
+		.max_bytes = max_bytes < ND_PACKET_BYTES ? max_bytes : ND_PACKET_BYTES,
+		.to = ret_packets,
+	};
+	ret_packets->n = 0;
+	int r = packet_open(&k) ? 0 : -EMSGSIZE;
+	if (r == 0)
+		r = pack(&k, ra->n_prefixes, put_prefix);
+	if (r == 0)
+		r = pack(&k, ra->n_routes, put_route);
+	if (r == 0)
+		r = pack(&k, ra->n_rdnss, put_rdnss);
+	if (r == 0)
+		r = pack(&k, ra->n_search, put_dnssl);
+	if (r == 0)
+		r = pack(&k, ra->has_pref64, put_pref64);
+	if (r == 0)
+		r = pack(&k, ra->captive_portal != NULL, put_captive_portal);
+	for (size_t i = 0; i < ret_packets->n; i++) {
+		/* What followed the domain's own fields stands within it only where it is to. */
+		if (within_pvd(ra))
+			opt_close(&k.w[i], k.pvd_at[i]);
+		ret_packets->packets[i].len = wr_len(&k.w[i]);
 	}
-	if (ra->mtu) {
-		size_t at = opt_open(w, OPT_MTU);
-		wr_be16(w, 0);
-		wr_be32(w, ra->mtu);
-		opt_close(w, at);
-	}
-	for (size_t i = 0; i < ra->n_prefixes; i++)
-		put_prefix(w, &ra->prefixes[i]);
-	for (size_t i = 0; i < ra->n_routes; i++)
-		put_route(w, &ra->routes[i]);
-	if (ra->n_rdnss)
-		put_rdnss(w, ra);
-	if (ra->n_search)
-		put_dnssl(w, ra);
-	if (ra->has_pref64)
-		put_pref64(w, ra);
-	if (ra->captive_portal) {
-		size_t at = opt_open(w, OPT_CAPTIVE_PORTAL);
-		wr_bytes(w, ra->captive_portal, strlen(ra->captive_portal));
-		opt_close(w, at);
-	}
-	return w->full ? -EMSGSIZE : 0;
+	return r;
 }
 
 static void parse_prefix(struct rd b, struct nd_ra *ra)

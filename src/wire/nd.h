@@ -43,7 +43,7 @@ struct nd_rs {
 /* Validates by RFC 4861 §6.1.1. packet begins with the ICMPv6 header. */
 enum nd_verdict nd_parse_rs(struct rd packet, const struct pkt_meta *meta, struct nd_rs *ret_rs);
 
-enum { ND_MAX_PREFIXES = 8, ND_MAX_RDNSS = 8, ND_MAX_ROUTES = 16, ND_MAX_SEARCH = 8 };
+enum { ND_MAX_PREFIXES = 16, ND_MAX_RDNSS = 8, ND_MAX_ROUTES = 16, ND_MAX_SEARCH = 8 };
 #define ND_INFINITE 0xffffffffU
 
 /* RFC 4191 §2.1, as the two bits say it */
@@ -64,6 +64,18 @@ struct nd_route_info {
 	struct prefix6 prefix;
 	enum nd_preference preference;
 	uint32_t lft_s;
+};
+
+/* The provisioning domain that an advertisement is of (RFC 8801). */
+struct nd_pvd {
+	const char *fqdn; /* its name; NULL: none is told. Owned by whoever filled this in */
+	bool http;        /* H: https://<fqdn>/.well-known/pvd tells more */
+	bool legacy;      /* L: DHCPv4 on this link is of the same domain */
+	bool only; /* R: those alone who know of domains take anything: all but what is the link's
+		      own stands within the option, with a header of its own; the outer one is of
+		      no router */
+	uint8_t delay;     /* 0 to 15: what is told there is fetched within 2^(2 * delay) ms */
+	uint16_t sequence; /* of what is told there (RFC 1982) */
 };
 
 /* A router advertisement, with everything that it may carry; what is zero or empty is left out. */
@@ -93,10 +105,27 @@ struct nd_ra {
 	struct prefix6 pref64;
 	uint16_t pref64_lft_s;      /* rounded up to a multiple of 8 */
 	const char *captive_portal; /* RFC 8910; NULL: none */
+	struct nd_pvd pvd;
 };
-/* Writes the whole RA, ICMPv6 header with a zero checksum first. -EMSGSIZE where it does not fit
- * (w->full), -EINVAL where a value can't be encoded. */
-int nd_build_ra(struct wr *w, const struct nd_ra *ra);
+
+enum {
+	ND_PACKETS_MAX = 8,     /* that one advertisement may take */
+	ND_PACKET_BYTES = 1460, /* of each at most: Ethernet's 1500 less the IPv6 header */
+};
+struct nd_packets {
+	size_t n;
+	struct {
+		size_t len;
+		uint8_t bytes[ND_PACKET_BYTES]; /* from the ICMPv6 header on, its checksum zero */
+	} packets[ND_PACKETS_MAX];
+};
+/*
+ * The whole RA in as few packets of at most max_bytes (and ND_PACKET_BYTES) as hold it (RFC 4861
+ * §6.2.3): each has the same header and provisioning domain and a part of the options. -EMSGSIZE
+ * where there is an option that fits into none or they would be too many, -EINVAL where a value
+ * can't be encoded; *ret_packets is then of no use.
+ */
+int nd_build_ra(const struct nd_ra *ra, size_t max_bytes, struct nd_packets *ret_packets);
 /* Another router's RA, validated by §6.1.2; unknown options are skipped. Lists are cut at their
- * maxima; search and captive_portal are left empty. */
+ * maxima; search, captive_portal and pvd are left empty. */
 enum nd_verdict nd_parse_ra(struct rd packet, const struct pkt_meta *meta, struct nd_ra *ret_ra);

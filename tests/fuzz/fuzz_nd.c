@@ -70,19 +70,52 @@ static void fuzz_ra(const uint8_t *data, size_t size)
 	struct pkt_meta m = meta_from_link();
 	struct nd_ra first;
 	struct nd_ra second;
-	uint8_t bytes[2048];
 	if (nd_parse_ra(rd_of(data, size), &m, &first) != ND_OK)
 		return;
 	FUZZ_CHECK(size >= 16 && size % 8 == 0 && data[0] == 134 && data[1] == 0);
-	struct wr w = wr_of(bytes, sizeof bytes);
-	FUZZ_CHECK(nd_build_ra(&w, &first) == 0);
-	FUZZ_CHECK(nd_parse_ra(rd_of(bytes, wr_len(&w)), &m, &second) == ND_OK);
+	static struct nd_packets built;
+	FUZZ_CHECK(nd_build_ra(&first, ND_PACKET_BYTES, &built) == 0 && built.n == 1);
+	FUZZ_CHECK(nd_parse_ra(rd_of(built.packets[0].bytes, built.packets[0].len), &m, &second) ==
+		   ND_OK);
 	check_equal(&first, &second);
+}
+
+/* In packets of any size: each can be read, says the same of the router, and together they have
+ * what one has. */
+static void fuzz_split(const uint8_t *data, size_t size)
+{
+	static struct nd_packets built;
+	struct pkt_meta m = meta_from_link();
+	struct nd_ra whole, part;
+	size_t prefixes = 0, routes = 0, servers = 0, nat64 = 0;
+	if (nd_parse_ra(rd_of(data, size), &m, &whole) != ND_OK)
+		return;
+	if (size & 1 << 3)
+		whole.pvd = (struct nd_pvd){ .fqdn = "isp.example", .http = true, .delay = 15 };
+	size_t max = 120 + 8 * (size_t)data[2]; /* a checksum, which says nothing else */
+	if (nd_build_ra(&whole, max, &built) < 0)
+		return;
+	for (size_t i = 0; i < built.n; i++) {
+		FUZZ_CHECK(built.packets[i].len <= max);
+		FUZZ_CHECK(nd_parse_ra(rd_of(built.packets[i].bytes, built.packets[i].len), &m,
+				       &part) == ND_OK);
+		FUZZ_CHECK(part.router_lft_s == whole.router_lft_s &&
+			   part.preference == whole.preference && part.managed == whole.managed &&
+			   part.other == whole.other);
+		prefixes += part.n_prefixes;
+		routes += part.n_routes;
+		servers += part.n_rdnss;
+		nat64 += part.has_pref64;
+		FUZZ_CHECK(i == 0 || (!part.has_slla && !part.mtu));
+	}
+	FUZZ_CHECK(prefixes == whole.n_prefixes && routes == whole.n_routes &&
+		   servers == whole.n_rdnss && nat64 == whole.has_pref64);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_rs(data, size);
 	fuzz_ra(data, size);
+	fuzz_split(data, size);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "daemon/config.h"
 
 #include "base/cleanup.h"
+#include "daemon/advertisement.h"
 #include "daemon/config_options.h"
 #include "daemon/config_table.h"
 #include "engine/ra.h"
@@ -578,7 +579,9 @@ static void every_example_of_the_documentation_is_accepted(void **state)
 		if (!v->meaning || strcmp(v->name, "WIREGUARD_CONFIG_FILE") == 0)
 			continue; /* its example is a file, which is not there */
 		snprintf(entry, sizeof entry, "%s=%s", config_example_name(v), v->example);
-		SAYS(NULL, NULL, entry);
+		/* What tells more of a provisioning domain wants one. */
+		bool pvd = strncmp(v->name, "ROUTER_ADVERTISEMENT_PVD_", 25) == 0;
+		SAYS(NULL, NULL, entry, pvd ? "ROUTER_ADVERTISEMENT_PVD=isp.example" : NULL);
 		tried++;
 	}
 	assert_true(tried > 50);
@@ -596,6 +599,14 @@ static void what_is_printed_reads_as_the_same(void **state)
 		"DHCPV6_PD_EXCLUDE=0xff/64",
 		"DHCPV6_PD_MIN_LENGTH=52",
 		"DHCPV6_IA_NA=off",
+		"TRANSFER_PREFIX=2001:db8:ffff::/64,2001:db8:ffff:1::/64",
+		"ROUTER_ADVERTISEMENT_PREFIXES=2001:db8:ffff:1::/64,on-link=off,router-address=on "
+		"2001:db8:ffff:8000::/49,pd-preferred=on,valid=7",
+		"ROUTER_ADVERTISEMENT_ROUTES=2001:db8:1::/48@high@900,2001:db8:2::/48",
+		"ROUTER_ADVERTISEMENT_MTU=1400",
+		"ROUTER_ADVERTISEMENT_PVD=isp.example",
+		"ROUTER_ADVERTISEMENT_PVD_ONLY=on",
+		"ROUTER_ADVERTISEMENT_PVD_SEQUENCE=7",
 	};
 	struct env e = complete(), again = complete();
 	struct config c, read_again;
@@ -616,6 +627,17 @@ static void what_is_printed_reads_as_the_same(void **state)
 	assert_memory_equal(c.options, read_again.options, c.options_len);
 	assert_int_equal(read_again.options_len, c.options_len);
 	assert_string_equal(c.options_text, read_again.options_text);
+	struct ra_config told, told_again;
+	advertisement_of(&c, 1500, &told);
+	advertisement_of(&read_again, 1500, &told_again);
+	static struct nd_packets packets, packets_again;
+	assert_int_equal(nd_build_ra(&told.adv, told.max_bytes, &packets), 0);
+	assert_int_equal(nd_build_ra(&told_again.adv, told_again.max_bytes, &packets_again), 0);
+	assert_int_equal(packets.n, packets_again.n);
+	assert_int_equal(packets.packets[0].len, packets_again.packets[0].len);
+	assert_memory_equal(packets.packets[0].bytes, packets_again.packets[0].bytes,
+			    packets.packets[0].len);
+	assert_int_equal(read_again.n_transfers, 2);
 	assert_int_equal(read_again.pd_exclude_subnet, 255);
 	assert_int_equal(read_again.pd_exclude_len, 64);
 	assert_int_equal(read_again.pd_min_len, 52);
@@ -753,32 +775,181 @@ static void host_bits_of_allowed_ips_are_taken_off_with_a_warning(void **state)
 	assert_fault("WIREGUARD_ALLOWED_IPS=,", "is empty");
 }
 
-static void an_advertisement_holds_what_is_advertised(void **state)
+static const struct nd_prefix_info *advertised(const struct config *c, const char *prefix)
+{
+	struct prefix6 p;
+	assert_int_equal(prefix6_parse(prefix, -1, &p), 0);
+	for (size_t i = 0; i < c->n_ra_prefixes; i++) {
+		struct prefix6 q = prefix6_masked(&c->ra_prefixes[i].info.prefix);
+		if (prefix6_equal(&p, &q))
+			return &c->ra_prefixes[i].info;
+	}
+	fail_msg("%s is not advertised", prefix);
+	return NULL;
+}
+
+static void transfer_networks_are_advertised_as_hosts_can_use_them(void **state)
 {
 	(void)state;
-	enum { NAME_LEN = 149 };
-	char few[1024] = "DNS_SEARCH=", many[2100], routes[1024] = "ROUTER_ADVERTISEMENT_ROUTES=";
-	char name[NAME_LEN + 2];
-	memset(name, 'a', NAME_LEN);
-	for (size_t k = 49; k < NAME_LEN; k += 50)
-		name[k] = '.';
-	memcpy(name + NAME_LEN, ",", 2);
-	for (size_t i = 0; i < 5; i++)
-		snprintf(few + strlen(few), sizeof few - strlen(few), "%s", name);
-	snprintf(many, sizeof many, "%s%s%s%s", few, name, name, name);
-	for (unsigned i = 0; i < 16; i++)
-		snprintf(routes + strlen(routes), sizeof routes - strlen(routes),
-			 "2001:db8:%x:1:2:3::/96,", i);
-	/* 104 of header, MTU, prefix and name servers, 16 routes of 24, 8 and 151 for each name */
-	SAYS("DNS_SEARCH, ROUTER_ADVERTISEMENT_ROUTES and what else is advertised do not fit into "
-	     "one "
-	     "router advertisement of 1460 bytes",
-	     NULL, many, routes);
-	SAYS(NULL, "make packets of 1296 bytes, more than the MTU of 1280", few, routes,
-	     "WIREGUARD_MTU=1280");
-	SAYS(NULL, NULL, few, routes, "WIREGUARD_MTU=1296");
-	SAYS(NULL, NULL, routes, "WIREGUARD_MTU=1280");
-	SAYS(NULL, NULL, few, "WIREGUARD_MTU=1280");
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.n_transfers, 1);
+	assert_prefix(&c.transfers[0], "2001:db8:ffff::/64");
+	assert_int_equal(c.n_ra_prefixes, 1);
+	const struct nd_prefix_info *p = advertised(&c, "2001:db8:ffff::/64");
+	assert_true(p->on_link && p->autonomous && !p->dhcpv6_pd && !p->router_address);
+	assert_int_equal(p->valid_lft_s, 14400);
+	assert_int_equal(p->preferred_lft_s, 1800);
+	assert_int_equal(c.ra_hop_limit, 64);
+	assert_int_equal(c.ra_mtu, 1420);
+	assert_int_equal(c.ra_dns_lifetime_s, 1800);
+	assert_true(c.ra_source_lladdr);
+	done(&e);
+}
+
+static void several_transfer_networks_each_have_their_say(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	set(&e, "TRANSFER_PREFIX=2001:db8:ffff:2::/64, 2001:db8:ffff:1::");
+	set(&e, "ROUTER_ADVERTISEMENT_ON_LINK=off");
+	set(&e, "ROUTER_ADVERTISEMENT_PREFIXES="
+		"2001:db8:ffff:1::/64,on-link=on,autonomous=off,router-address=on,valid=600 "
+		"2001:db8:ffff:8000::/49,pd-preferred=on,preferred=4294967295,valid=4294967295");
+	assert_reads(&e, &c);
+	assert_prefix(&c.transfer, "2001:db8:ffff:2::/64");
+	assert_int_equal(c.n_transfers, 2);
+	assert_int_equal(c.n_ra_prefixes, 3);
+	const struct nd_prefix_info *p = advertised(&c, "2001:db8:ffff:2::/64");
+	assert_true(!p->on_link && p->autonomous && !p->router_address);
+	p = advertised(&c, "2001:db8:ffff:1::/64");
+	assert_true(p->on_link && !p->autonomous && p->router_address);
+	assert_int_equal(p->prefix.addr.s6_addr[15], 1); /* the address itself */
+	assert_int_equal(p->valid_lft_s, 600);
+	assert_int_equal(p->preferred_lft_s, 600); /* not longer than that */
+	p = advertised(&c, "2001:db8:ffff:8000::/49");
+	assert_true(!p->on_link && !p->autonomous && p->dhcpv6_pd);
+	assert_int_equal(p->preferred_lft_s, ND_INFINITE);
+	done(&e);
+	SAYS("TRANSFER_PREFIX: has '2001:db8:ffff::/64' twice", NULL,
+	     "TRANSFER_PREFIX=2001:db8:ffff::,2001:db8:ffff::/64");
+	SAYS("TRANSFER_PREFIX: has more than 8 networks", NULL,
+	     "TRANSFER_PREFIX=fd00:0::,fd00:1::,fd00:2::,fd00:3::,fd00:4::,fd00:5::,fd00:6::,"
+	     "fd00:7::,fd00:8::");
+	SAYS("lies in the transfer network TRANSFER_PREFIX=2001:db8:ffff:1::/64", NULL,
+	     "TRANSFER_PREFIX=2001:db8:ffff::/64,2001:db8:ffff:1::/64",
+	     "DHCPV6_PD_PREFIX=2001:db8:ffff:1::/64", "DHCPV6_PD_DELEGATION_LENGTH=64");
+	SAYS(NULL, "TRANSFER_PREFIX=2001:db8:1::/64 is not within ASSIGNED_PREFIX",
+	     "TRANSFER_PREFIX=2001:db8:ffff::/64,2001:db8:1::/64");
+	SAYS(NULL, "WIREGUARD_ADDRESS=2001:db8:ffff:1::2/64 lies in the transfer network",
+	     "TRANSFER_PREFIX=2001:db8:ffff::/64,2001:db8:ffff:1::/64",
+	     "WIREGUARD_ADDRESS=2001:db8:ffff:1::2/64");
+}
+
+static void faults_of_advertised_prefixes_are_told(void **state)
+{
+	(void)state;
+#define PREFIXES "ROUTER_ADVERTISEMENT_PREFIXES="
+	assert_fault(PREFIXES "2001:db8::", "lacks its length");
+	assert_fault(PREFIXES "2001:db8::1/64", "did you mean 2001:db8::/64?");
+	assert_fault(PREFIXES "fe80::/64", "has link-local addresses");
+	assert_fault(PREFIXES "fd00::/64,autonomous", "'autonomous' is none of on-link=");
+	assert_fault(PREFIXES "fd00::/64,on-link=maybe", "'on-link=maybe': 'maybe' is neither");
+	assert_fault(PREFIXES "fd00::/64,valid=-1", "'valid=-1': '-1' is no number");
+	assert_fault(PREFIXES "fd00::/64,valid=60,preferred=61",
+		     "fd00::/64 is to be preferred for 61 s and valid for 60 s only");
+	assert_fault(PREFIXES "fd00::/64 fd00::/64", "has 'fd00::/64' twice");
+	assert_fault(PREFIXES "fd00::/48,autonomous=on", "form their addresses in a /64 alone");
+	assert_fault(PREFIXES "fd00::/64,router-address=on", "we have no address in it");
+	SAYS(NULL, "fd00::/64 has autonomous=on, and nothing leads to the addresses",
+	     PREFIXES "fd00::/64,autonomous=on");
+	char many[1024] = PREFIXES;
+	for (unsigned i = 0; i < ND_MAX_PREFIXES; i++)
+		snprintf(many + strlen(many), sizeof many - strlen(many), "fd00:%x::/64 ", i);
+	assert_fault(many, "with those of TRANSFER_PREFIX they are 17, they can be 16");
+	snprintf(many + strlen(many), sizeof many - strlen(many), "fd00:ff::/64");
+	assert_fault(many, "has more than 16 prefixes");
+#undef PREFIXES
+}
+
+static void lifetimes_follow_the_longest_interval(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	set(&e, "ROUTER_ADVERTISEMENT_MAX_INTERVAL=40000");
+	set(&e, "ROUTER_ADVERTISEMENT_ROUTES=2001:db8:1::/48@high@90000,2001:db8:2::/48@low,"
+		"2001:db8:3::/48");
+	assert_reads(&e, &c);
+	assert_int_equal(c.ra_min_interval_s, 13333);
+	assert_int_equal(c.ra_lifetime_s, 65535);
+	assert_int_equal(c.ra_dns_lifetime_s, 120000);
+	assert_int_equal(c.ra_routes[0].lft_s, 90000);
+	assert_int_equal(c.ra_routes[1].lft_s, 65535);
+	assert_int_equal(c.ra_routes[1].preference, ND_PREF_LOW);
+	done(&e);
+	/* RFC 4191: the way to somewhere, and nobody's default router */
+	struct env no_default = complete();
+	set(&no_default, "ROUTER_ADVERTISEMENT_LIFETIME=0");
+	set(&no_default, "ROUTER_ADVERTISEMENT_ROUTES=2001:db8:1::/48");
+	assert_reads(&no_default, &c);
+	assert_int_equal(c.ra_lifetime_s, 0);
+	assert_int_equal(c.ra_routes[0].lft_s, 1800);
+	done(&no_default);
+	SAYS(NULL, "599 s of 2001:db8:1::/48 is less than",
+	     "ROUTER_ADVERTISEMENT_ROUTES=2001:db8:1::/48@low@599");
+	SAYS(NULL, "ROUTER_ADVERTISEMENT_DNS_LIFETIME: 599 s is less than",
+	     "ROUTER_ADVERTISEMENT_DNS_LIFETIME=599");
+	assert_fault("ROUTER_ADVERTISEMENT_ROUTES=2001:db8::/48@low@0", "it can be 1 to");
+	assert_fault("ROUTER_ADVERTISEMENT_ROUTES=2001:db8::/48@low@9@9", "is no number");
+}
+
+static void a_provisioning_domain_is_a_name(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_string_equal(c.pvd, "");
+	set(&e, "ROUTER_ADVERTISEMENT_PVD=provider1.example");
+	set(&e, "ROUTER_ADVERTISEMENT_PVD_HTTP=on");
+	set(&e, "ROUTER_ADVERTISEMENT_PVD_DELAY=15");
+	set(&e, "ROUTER_ADVERTISEMENT_PVD_SEQUENCE=65535");
+	assert_reads(&e, &c);
+	assert_string_equal(c.pvd, "provider1.example");
+	assert_true(c.pvd_http && !c.pvd_legacy && !c.pvd_only && c.has_pvd_sequence);
+	done(&e);
+	assert_fault("ROUTER_ADVERTISEMENT_PVD=provider1", "no fully qualified domain name");
+	assert_fault("ROUTER_ADVERTISEMENT_PVD=a..b", "no fully qualified domain name");
+	assert_fault("ROUTER_ADVERTISEMENT_PVD_DELAY=16", "it can be 0 to 15");
+	assert_fault("ROUTER_ADVERTISEMENT_PVD_SEQUENCE=65536", "it can be 0 to 65535");
+	SAYS(NULL, "ROUTER_ADVERTISEMENT_PVD_ONLY: without ROUTER_ADVERTISEMENT_PVD it changes",
+	     "ROUTER_ADVERTISEMENT_PVD_ONLY=on");
+}
+
+static void numbers_of_an_advertisement_have_their_bounds(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	set(&e, "ROUTER_ADVERTISEMENT_HOP_LIMIT=0");
+	set(&e, "ROUTER_ADVERTISEMENT_REACHABLE_TIME=3600000");
+	set(&e, "ROUTER_ADVERTISEMENT_RETRANS_TIMER=4294967295");
+	set(&e, "ROUTER_ADVERTISEMENT_MTU=0");
+	assert_reads(&e, &c);
+	assert_int_equal(c.ra_hop_limit, 0);
+	assert_int_equal(c.ra_reachable_ms, 3600000);
+	assert_int_equal(c.ra_retrans_ms, UINT32_MAX);
+	assert_int_equal(c.ra_mtu, 0);
+	done(&e);
+	assert_fault("ROUTER_ADVERTISEMENT_HOP_LIMIT=256", "it can be 0 to 255");
+	assert_fault("ROUTER_ADVERTISEMENT_REACHABLE_TIME=3600001", "it can be 0 to 3600000");
+	assert_fault("ROUTER_ADVERTISEMENT_MTU=1279", "it can be 1280 to 9000");
+	assert_fault("ROUTER_ADVERTISEMENT_DNS_LIFETIME=0", "it can be 1 to 4294967295");
+	SAYS(NULL, "ROUTER_ADVERTISEMENT_MTU: 1500 is more than the tunnel takes",
+	     "ROUTER_ADVERTISEMENT_MTU=1500");
 }
 
 static void seconds_become_options_of_four_bytes(void **state)
@@ -1258,8 +1429,8 @@ static void every_kind_of_bad_value_is_told(void **state)
 		{ "DNS_ZONE=lab\nserver=/x/", "is no domain name" },
 		{ "DNS_SEARCH=not_a,-name!", "is no domain name" },
 		{ "DNS_SEARCH=a,b,c,d,e,f,g,h,i", "more than 8 domains" },
-		{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL=2", "it can be 3 to 1800" },
-		{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL=3", "it can be 4 to 1800" },
+		{ "ROUTER_ADVERTISEMENT_MIN_INTERVAL=2", "it can be 3 to 65535" },
+		{ "ROUTER_ADVERTISEMENT_MAX_INTERVAL=3", "it can be 4 to 65535" },
 		{ "ROUTER_ADVERTISEMENT_LIFETIME=65536", "it can be 0 to 65535" },
 		{ "ROUTER_ADVERTISEMENT_PREFERENCE=highest", "is none of low, medium, high" },
 		{ "ROUTER_ADVERTISEMENT_MANAGED=x", "is neither on nor off" },
@@ -1368,7 +1539,12 @@ int main(void)
 		cmocka_unit_test(a_client_is_always_bounded),
 		cmocka_unit_test(the_pool_keeps_clear_of_what_is_ours),
 		cmocka_unit_test(host_bits_of_allowed_ips_are_taken_off_with_a_warning),
-		cmocka_unit_test(an_advertisement_holds_what_is_advertised),
+		cmocka_unit_test(transfer_networks_are_advertised_as_hosts_can_use_them),
+		cmocka_unit_test(several_transfer_networks_each_have_their_say),
+		cmocka_unit_test(faults_of_advertised_prefixes_are_told),
+		cmocka_unit_test(lifetimes_follow_the_longest_interval),
+		cmocka_unit_test(a_provisioning_domain_is_a_name),
+		cmocka_unit_test(numbers_of_an_advertisement_have_their_bounds),
 		cmocka_unit_test(seconds_become_options_of_four_bytes),
 		cmocka_unit_test(time_sources_are_options_of_their_own),
 		cmocka_unit_test(a_tunnel_endpoint_is_a_name),

@@ -23,6 +23,8 @@ static int setup(void **state)
 	(void)state;
 	rules = (struct reservation_rules){ .assigned = prefix("2001:db8:ffff::/48"),
 					    .transfer = prefix("2001:db8:ffff::/64"),
+					    .transfers = &rules.transfer,
+					    .n_transfers = 1,
 					    .own_addr = unit_in6("2001:db8:ffff::1"),
 					    .pd_pool = prefix("2001:db8:ffff:8000::/49"),
 					    .pd_min_len = 56,

@@ -887,6 +887,28 @@ static void confirm_looks_at_the_link_of_addresses(void **state)
 	assert_int_equal(batch->n_changes, 0);
 }
 
+/* Several transfer networks are one link: what lies in any of them is right there, and addresses
+ * are given from the first alone. */
+static void every_transfer_network_is_on_our_link(void **state)
+{
+	(void)state;
+	const struct prefix6 second = prefix("2001:db8:ffff:1::abcd:1"),
+			     third = prefix("2001:db8:ffff:2::abcd:1");
+	config.n_more_transfers = 1;
+	config.more_transfers[0] = prefix("2001:db8:ffff:1::/64");
+	start();
+	begin(CONFIRM);
+	put_ia(IA_NA, 1, &second);
+	ask(REPLY);
+	assert_int_equal(answer.status, SUCCESS);
+	begin(CONFIRM);
+	put_ia(IA_NA, 1, &third);
+	ask(REPLY);
+	assert_int_equal(answer.status, NOT_ON_LINK);
+	const struct prefix6 p = request_as("client", IA_NA, 1, &second);
+	assert_true(prefix6_contains(&config.transfer, &p));
+}
+
 static void confirm_without_addresses_is_not_answered(void **state)
 {
 	(void)state;
@@ -2493,6 +2515,7 @@ int main(void)
 		T(a_length_hint_in_a_renewal_withdraws_nothing),
 		T(whoever_claims_hundreds_is_still_answered),
 		T(confirm_looks_at_the_link_of_addresses),
+		T(every_transfer_network_is_on_our_link),
 		T(confirm_without_addresses_is_not_answered),
 		T(release_ends_the_binding_and_its_route),
 		T(release_of_what_is_not_bound_says_no_binding),

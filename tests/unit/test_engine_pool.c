@@ -196,6 +196,23 @@ static void excluded_prefixes_are_never_given(void **state)
 	end(&w);
 }
 
+static void two_parts_of_a_slot_spoil_it_once(void **state)
+{
+	(void)state;
+	struct world w;
+	const struct prefix6 parts[] = { prefix("2001:db8:0:1300::/64"),
+					 prefix("2001:db8:0:1301::/64"),
+					 prefix("2001:db8:0:1400::/64") };
+	begin(&w, BINDING_PD, "2001:db8::/48", 56, 56, 56);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pool_exclude(&w.pool, &parts[i]), 0);
+	assert_int_equal(w.pool.capacity, 254);
+	for (uint32_t client = 0; client < 254; client++)
+		assert_int_equal(serve(&w, client, 56), 56);
+	assert_int_equal(serve(&w, 254, 56), 0);
+	end(&w);
+}
+
 static void a_pool_within_what_is_excluded_is_empty(void **state)
 {
 	(void)state;
@@ -395,6 +412,7 @@ int main(void)
 		cmocka_unit_test(every_slot_is_found_and_none_twice),
 		cmocka_unit_test(the_last_free_slot_of_millions_is_found),
 		cmocka_unit_test(excluded_prefixes_are_never_given),
+		cmocka_unit_test(two_parts_of_a_slot_spoil_it_once),
 		cmocka_unit_test(a_pool_within_what_is_excluded_is_empty),
 		cmocka_unit_test(freed_slots_come_last_and_the_oldest_first),
 		cmocka_unit_test(what_the_message_has_spoken_for_is_avoided),

@@ -36,6 +36,7 @@ static struct ra_config config(void)
 			.pref64 = { unit_in6("64:ff9b::"), 96 },
 			.pref64_lft_s = 1800,
 		},
+		.max_bytes = ND_PACKET_BYTES,
 		.uplink_loss = RA_LOSS_WITHDRAW,
 		.deprecate_on_stop = true,
 	};
@@ -72,19 +73,24 @@ static uint64_t settled(void)
 	return now;
 }
 
-static bool is_all_nodes(const struct in6_addr *a)
+static bool is_all_nodes(const struct ra_dst *d)
 {
 	struct in6_addr all = unit_in6("ff02::1");
-	return IN6_ARE_ADDR_EQUAL(a, &all);
+	return IN6_ARE_ADDR_EQUAL(&d->addr, &all) && !d->has_lladdr;
 }
 
-static bool solicit(uint64_t now_ms, const char *src)
+static bool solicit_with(uint64_t now_ms, const char *src, const struct nd_rs *rs)
 {
 	struct pkt_meta m = {
 		.ifindex = 1, .src = unit_in6(src), .dst = unit_in6("ff02::2"), .hop_limit = 255
 	};
+	return ra_input(&ra, now_ms, &m, rs);
+}
+
+static bool solicit(uint64_t now_ms, const char *src)
+{
 	struct nd_rs rs = { 0 };
-	return ra_input(&ra, now_ms, &m, &rs);
+	return solicit_with(now_ms, src, &rs);
 }
 
 static void assert_silent(uint64_t now_ms)
@@ -105,7 +111,11 @@ static struct nd_ra sent(void)
 {
 	struct nd_ra got;
 	struct pkt_meta m = { .src = unit_in6("fe80::1"), .hop_limit = 255 };
-	assert_int_equal(nd_parse_ra(rd_of(out.bytes, out.len), &m, &got), ND_OK);
+	assert_int_equal(out.packets->n, 1);
+	assert_int_equal(
+		nd_parse_ra(rd_of(out.packets->packets[0].bytes, out.packets->packets[0].len), &m,
+			    &got),
+		ND_OK);
 	return got;
 }
 
@@ -193,7 +203,7 @@ static void a_solicitor_gets_its_own_answer(void **state)
 	ra_tick(&ra, now + RA_UNICAST_DELAY_MS, &out);
 	assert_int_equal(out.n, 1);
 	struct in6_addr want = unit_in6("fe80::a");
-	assert_memory_equal(&out.dst[0], &want, 16);
+	assert_memory_equal(&out.dst[0].addr, &want, 16);
 	assert_int_equal(sent().router_lft_s, 1800);
 	assert_int_equal(ra_deadline(&ra),
 			 now - 10 + 200000); /* the multicast timer goes on as it was */
@@ -240,8 +250,9 @@ static void a_thousand_at_once_are_all_served(void **state)
 		ra_tick(&ra, then, &out);
 		calls++;
 		for (size_t k = 0; k < out.n; k++) {
-			assert_int_equal(out.dst[k].s6_addr[0], 0xfe);
-			unsigned i = (unsigned)out.dst[k].s6_addr[14] << 8 | out.dst[k].s6_addr[15];
+			assert_int_equal(out.dst[k].addr.s6_addr[0], 0xfe);
+			unsigned i = (unsigned)out.dst[k].addr.s6_addr[14] << 8 |
+				     out.dst[k].addr.s6_addr[15];
 			assert_true(i < 1000);
 			assert_false(seen[i]);
 			seen[i] = true;
@@ -255,6 +266,57 @@ static void a_thousand_at_once_are_all_served(void **state)
 	assert_int_equal(ra_deadline(&ra), now - 10 + 200000);
 }
 
+/* Those that wait are found again however many they are, also when some have been answered. */
+static void joins_among_thousands(void **state)
+{
+	(void)state;
+	char src[32];
+	uint64_t now = settled() + 10;
+	random_value = UINT32_MAX;
+	for (unsigned twice = 0; twice < 2; twice++)
+		for (unsigned i = 0; i < 5000; i++) {
+			(void)snprintf(src, sizeof src, "fe80::1:%x", i);
+			assert_true(solicit(now, src));
+		}
+	ra_tick(&ra, now + RA_UNICAST_DELAY_MS, &out);
+	assert_int_equal(out.n, RA_OUT_MAX); /* the last RA_OUT_MAX of them have been answered */
+	assert_true(solicit(now + RA_UNICAST_DELAY_MS, "fe80::1:0"));    /* waits already */
+	assert_true(solicit(now + RA_UNICAST_DELAY_MS, "fe80::1:1387")); /* not any more */
+	size_t total = 0;
+	do {
+		ra_tick(&ra, now + RA_UNICAST_DELAY_MS, &out);
+		total += out.n;
+	} while (out.n == RA_OUT_MAX);
+	assert_int_equal(total, 5000 - RA_OUT_MAX + 1);
+	assert_int_equal(ra_deadline(&ra), now - 10 + 200000); /* no multicast among it */
+}
+
+/* Its solicitation tells where a frame is to go, so that nobody need look for it. */
+static void answers_go_to_the_address_that_was_told(void **state)
+{
+	(void)state;
+	static const struct {
+		struct nd_rs rs;
+		bool told;
+	} rows[] = {
+		{ { true, { 2, 0, 0, 0, 0, 0xa } }, true },
+		{ { false, { 2, 0, 0, 0, 0, 0xa } }, false },
+		{ { true, { 0x33, 0x33, 0, 0, 0, 1 } }, false }, /* a group's */
+		{ { true, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } }, false },
+		{ { true, { 0 } }, false },
+	};
+	uint64_t now = settled() + 10;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		now += 1000;
+		assert_true(solicit_with(now, "fe80::a", &rows[i].rs));
+		ra_tick(&ra, now, &out);
+		assert_int_equal(out.n, 1);
+		assert_int_equal(out.dst[0].has_lladdr, rows[i].told);
+		if (rows[i].told)
+			assert_memory_equal(out.dst[0].lladdr, rows[i].rs.slla, 6);
+	}
+}
+
 /* A flood from forged addresses costs a bounded queue, and a multicast answer each three seconds
  * for what is beyond it. */
 static void a_flood_is_bounded(void **state)
@@ -263,7 +325,7 @@ static void a_flood_is_bounded(void **state)
 	uint64_t last_multicast = settled();
 	uint64_t now = last_multicast + 5000;
 	random_value = UINT32_MAX;
-	for (unsigned i = 0; i < 5000; i++) {
+	for (unsigned i = 0; i < 2 * RA_PENDING_MAX; i++) {
 		char src[40];
 		(void)snprintf(src, sizeof src, "fe80::2:%x", i);
 		assert_true(solicit(now, src));
@@ -332,6 +394,56 @@ static void an_answer_joins_what_goes_soon_anyway(void **state)
 	random_value = UINT32_MAX;
 	assert_true(solicit(due - 100, "::"));
 	assert_int_equal(ra_deadline(&ra), due);
+}
+
+/* §6.2.6: whoever waits for an answer of its own has it with what all get. */
+static void a_multicast_one_answers_those_that_wait(void **state)
+{
+	(void)state;
+	uint64_t due = settled() + 200000;
+	random_value = UINT32_MAX;
+	assert_true(solicit(due - 5, "fe80::a"));
+	assert_int_equal(ra_deadline(&ra), due);
+	assert_one_multicast(due);
+	assert_silent(due + 100);
+	assert_true(solicit(due + 100, "fe80::a")); /* asks again, and is answered again */
+	ra_tick(&ra, due + 100 + RA_UNICAST_DELAY_MS, &out);
+	assert_int_equal(out.n, 1);
+	assert_false(is_all_nodes(&out.dst[0]));
+}
+
+/* RFC 4861 §6.2.3: what does not fit into one goes as several, together each time. */
+static void what_does_not_fit_goes_in_several_packets(void **state)
+{
+	(void)state;
+	static char url[1200];
+	struct pkt_meta m = { .src = unit_in6("fe80::1"), .hop_limit = 255 };
+	struct ra_config c = config();
+	memset(url, 'x', sizeof url - 1);
+	c.adv.captive_portal = url;
+	c.max_bytes = 1240;
+	assert_int_equal(ra_init(&ra, &c, fixed_random, &random_value), 0);
+	uint64_t now = settled() + 10;
+	assert_int_equal(out.n, 1);
+	assert_int_equal(out.packets->n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		struct nd_ra got;
+		assert_true(out.packets->packets[i].len <= 1240);
+		assert_int_equal(nd_parse_ra(rd_of(out.packets->packets[i].bytes,
+						   out.packets->packets[i].len),
+					     &m, &got),
+				 ND_OK);
+		assert_int_equal(got.router_lft_s, 1800);
+	}
+	assert_true(solicit(now, "fe80::a"));
+	ra_tick(&ra, now, &out);
+	assert_int_equal(out.n, 1);
+	assert_int_equal(out.packets->n, 2);
+	ra_stop(&ra, &out);
+	assert_int_equal(out.n, 1);
+	assert_int_equal(out.packets->n, 2);
+	c.max_bytes = 1200; /* no room for the portal, wherever */
+	assert_int_equal(ra_init(&ra, &c, fixed_random, &random_value), -EMSGSIZE);
 }
 
 static void the_undeliverable_share_a_multicast(void **state)
@@ -450,9 +562,8 @@ static void says_farewell_once(void **state)
 	uint64_t now = settled();
 	(void)solicit(now, "fe80::a");
 	ra_stop(&ra, &out);
-	assert_int_equal(out.n, MAX_FINAL_RTR_ADVERTISEMENTS);
-	for (size_t i = 0; i < out.n; i++)
-		assert_true(is_all_nodes(&out.dst[i]));
+	assert_int_equal(out.n, 1); /* §6.2.6: more of them would be three seconds apart */
+	assert_true(is_all_nodes(&out.dst[0]));
 	struct nd_ra got = sent();
 	assert_int_equal(got.router_lft_s, 0);
 	assert_int_equal(got.prefixes[0].preferred_lft_s, 0);
@@ -606,10 +717,14 @@ int main(void)
 		cmocka_unit_test_setup(a_solicitor_gets_its_own_answer, setup),
 		cmocka_unit_test_setup(solicitations_of_one_host_are_joined, setup),
 		cmocka_unit_test_setup(a_thousand_at_once_are_all_served, setup),
+		cmocka_unit_test_setup(joins_among_thousands, setup),
+		cmocka_unit_test_setup(answers_go_to_the_address_that_was_told, setup),
 		cmocka_unit_test_setup(a_flood_is_bounded, setup),
 		cmocka_unit_test_setup(the_unspecified_are_answered_by_multicast, setup),
 		cmocka_unit_test_setup(multicasts_are_three_seconds_apart, setup),
 		cmocka_unit_test_setup(an_answer_joins_what_goes_soon_anyway, setup),
+		cmocka_unit_test_setup(a_multicast_one_answers_those_that_wait, setup),
+		cmocka_unit_test_setup(what_does_not_fit_goes_in_several_packets, setup),
 		cmocka_unit_test_setup(the_undeliverable_share_a_multicast, setup),
 		cmocka_unit_test_setup(impossible_sources_get_none, setup),
 		cmocka_unit_test_setup(a_lost_uplink_is_withdrawn, setup),

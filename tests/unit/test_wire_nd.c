@@ -119,6 +119,17 @@ static struct nd_ra full_ra(void)
 	return ra;
 }
 
+static struct nd_packets packets;
+
+/* As one packet. */
+static size_t build(const struct nd_ra *ra, uint8_t *b, size_t size)
+{
+	assert_int_equal(nd_build_ra(ra, size, &packets), 0);
+	assert_int_equal(packets.n, 1);
+	memcpy(b, packets.packets[0].bytes, packets.packets[0].len);
+	return packets.packets[0].len;
+}
+
 static void ra_is_built_byte_by_byte(void **state)
 {
 	(void)state;
@@ -126,9 +137,7 @@ static void ra_is_built_byte_by_byte(void **state)
 	uint8_t got[512];
 	size_t n = unit_vector("nd/ra-full", want, sizeof want);
 	struct nd_ra ra = full_ra();
-	struct wr w = wr_of(got, sizeof got);
-	assert_int_equal(nd_build_ra(&w, &ra), 0);
-	assert_int_equal(wr_len(&w), n);
+	assert_int_equal(build(&ra, got, sizeof got), n);
 	assert_memory_equal(got, want, n);
 }
 
@@ -200,14 +209,6 @@ static void ra_is_validated(void **state)
 	assert_int_equal(nd_parse_ra(rd_of(b, n), &good, &ra), ND_CODE);
 }
 
-static size_t build(const struct nd_ra *ra, uint8_t *b, size_t size)
-{
-	struct wr w = wr_of(b, size);
-	if (nd_build_ra(&w, ra) != 0)
-		fail_msg("can't build");
-	return wr_len(&w);
-}
-
 static void an_empty_ra_has_no_options(void **state)
 {
 	(void)state;
@@ -276,14 +277,15 @@ static void lists_can_be_filled_to_their_maxima(void **state)
 			    .n_search = ND_MAX_SEARCH };
 	for (size_t i = 0; i < ND_MAX_SEARCH; i++)
 		ra.search[i] = "abcd"; /* six bytes */
-	assert_int_equal(build(&ra, b, sizeof b), 16 + 8 * 32 + 16 * 8 + 8 + 8 * 16 + 8 + 8 * 6);
+	assert_int_equal(build(&ra, b, sizeof b),
+			 16 + ND_MAX_PREFIXES * 32 + 16 * 8 + 8 + 8 * 16 + 8 + 8 * 6);
 }
 
 static void refuses_what_cannot_be_said(void **state)
 {
 	(void)state;
 	uint8_t b[2048];
-	struct nd_ra bad[7] = { 0 };
+	struct nd_ra bad[9] = { 0 };
 	bad[0].n_prefixes = ND_MAX_PREFIXES + 1;
 	bad[1].n_prefixes = 1;
 	bad[1].prefixes[0].preferred_lft_s = 1; /* longer than valid */
@@ -296,27 +298,165 @@ static void refuses_what_cannot_be_said(void **state)
 	bad[5].n_rdnss = ND_MAX_RDNSS + 1;
 	bad[6].n_prefixes = 1;
 	bad[6].prefixes[0].prefix.plen = 129;
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		struct wr w = wr_of(b, sizeof b);
-		assert_int_equal(nd_build_ra(&w, &bad[i]), -EINVAL);
-		assert_int_equal(wr_len(&w), 0);
-	}
-	struct nd_ra ra = full_ra();
-	for (size_t size = 0; size < 256; size++) {
-		struct wr w = wr_of(b, size);
-		assert_int_equal(nd_build_ra(&w, &ra), -EMSGSIZE);
-		assert_true(w.full);
-	}
-	/* an option is 2,040 bytes at most */
-	static uint8_t large[4096];
-	static char url[2039 + 1];
+	bad[7].pvd.fqdn = "not a name";
+	bad[8].pvd = (struct nd_pvd){ .fqdn = "isp.example", .delay = 16 };
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(nd_build_ra(&bad[i], ND_PACKET_BYTES, &packets), -EINVAL);
+	static char url[ND_PACKET_BYTES];
 	memset(url, 'x', sizeof url - 1);
 	struct nd_ra portal = { .captive_portal = url };
-	struct wr w = wr_of(large, sizeof large);
-	assert_int_equal(nd_build_ra(&w, &portal), -EMSGSIZE);
-	url[2038] = '\0';
-	assert_int_equal(build(&portal, large, sizeof large), 16 + 2040);
-	assert_int_equal(large[17], 255);
+	url[ND_PACKET_BYTES - 16 - 2 - 3] =
+		'\0'; /* 1439 and its two octets: 180 units and one more */
+	assert_int_equal(nd_build_ra(&portal, ND_PACKET_BYTES, &packets), -EMSGSIZE);
+	url[ND_PACKET_BYTES - 16 - 2 - 4] = '\0';
+	assert_int_equal(build(&portal, b, sizeof b), 16 + 1440);
+	assert_int_equal(b[17], 180);
+	assert_int_equal(nd_build_ra(&portal, 15, &packets), -EMSGSIZE); /* not even a header */
+}
+
+/* All that there can be, in the shortest packets that there are: IPv6's least MTU. */
+static struct nd_ra largest_ra(void)
+{
+	static char name[254], url[256];
+	for (size_t i = 0; i < sizeof name - 1; i++)
+		name[i] = i % 60 == 59 ? '.' : 'a';
+	memset(url, 'u', sizeof url - 1);
+	struct nd_ra ra = full_ra();
+	ra.n_prefixes = ND_MAX_PREFIXES;
+	for (size_t i = 0; i < ND_MAX_PREFIXES; i++) {
+		ra.prefixes[i] = ra.prefixes[0];
+		ra.prefixes[i].prefix.addr.s6_addr[7] = (uint8_t)i;
+	}
+	ra.n_routes = ND_MAX_ROUTES;
+	for (size_t i = 0; i < ND_MAX_ROUTES; i++) {
+		ra.routes[i] = ra.routes[2];
+		ra.routes[i].prefix.addr.s6_addr[7] = (uint8_t)i;
+	}
+	ra.n_rdnss = ND_MAX_RDNSS;
+	ra.n_search = ND_MAX_SEARCH;
+	for (size_t i = 0; i < ND_MAX_SEARCH; i++)
+		ra.search[i] = name;
+	ra.captive_portal = url;
+	ra.pvd = (struct nd_pvd){ .fqdn = name, .only = true };
+	return ra;
+}
+
+/* RFC 4861 §6.2.3: several with the same header, each option in one of them, as few as can be. */
+static void what_does_not_fit_into_one_is_spread_over_several(void **state)
+{
+	(void)state;
+	struct pkt_meta m = meta_from("fe80::1");
+	struct nd_ra ra = full_ra(), got;
+	size_t prefixes = 0, routes = 0, servers = 0;
+	assert_int_equal(nd_build_ra(&ra, 120, &packets), 0);
+	assert_int_equal(packets.n, 3); /* 248 bytes of options, 104 in each */
+	for (size_t i = 0; i < packets.n; i++) {
+		assert_true(packets.packets[i].len <= 120);
+		assert_memory_equal(packets.packets[i].bytes, packets.packets[0].bytes, 16);
+		assert_int_equal(
+			nd_parse_ra(rd_of(packets.packets[i].bytes, packets.packets[i].len), &m,
+				    &got),
+			ND_OK);
+		prefixes += got.n_prefixes;
+		routes += got.n_routes;
+		servers += got.n_rdnss;
+		assert_int_equal(got.has_slla, i == 0);
+		assert_int_equal(got.mtu, i == 0 ? 1420 : 0);
+	}
+	assert_int_equal(prefixes, 2);
+	assert_int_equal(routes, 3);
+	assert_int_equal(servers, 2);
+}
+
+/* A list is cut where the rest of it does not fit. */
+static void lists_of_servers_and_names_are_cut_between_packets(void **state)
+{
+	(void)state;
+	struct pkt_meta m = meta_from("fe80::1");
+	struct nd_ra got, ra = { .n_rdnss = 3, .rdnss_lft_s = 60 };
+	for (size_t i = 0; i < 3; i++)
+		ra.rdnss[i] = (struct in6_addr){ .s6_addr = { [15] = (uint8_t)(i + 1) } };
+	assert_int_equal(nd_build_ra(&ra, 16 + 8 + 32 + 8, &packets), 0);
+	assert_int_equal(packets.n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(
+			nd_parse_ra(rd_of(packets.packets[i].bytes, packets.packets[i].len), &m,
+				    &got),
+			ND_OK);
+		assert_int_equal(got.n_rdnss, i == 0 ? 2 : 1);
+		assert_int_equal(got.rdnss_lft_s, 60);
+		assert_int_equal(got.rdnss[0].s6_addr[15], i == 0 ? 1 : 3);
+	}
+	struct nd_ra names = { .n_search = 3, .dnssl_lft_s = 60, .search = { "a", "b", "c" } };
+	assert_int_equal(nd_build_ra(&names, 16 + 16, &packets), 0);
+	assert_int_equal(packets.n, 2); /* 8 and three times 3 bytes are 17 */
+	static const uint8_t first[] = { 31, 2, 0, 0, 0, 0, 0, 60, 1, 'a', 0, 1, 'b', 0, 0, 0 },
+			     second[] = { 31, 2, 0, 0, 0, 0, 0, 60, 1, 'c', 0, 0, 0, 0, 0, 0 };
+	assert_memory_equal(packets.packets[0].bytes + 16, first, sizeof first);
+	assert_memory_equal(packets.packets[1].bytes + 16, second, sizeof second);
+}
+
+static void the_largest_fits_into_the_packets_that_there_are(void **state)
+{
+	(void)state;
+	struct nd_ra ra = largest_ra();
+	assert_int_equal(nd_build_ra(&ra, 1240, &packets), 0);
+	assert_true(packets.n < ND_PACKETS_MAX);
+}
+
+/* RFC 8801 §3.1 */
+static void a_provisioning_domain_is_built_byte_by_byte(void **state)
+{
+	(void)state;
+	uint8_t b[256];
+	struct nd_ra ra = {
+		.router_lft_s = 1800,
+		.preference = ND_PREF_HIGH,
+		.has_slla = true,
+		.mtu = 1420,
+		.n_routes = 1,
+		.routes = { { { unit_in6("::"), 0 }, ND_PREF_LOW, 9 } },
+		.pvd = { .fqdn = "example.org", .http = true, .delay = 5, .sequence = 123 },
+	};
+	static const uint8_t option[] = { 21,  3,   0x80, 5,   0,   123, 7, 'e', 'x', 'a', 'm', 'p',
+					  'l', 'e', 3,    'o', 'r', 'g', 0, 0,   0,   0,   0,   0 };
+	static const uint8_t route[] = { 24, 1, 0, 0x18, 0, 0, 0, 9 };
+	assert_int_equal(build(&ra, b, sizeof b), 16 + 8 + 8 + 24 + 8);
+	assert_memory_equal(b + 32, option, sizeof option);
+	assert_memory_equal(b + 56, route, sizeof route); /* behind it, for all */
+
+	ra.pvd.only = true;
+	ra.pvd.legacy = true;
+	static const uint8_t within[] = { 21,  6,   0xe0, 5,    0,   123, 7,   'e', 'x', 'a',
+					  'm', 'p', 'l',  'e',  3,   'o', 'r', 'g', 0,   0,
+					  0,   0,   0,    0,    134, 0,   0,   0,   0,   8,
+					  7,   8,   0,    0,    0,   0,   0,   0,   0,   0,
+					  24,  1,   0,    0x18, 0,   0,   0,   9 };
+	static const uint8_t header[16] = { 134 };
+	assert_int_equal(build(&ra, b, sizeof b), 16 + 8 + 8 + sizeof within);
+	assert_memory_equal(b, header, sizeof header); /* no router for those who do not look */
+	assert_memory_equal(b + 32, within, sizeof within);
+}
+
+/* RFC 8801 §3.2: all but the options within stands in every packet. */
+static void a_provisioning_domain_is_repeated_in_every_packet(void **state)
+{
+	(void)state;
+	for (int only = 0; only < 2; only++) {
+		struct nd_ra ra = full_ra();
+		ra.has_slla = false;
+		ra.mtu = 0;
+		ra.pvd = (struct nd_pvd){ .fqdn = "isp.example", .http = true, .only = only };
+		assert_int_equal(nd_build_ra(&ra, 240, &packets), 0);
+		assert_true(packets.n >= 2);
+		for (size_t i = 0; i < packets.n; i++) {
+			const uint8_t *b = packets.packets[i].bytes;
+			assert_int_equal(b[16], 21);
+			assert_memory_equal(b + 18, packets.packets[0].bytes + 18,
+					    only ? 22 + 16 : 22);
+			assert_int_equal(b[17], only ? (packets.packets[i].len - 16) / 8 : 3);
+		}
+	}
 }
 
 /* A foreign RA with options that contradict themselves: they are passed over, the rest counts. */
@@ -412,6 +552,11 @@ int main(void)
 		cmocka_unit_test(pref64_is_scaled),
 		cmocka_unit_test(lists_can_be_filled_to_their_maxima),
 		cmocka_unit_test(refuses_what_cannot_be_said),
+		cmocka_unit_test(what_does_not_fit_into_one_is_spread_over_several),
+		cmocka_unit_test(lists_of_servers_and_names_are_cut_between_packets),
+		cmocka_unit_test(the_largest_fits_into_the_packets_that_there_are),
+		cmocka_unit_test(a_provisioning_domain_is_built_byte_by_byte),
+		cmocka_unit_test(a_provisioning_domain_is_repeated_in_every_packet),
 		cmocka_unit_test(odd_options_are_passed_over),
 		cmocka_unit_test(lists_are_cut_at_their_maxima),
 		cmocka_unit_test(verdicts_have_names),
