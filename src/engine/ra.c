@@ -213,7 +213,7 @@ static bool remember(struct ra *ra, uint64_t now_ms, const struct ra_dst *who)
 	return false;
 }
 
-/* A station's own: what is sent to a group's would reach everybody. */
+/* A station's own: what is sent to a group's would reach others, past all delays. */
 static bool is_station(const uint8_t lladdr[static 6])
 {
 	static const uint8_t nobody[6];
@@ -226,12 +226,12 @@ bool ra_input(struct ra *ra, uint64_t now_ms, const struct pkt_meta *meta, const
 		return false;
 	if (IN6_IS_ADDR_MULTICAST(&meta->src) || IN6_IS_ADDR_LOOPBACK(&meta->src))
 		return false;
-	struct ra_dst who = { .addr = meta->src };
-	if (rs->has_slla && is_station(rs->slla)) {
-		who.has_lladdr = true;
-		memcpy(who.lladdr, rs->slla, sizeof who.lladdr);
-	}
-	if (IN6_IS_ADDR_UNSPECIFIED(&meta->src) || !remember(ra, now_ms, &who))
+	struct ra_dst who = { .addr = meta->src, .has_lladdr = rs->has_slla };
+	memcpy(who.lladdr, rs->slla, sizeof who.lladdr);
+	/* The kernel, too, believes whatever link-layer address it was told. */
+	bool unicast =
+		!IN6_IS_ADDR_UNSPECIFIED(&meta->src) && (!rs->has_slla || is_station(rs->slla));
+	if (!unicast || !remember(ra, now_ms, &who))
 		solicit_multicast(ra, now_ms);
 	return true;
 }

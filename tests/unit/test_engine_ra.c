@@ -295,25 +295,24 @@ static void joins_among_thousands(void **state)
 static void answers_go_to_the_address_that_was_told(void **state)
 {
 	(void)state;
-	static const struct {
-		struct nd_rs rs;
-		bool told;
-	} rows[] = {
-		{ { true, { 2, 0, 0, 0, 0, 0xa } }, true },
-		{ { false, { 2, 0, 0, 0, 0, 0xa } }, false },
-		{ { true, { 0x33, 0x33, 0, 0, 0, 1 } }, false }, /* a group's */
-		{ { true, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } }, false },
-		{ { true, { 0 } }, false },
-	};
-	uint64_t now = settled() + 10;
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		now += 1000;
-		assert_true(solicit_with(now, "fe80::a", &rows[i].rs));
-		ra_tick(&ra, now, &out);
-		assert_int_equal(out.n, 1);
-		assert_int_equal(out.dst[0].has_lladdr, rows[i].told);
-		if (rows[i].told)
-			assert_memory_equal(out.dst[0].lladdr, rows[i].rs.slla, 6);
+	static const struct nd_rs told = { true, { 2, 0, 0, 0, 0, 0xa } }, untold = { 0 };
+	static const struct nd_rs groups[] = { { true, { 0x33, 0x33, 0, 0, 0, 1 } },
+					       { true, { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+					       { true, { 0 } } };
+	uint64_t now = settled() + 10000;
+	assert_true(solicit_with(now, "fe80::a", &told));
+	ra_tick(&ra, now, &out);
+	assert_int_equal(out.n, 1);
+	assert_true(out.dst[0].has_lladdr);
+	assert_memory_equal(out.dst[0].lladdr, told.slla, 6);
+	assert_true(solicit_with(now, "fe80::a", &untold));
+	ra_tick(&ra, now, &out);
+	assert_int_equal(out.n, 1);
+	assert_false(is_all_nodes(&out.dst[0]) || out.dst[0].has_lladdr);
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+		now += 10000;
+		assert_true(solicit_with(now, "fe80::a", &groups[i]));
+		assert_one_multicast(now); /* nobody's own: it would reach others, or no one */
 	}
 }
 
