@@ -2,6 +2,7 @@
 #include "daemon/advertisement.h"
 
 #include "base/clock.h"
+#include "base/siphash.h"
 
 #include <string.h>
 
@@ -17,13 +18,6 @@ static uint32_t at_most(uint32_t value, uint32_t most)
 	return value < most ? value : most;
 }
 
-/* Hosts ask anew where the number has grown (RFC 1982), which minutes do from one start of ours to
- * the next for 22 days. */
-static uint16_t sequence_of_now(void)
-{
-	return (uint16_t)(clock_unix_ms() / MS_A_MINUTE);
-}
-
 static struct nd_pvd pvd_of(const struct config *c)
 {
 	return (struct nd_pvd){
@@ -32,7 +26,7 @@ static struct nd_pvd pvd_of(const struct config *c)
 		.legacy = c->pvd_legacy,
 		.only = c->pvd_only,
 		.delay = c->pvd_delay,
-		.sequence = c->has_pvd_sequence ? c->pvd_sequence : sequence_of_now(),
+		.sequence = c->pvd_sequence,
 	};
 }
 
@@ -80,4 +74,38 @@ void advertisement_of(const struct config *c, uint32_t link_mtu, struct ra_confi
 	for (size_t i = 0; i < c->n_search; i++)
 		rc.adv.search[i] = c->search[i];
 	*ret_config = rc;
+}
+
+/* With the number itself left out: how anybody would read it. */
+static uint64_t digest_of(const struct ra_config *rc)
+{
+	static const uint8_t key[16] = { 'a', 'd', 'v', 'e', 'r', 't', 'i', 's', 'e', 'd' };
+	struct nd_ra adv = rc->adv;
+	struct nd_packets packets;
+	uint64_t digest = 0;
+	adv.pvd.sequence = 0;
+	if (nd_build_ra(&adv, rc->max_bytes, &packets) < 0)
+		return 0; /* ra_init() refuses it, too */
+	for (size_t i = 0; i < packets.n; i++)
+		digest = digest * 31 +
+			 siphash24(key, packets.packets[i].bytes, packets.packets[i].len);
+	return digest;
+}
+
+void advertisement_number(const struct config *c, const uint8_t *last, struct ra_config *rc,
+			  uint8_t ret_note[static ADVERTISEMENT_NOTE_LEN])
+{
+	const uint64_t digest = digest_of(rc);
+	uint16_t sequence = (uint16_t)(clock_unix_ms() / MS_A_MINUTE);
+	if (last) {
+		memcpy(&sequence, last + sizeof digest, sizeof sequence);
+		if (memcmp(last, &digest, sizeof digest) != 0)
+			sequence++;
+	}
+	if (c->has_pvd_sequence)
+		sequence = c->pvd_sequence;
+	rc->adv.pvd.sequence = sequence;
+	memset(ret_note, 0, ADVERTISEMENT_NOTE_LEN);
+	memcpy(ret_note, &digest, sizeof digest);
+	memcpy(ret_note + sizeof digest, &sequence, sizeof sequence);
 }

@@ -7,6 +7,7 @@
 #include "daemon/advertisement.h"
 #include "engine/ra.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/icmp6.h>
 #include <stdlib.h>
@@ -137,10 +138,18 @@ static void on_packets(void *ctx, int fd)
 	arm(a);
 }
 
+static_assert((int)STORE_NOTE_LEN == (int)ADVERTISEMENT_NOTE_LEN, "no note is of that length");
+
 static int init_engine(struct advertiser *a)
 {
 	struct ra_config rc;
 	advertisement_of(a->p.config, a->p.mtu, &rc);
+	if (rc.adv.pvd.fqdn) {
+		uint8_t last[STORE_NOTE_LEN], note[STORE_NOTE_LEN];
+		bool known = keeper_advertised(a->p.keeper, last);
+		advertisement_number(a->p.config, known ? last : NULL, &rc, note);
+		keeper_put_advertised(a->p.keeper, note);
+	}
 	if (rc.adv.has_slla && a->p.lladdr_len == sizeof rc.adv.slla)
 		memcpy(rc.adv.slla, a->p.lladdr, sizeof rc.adv.slla);
 	else

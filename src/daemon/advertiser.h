@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "daemon/foreign_watch.h"
+#include "daemon/keeper.h"
 #include "host/loop.h"
 #include "host/nd_sock.h"
 #include "wire/nd.h"
@@ -22,6 +23,7 @@ struct advertiser_params {
 	const uint8_t *lladdr; /* the subscriber interface's link-layer address */
 	uint8_t lladdr_len;
 	uint32_t mtu;               /* the subscriber interface's */
+	struct keeper *keeper;      /* of the provisioning domain's number */
 	bool (*on_sent)(void *ctx); /* the first is on the link; asked again with the next until
 				       it says true */
 	/* another router advertises from our link-local address, and does not give way */

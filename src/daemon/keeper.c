@@ -364,20 +364,42 @@ uint64_t keeper_replay_base(struct keeper *k, uint64_t now_ms)
 	return first - now_ms;
 }
 
+static bool note_of(struct keeper *k, enum store_note which,
+		    uint8_t ret_note[static STORE_NOTE_LEN])
+{
+	return k->store && store_note_get(k->store, which, ret_note) == 0;
+}
+
+static void put_note(struct keeper *k, enum store_note which,
+		     const uint8_t note[static STORE_NOTE_LEN], const char *what)
+{
+	uint8_t kept[STORE_NOTE_LEN];
+	if (!k->store || k->behind ||
+	    (note_of(k, which, kept) && memcmp(kept, note, sizeof kept) == 0))
+		return;
+	int r = store_note_put(k->store, which, note);
+	if (r < 0)
+		broke(k, r, what);
+}
+
 bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN])
 {
-	return k->store && store_note_get(k->store, STORE_CONFIG_DIGEST, ret_digest) == 0;
+	return note_of(k, STORE_CONFIG_DIGEST, ret_digest);
 }
 
 void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_LEN])
 {
-	uint8_t kept[STORE_NOTE_LEN];
-	if (!k->store || k->behind ||
-	    (keeper_digest(k, kept) && memcmp(kept, digest, sizeof kept) == 0))
-		return;
-	int r = store_note_put(k->store, STORE_CONFIG_DIGEST, digest);
-	if (r < 0)
-		broke(k, r, "configuration's digest");
+	put_note(k, STORE_CONFIG_DIGEST, digest, "configuration's digest");
+}
+
+bool keeper_advertised(struct keeper *k, uint8_t ret_note[static STORE_NOTE_LEN])
+{
+	return note_of(k, STORE_ADVERTISED, ret_note);
+}
+
+void keeper_put_advertised(struct keeper *k, const uint8_t note[static STORE_NOTE_LEN])
+{
+	put_note(k, STORE_ADVERTISED, note, "advertisement's number");
 }
 
 void keeper_load(struct keeper *k, struct dhcp6_server *dhcp6)

@@ -37,6 +37,9 @@ uint64_t keeper_replay_base(struct keeper *k, uint64_t now_ms);
 /* Of what clients were told last. False: nothing is known of it. */
 bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN]);
 void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_LEN]);
+/* The same of what was advertised last (advertisement_number()). */
+bool keeper_advertised(struct keeper *k, uint8_t ret_note[static STORE_NOTE_LEN]);
+void keeper_put_advertised(struct keeper *k, const uint8_t note[static STORE_NOTE_LEN]);
 
 /* Loads what is held into dhcp6, which is kept from now on and outlives the keeper's use of it. */
 void keeper_load(struct keeper *k, struct dhcp6_server *dhcp6);

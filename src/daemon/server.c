@@ -773,6 +773,7 @@ static int init_advertiser(struct server *s)
 					     .lladdr = s->p->lladdr,
 					     .lladdr_len = s->p->lladdr_len,
 					     .mtu = s->p->mtu,
+					     .keeper = s->keeper,
 					     .on_sent = on_first_sent,
 					     .on_contested = on_contested,
 					     .ctx = s };
@@ -805,8 +806,6 @@ static int start(struct server *s)
 	if (r == 0)
 		r = init_forwarding(s);
 	if (r == 0)
-		r = init_advertiser(s);
-	if (r == 0)
 		r = keeper_new(s->loop, s->c->state_dir, on_loaded, s, &s->keeper);
 	if (r < 0)
 		return r;
@@ -815,7 +814,9 @@ static int start(struct server *s)
 	if (r < 0)
 		return r;
 	keeper_open(s->keeper);
-	r = init_dhcp6(s);
+	r = init_advertiser(s);
+	if (r == 0)
+		r = init_dhcp6(s);
 	if (r < 0)
 		return r;
 	r = provisioning_reserve(s->c, s->dhcp6, false);

@@ -22,6 +22,7 @@ enum {
 static const char *const note_keys[] = {
 	[STORE_RECONFIGURE_SECRET] = "reconfigure_secret",
 	[STORE_CONFIG_DIGEST] = "config_digest",
+	[STORE_ADVERTISED] = "advertised",
 	[STORE_REPLAY] = "replay",
 };
 

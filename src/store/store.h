@@ -92,6 +92,7 @@ int store_duid_put(struct store *s, const struct duid *duid);
 enum store_note {
 	STORE_RECONFIGURE_SECRET, /* out of which clients' keys are made (wire/dhcp6_auth.h) */
 	STORE_CONFIG_DIGEST,      /* of what clients were told last */
+	STORE_ADVERTISED,         /* what was advertised last, and its sequence number */
 	STORE_REPLAY,             /* beyond all replay values that were used, big-endian */
 };
 enum { STORE_NOTE_LEN = 32 };

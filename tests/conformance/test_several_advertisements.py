@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """More than fits into one packet of the link's MTU (RFC 4861 §6.2.3), within a provisioning domain of its own (RFC 8801)."""
-import struct
 import time
 
 import nd
@@ -21,9 +20,9 @@ ENV = {
     "ROUTER_ADVERTISEMENT_MTU": "1280",
     "ROUTER_ADVERTISEMENT_PVD": "isp.example",
     "ROUTER_ADVERTISEMENT_PVD_ONLY": "on",
-    "ROUTER_ADVERTISEMENT_PVD_SEQUENCE": "1",
 }
-PVD_HEAD = struct.pack("!HH", 0x2000, 1) + b"\3isp\7example\0" + bytes(5)
+PVD_NAME = b"\3isp\7example\0" + bytes(5)
+PVD_HEAD = 4 + len(PVD_NAME)
 
 
 def answer(access):
@@ -38,8 +37,14 @@ def answer(access):
 def within(heard):
     """The header and the options that the provisioning domain holds."""
     body = heard.one(PVD)
-    assert body.startswith(PVD_HEAD)
-    return HEADER.unpack(body[len(PVD_HEAD):len(PVD_HEAD) + 16]), options_in(body[len(PVD_HEAD) + 16:])
+    assert body[:2] == b"\x20\0" and body[4:PVD_HEAD] == PVD_NAME
+    return HEADER.unpack(body[PVD_HEAD:PVD_HEAD + 16]), options_in(body[PVD_HEAD + 16:])
+
+
+def sequence(access):
+    found = {x.one(PVD)[2:4] for x in answer(access)}
+    assert len(found) == 1
+    return int.from_bytes(found.pop(), "big")
 
 
 @rule("RFC 4861 §6.2.3", "what does not fit into the link's MTU comes in several, none of which is longer, as few as hold it")
@@ -90,3 +95,16 @@ def test_header_within(access):
 def test_outside(access):
     packets = answer(access)
     assert [sorted(code for code, _ in x.options) for x in packets] == [[SLLA, MTU, PVD]] + [[PVD]] * (len(packets) - 1)
+
+
+@rule("RFC 8801 §4.1", "the sequence number is one more when what is advertised has changed, and the same after a restart")
+def test_sequence_number(access):
+    first = sequence(access)
+    access.restart()
+    assert sequence(access) == first
+    access.env["ROUTER_ADVERTISEMENT_HOP_LIMIT"] = "32"
+    try:
+        access.restart()
+        assert sequence(access) == (first + 1) & 0xffff
+    finally:
+        del access.env["ROUTER_ADVERTISEMENT_HOP_LIMIT"]

@@ -929,6 +929,40 @@ static void a_provisioning_domain_is_a_name(void **state)
 	     "ROUTER_ADVERTISEMENT_PVD_ONLY=on");
 }
 
+/* RFC 8801 §4.1: hosts look again where the number has grown, so it grows with each change and not
+ * with each start. */
+static void a_provisioning_domains_number_grows_with_what_is_advertised(void **state)
+{
+	(void)state;
+	uint8_t note[ADVERTISEMENT_NOTE_LEN], next[ADVERTISEMENT_NOTE_LEN];
+	struct env e = complete();
+	struct config c;
+	struct ra_config rc;
+	set(&e, "ROUTER_ADVERTISEMENT_PVD=isp.example");
+	assert_reads(&e, &c);
+	advertisement_of(&c, 1500, &rc);
+	advertisement_number(&c, NULL, &rc, note);
+	uint16_t first = rc.adv.pvd.sequence;
+	for (int start = 0; start < 2; start++) {
+		advertisement_of(&c, 1500, &rc);
+		advertisement_number(&c, note, &rc, next);
+		assert_int_equal(rc.adv.pvd.sequence, first);
+		assert_memory_equal(note, next, sizeof note);
+	}
+	c.ra_hop_limit = 32;
+	advertisement_of(&c, 1500, &rc);
+	advertisement_number(&c, note, &rc, next);
+	assert_int_equal(rc.adv.pvd.sequence, (uint16_t)(first + 1));
+	advertisement_of(&c, 1500, &rc);
+	advertisement_number(&c, next, &rc, note);
+	assert_int_equal(rc.adv.pvd.sequence, (uint16_t)(first + 1));
+	c.has_pvd_sequence = true;
+	c.pvd_sequence = 7;
+	advertisement_number(&c, note, &rc, next);
+	assert_int_equal(rc.adv.pvd.sequence, 7);
+	done(&e);
+}
+
 static void numbers_of_an_advertisement_have_their_bounds(void **state)
 {
 	(void)state;
@@ -1544,6 +1578,7 @@ int main(void)
 		cmocka_unit_test(faults_of_advertised_prefixes_are_told),
 		cmocka_unit_test(lifetimes_follow_the_longest_interval),
 		cmocka_unit_test(a_provisioning_domain_is_a_name),
+		cmocka_unit_test(a_provisioning_domains_number_grows_with_what_is_advertised),
 		cmocka_unit_test(numbers_of_an_advertisement_have_their_bounds),
 		cmocka_unit_test(seconds_become_options_of_four_bytes),
 		cmocka_unit_test(time_sources_are_options_of_their_own),
