@@ -311,6 +311,8 @@ static void put_nd(struct out *o, const struct status_view *v)
 	counter(o, "router_advertisements_refused_total",
 		"Other routers' advertisements that are none by RFC 4861 §6.1.2.",
 		v->counters.ra_refused);
+	counter(o, "router_advertisements_untracked_total",
+		"Advertisements of routers beyond those that are kept.", v->counters.ra_untracked);
 }
 
 int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len)

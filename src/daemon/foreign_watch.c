@@ -15,7 +15,9 @@ enum {
 void foreign_watch_init(struct foreign_watch *w)
 {
 	const struct ratelimit slow = { .per_s = 1, .burst = LOG_BURST };
-	*w = (struct foreign_watch){ .log_plain = slow, .log_grave = slow };
+	*w = (struct foreign_watch){ .log_plain = slow,
+				     .log_grave = slow,
+				     .answer = { .per_s = 1, .burst = 1 } };
 }
 
 static void tell(struct foreign_watch *w, uint64_t now_ms, const char *what,
@@ -90,5 +92,6 @@ bool foreign_watch_input(struct foreign_watch *w, uint64_t now_ms, const struct 
 	case FOREIGN_KNOWN:
 		break;
 	}
-	return r.issues & FOREIGN_OUR_ADDRESS && gives_way(w, now_ms, &theirs, ours);
+	return r.issues & FOREIGN_OUR_ADDRESS && gives_way(w, now_ms, &theirs, ours) &&
+	       ratelimit_allow(&w->answer, now_ms, NULL);
 }

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { RETURN_WAIT_MS = 5000 };
@@ -266,10 +267,22 @@ static int make_upon(struct nic *n, const struct config *c, int own_ns)
 		r = remove_left_over(n, c, &left, lladdr);
 	if (r < 0 && r != -ENODEV)
 		return r;
-	r = link_make_upon(n->host_rt, base.ifindex, vlan ? c->vlan_id : 0, lladdr, own_ns,
-			   n->home_name);
+	/* Not under its name at once: older kernels (6.1) look whether the host has that, too. */
+	char name[IFNAMSIZ];
+	uint32_t serial;
+	if (getrandom(&serial, sizeof serial, 0) != (ssize_t)sizeof serial)
+		return -EAGAIN;
+	(void)snprintf(name, sizeof name, "vbng%08x", serial); /* fits */
+	r = link_make_upon(n->host_rt, base.ifindex, vlan ? c->vlan_id : 0, lladdr, own_ns, name);
+	if (r == 0)
+		r = link_get(n->own_rt, name, &n->link);
 	if (r < 0)
 		return r;
+	r = link_rename(n->own_rt, n->link.ifindex, n->home_name);
+	if (r < 0) {
+		(void)link_delete(n->own_rt, n->link.ifindex); /* the first error counts */
+		return r;
+	}
 	n->made = true;
 	return link_get(n->own_rt, n->home_name, &n->link);
 }

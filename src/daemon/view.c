@@ -142,6 +142,7 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			      .ra_failed = ra->ra_failed,
 			      .ra_heard = s->foreign->heard,
 			      .ra_refused = s->foreign->refused,
+			      .ra_untracked = s->foreign->table.untracked,
 			      .routes_failed = s->routes_failed },
 		.dhcpv6 = st,
 		.drops = t->drops,

@@ -269,6 +269,14 @@ int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name)
 	return apply(rt, ifindex, change);
 }
 
+int link_rename(struct rtnl *rt, unsigned ifindex, const char *name)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	if (change)
+		rtnl_link_set_name(change, name);
+	return apply(rt, ifindex, change);
+}
+
 int link_delete(struct rtnl *rt, unsigned ifindex)
 {
 	struct rtnl_link *which = rtnl_link_alloc();

@@ -57,13 +57,16 @@ int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
  * whether it is taken there. Addresses and the up state do not survive it.
  */
 int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name);
+/* A link that is down. -EEXIST: the name is taken. */
+int link_rename(struct rtnl *rt, unsigned ifindex, const char *name);
 int link_delete(struct rtnl *rt, unsigned ifindex);
 /*
  * A link on top of another one: made by rt, in whose namespace that is, straight into the namespace
- * netns_fd and under name there. vlan_id 0: a macvlan (mode bridge: those on one link hear each
- * other), with this Ethernet address; else a VLAN, which has the other link's. -EEXIST: the name is
- * taken there, or the VLAN is in use here; -EBUSY: the other link cannot be shared (a macvlan on
- * what is part of a bridge); -EOPNOTSUPP: this kernel has no such links.
+ * netns_fd and under name there, which older kernels (6.1) want to be free in rt's, too. vlan_id 0:
+ * a macvlan (mode bridge: those on one link hear each other), with this Ethernet address; else a
+ * VLAN, which has the other link's. -EEXIST: the name is taken there, or the VLAN is in use here;
+ * -EBUSY: the other link cannot be shared (a macvlan on what is part of a bridge); -EOPNOTSUPP:
+ * this kernel has no such links.
  */
 int link_make_upon(struct rtnl *rt, unsigned ifindex, uint16_t vlan_id,
 		   const uint8_t lladdr[static 6], int netns_fd, const char *name);

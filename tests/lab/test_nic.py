@@ -64,6 +64,19 @@ def test_addresses_routes_and_advertisements_are_back_after_somebody_set_the_nic
     assert vbng.stop()[0] == EX_OK
 
 
+def test_a_pulled_cable_is_told_and_a_plugged_one_brings_a_burst(lab):
+    vbng = lab.vbng().wait_serving()
+    lab.cpe.ip("link", "set", "cpe0", "down")
+    vbng.wait_log("link down: is the cable plugged in")
+    assert not vbng.status()["subscriber"]["link"] and health(vbng).stdout == "serving\n"
+    lab.cpe.exec("sysctl", "-qw", "net.ipv6.conf.cpe0.router_solicitations=0")
+    sent = vbng.status()["counters"]["ra_sent"]
+    lab.cpe.ip("link", "set", "cpe0", "up")
+    wait_for("a route by an advertisement that nobody asked for", lambda: "default" in lab.cpe.ip("-6", "route"), 15)
+    wait_for("the burst", lambda: vbng.status()["counters"]["ra_sent"] >= sent + 2, 25)
+    assert vbng.stop()[0] == EX_OK
+
+
 def test_the_nic_of_the_host_is_taken_again_when_it_is_back(lab):
     vbng = lab.vbng().wait_serving()
     client = lab.client(WideDhcp6c)

@@ -200,3 +200,28 @@ def test_our_own_advertisement_is_not_taken_for_anothers(lab):
     assert not routers(vbng) and "asking whether it has it" not in vbng.text()
     assert len(re.findall("our own advertisement came back", vbng.text())) == 1
     assert vbng.stop()[0] == EX_OK
+
+
+def test_one_who_claims_every_address_does_not_keep_us_from_serving(lab):
+    """Answers all duplicate address detection (RFC 4862 §5.4): by accident nobody does that."""
+    from scapy.layers import inet6 as si6
+    from scapy.layers.l2 import Ether
+    wire = lab.wire()
+    vbng = lab.vbng()
+    claimed = set()
+    end = time.monotonic() + 30
+    while "init serving" not in vbng.text() and time.monotonic() < end:
+        for _, mine, data in wire.read():
+            asked = None if mine else packets.icmp6_in(data, 135)
+            if asked is None or asked[si6.IPv6].src != "::":
+                continue
+            target = asked[si6.ICMPv6ND_NS].tgt
+            claimed.add(target)
+            wire.send(bytes(Ether(src=wire.mac, dst="33:33:00:00:00:01") / si6.IPv6(src=target, dst="ff02::1", hlim=255)
+                            / si6.ICMPv6ND_NA(tgt=target, R=0, S=0, O=1) / si6.ICMPv6NDOptDstLLAddr(lladdr=wire.mac)))
+        time.sleep(0.01)
+    vbng.wait_serving()
+    assert "somebody claims every link-local address that we ask for, taking one without asking" in vbng.text()
+    assert len([a for a in claimed if a.startswith("fe80")]) == 4 and "2001:db8:ffff::1" in claimed
+    assert link_local(vbng) not in claimed and vbng.status()["subscriber"]["transfer_duplicate"]
+    assert vbng.verb("healthcheck").stdout == "serving\n" and vbng.stop()[0] == EX_OK

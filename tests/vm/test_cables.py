@@ -161,16 +161,17 @@ def test_stopped_while_the_card_is_unplugged(vbng, monitor):
     assert "an earlier run left the NIC behind" not in vbng.log()
 
 
-def test_a_vlan_of_a_card_that_stays_the_hosts(wired, monitor):
+@pytest.mark.parametrize("mode, dev", [("vlan:7", "eth1.7"), ("macvlan", "eth1")])
+def test_on_top_of_a_card_that_stays_the_hosts(wired, monitor, mode, dev):
     ip("addr", "add", "198.51.100.9/24", "dev", "eth0")
     ip("link", "set", "eth0", "up")
     ip("link", "add", "eth1.7", "link", "eth1", "type", "vlan", "id", "7", ns=CPE)
     ip("link", "set", "eth1.7", "up", ns=CPE)
     before = host_state()
-    vbng = wired(SUBSCRIBER_MODE="vlan:7")
-    assert status(vbng)["subscriber"]["mode"] == "vlan:7" and "eth0" in host_links()
-    wait_for("the default route in the VLAN", lambda: "default via fe80::1 dev eth1.7" in ip("-6", "route", ns=CPE))
-    assert "default via fe80::1 dev eth1 " not in ip("-6", "route", ns=CPE), "and only there"
+    vbng = wired(SUBSCRIBER_MODE=mode)
+    assert status(vbng)["subscriber"]["mode"] == mode and "eth0" in host_links()
+    wait_for("the default route", lambda: f"default via fe80::1 dev {dev} " in ip("-6", "route", ns=CPE))
+    assert ip("-6", "route", ns=CPE).count("default via") == 1, "there, and only there"
     monitor.unplug()
     wait_for("the status", lambda: status(vbng)["subscriber"]["missing"])
     monitor.plug()
