@@ -41,6 +41,7 @@ enum {
 	SENTENCE_MAX = 640,
 	STOP_LIMIT_MS =
 		1200, /* for the server's farewell; with the undoing it all stays below 2 s */
+	TELL_AGAIN_MS = 100,
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 5000,
@@ -72,6 +73,7 @@ struct appliance {
 	struct loop_timer *pause_timer;
 	struct loop_timer *stop_timer;
 	struct loop_timer *server_timer;
+	struct loop_timer *tell_timer; /* what the server did not take */
 	struct loop_timer *replace_timer;
 	struct loop_watch *server_watch;
 	struct loop_watch *guard_watch;
@@ -144,9 +146,11 @@ static void server_tell(struct appliance *a, const struct message *m)
 	if (a->server_fd < 0)
 		return;
 	int r = message_send(a->server_fd, m);
-	if (r < 0 && r != -EPIPE)
-		log_warn("init", "the server does not take a message, it will be told again",
-			 kv_errno(r), kv_u64("message", (uint64_t)m->type));
+	if (r == 0 || r == -EPIPE)
+		return;
+	log_warn("init", "the server does not take a message, it will be told again", kv_errno(r),
+		 kv_u64("message", (uint64_t)m->type), kv_u64("in_ms", TELL_AGAIN_MS));
+	loop_timer_set(a->tell_timer, TELL_AGAIN_MS);
 }
 
 static void tell_link(struct appliance *a)
@@ -173,6 +177,16 @@ static void tell_dns(void *ctx)
 	else
 		m.dns.state = a->dns_absent ? DNS_ABSENT : DNS_OFF;
 	server_tell(a, &m);
+}
+
+static void tell_again(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (!a->server_ready)
+		return; /* it is told when it is */
+	tell_uplink(a);
+	tell_link(a);
+	tell_dns(a);
 }
 
 static const char unguarded[] =
@@ -230,8 +244,8 @@ static void on_server_message(void *ctx, int fd)
 			tunnel_watch_look(a->tunnel_watch);
 		}
 	}
-	if (r == -EAGAIN)
-		return;
+	if (r != -EPIPE && r != -EPROTO)
+		return; /* there is nothing, or no memory for it now */
 	/* It is ending: what its status was, the loop's child watcher tells. */
 	loop_unwatch(a->server_watch);
 	a->server_watch = NULL;
@@ -548,14 +562,14 @@ static int boot_routes(struct appliance *a)
 	const struct route unreachable = { .prefix = a->config.assigned,
 					   .type = ROUTE_UNREACHABLE,
 					   .metric = ROUTE_METRIC_UNREACHABLE };
+	/* Before it is made: where only the kernel's answer is lost, it is there. */
+	undo_push(&a->undo, "remove the assigned prefix's route", undo_routes, a);
 	int r = route_put(a->routes, &unreachable, 0);
 	if (r == 0)
 		r = route_commit(a->routes, NULL, NULL);
-	if (r != 0)
-		return boot_failed(r > 0 ? -EIO : r,
-				   "the assigned prefix cannot be made unreachable");
-	undo_push(&a->undo, "remove the assigned prefix's route", undo_routes, a);
-	return 0;
+	return r == 0 ? 0
+		      : boot_failed(r > 0 ? -EIO : r,
+				    "the assigned prefix cannot be made unreachable");
 }
 
 static int listen_control(int *ret_fd)
@@ -773,6 +787,8 @@ static int init_loop(struct appliance *a)
 	if (r == 0)
 		r = loop_timer_new(a->loop, server_again, a, &a->server_timer);
 	if (r == 0)
+		r = loop_timer_new(a->loop, tell_again, a, &a->tell_timer);
+	if (r == 0)
 		r = loop_timer_new(a->loop, on_replace_overdue, a, &a->replace_timer);
 	if (r == 0)
 		r = loop_watch_children(a->loop, on_child, a);
@@ -833,7 +849,7 @@ static void ignore_broken_pipes(void)
 static void done_loop(struct appliance *a)
 {
 	struct loop_timer *const timers[] = { a->pause_timer, a->stop_timer, a->server_timer,
-					      a->replace_timer };
+					      a->tell_timer, a->replace_timer };
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
 		loop_timer_free(timers[i]);
 	subscriber_done(&a->sub);

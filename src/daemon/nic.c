@@ -170,6 +170,32 @@ static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *c
 	return r;
 }
 
+static int forget_note(const struct nic *n)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	note_path(n, path);
+	return unlink(path) < 0 && errno != ENOENT && errno != EROFS ? -errno : 0;
+}
+
+/*
+ * After the move, whatever the answer to it was: one that was lost does not say that nothing was
+ * done. For the same reason it is asked for twice.
+ */
+static int find_here(struct nic *n, const struct link_info *was, struct link_info *ret_link)
+{
+	struct link_info link;
+	int r = link_get(n->own_rt, n->home_name, &link);
+	if (r < 0 && r != -ENODEV)
+		r = link_get(n->own_rt, n->home_name, &link);
+	if (r < 0)
+		return r;
+	if (link.lladdr_len != was->lladdr_len ||
+	    memcmp(link.lladdr, was->lladdr, link.lladdr_len) != 0)
+		return -ENODEV; /* another one that has the name here */
+	*ret_link = link;
+	return 0;
+}
+
 static int take_from_home(struct nic *n, const struct link_info *link, const json_t *note,
 			  int own_ns)
 {
@@ -189,10 +215,16 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 			 "cannot note the NIC's addresses for a start after a crash, going on",
 			 kv_str("STATE_DIR", n->state_dir), kv_errno(r));
 	r = link_move(n->host_rt, link->ifindex, own_ns, n->home_name);
-	if (r < 0)
-		return r;
-	n->moved = true;
-	return link_get(n->own_rt, n->home_name, &n->link);
+	struct link_info moved;
+	int seen = r == -EEXIST ? r : find_here(n, link, &moved);
+	if (seen == 0) {
+		n->moved = true;
+		n->link = moved;
+		return 0;
+	}
+	if (r < 0 && !note)
+		(void)forget_note(n); /* it is where it was, and r is what is told */
+	return r < 0 ? r : seen;
 }
 
 static int take_where_it_is(struct nic *n, const struct link_info *link, const json_t *note)
@@ -375,13 +407,6 @@ int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, 
 	taken.gone = false;
 	*n = taken;
 	return 0;
-}
-
-static int forget_note(const struct nic *n)
-{
-	char path[CONFIG_PATH_MAX + 8];
-	note_path(n, path);
-	return unlink(path) < 0 && errno != ENOENT && errno != EROFS ? -errno : 0;
 }
 
 static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex)

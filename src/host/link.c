@@ -68,6 +68,18 @@ static int connect_route(void *ctx)
 	return from_nle(nl_connect((struct nl_sock *)ctx, NETLINK_ROUTE));
 }
 
+/*
+ * For a request: without the answers to earlier ones that failed on their way. libnl would take
+ * them for this one's, or find their numbers wrong, and tell of a failure where there was none,
+ * from then on every time.
+ */
+static struct nl_sock *ready(struct rtnl *rt)
+{
+	while (recv(nl_socket_get_fd(rt->sock), NULL, 0, MSG_DONTWAIT | MSG_TRUNC) > 0)
+		; /* the length is all that is asked for, the rest is dropped */
+	return rt->sock;
+}
+
 int rtnl_open(int netns_fd, struct rtnl **ret_rtnl)
 {
 	struct rtnl *rt = calloc(1, sizeof *rt);
@@ -82,6 +94,7 @@ int rtnl_open(int netns_fd, struct rtnl **ret_rtnl)
 		rtnl_close(rt);
 		return r;
 	}
+	nl_socket_disable_seq_check(rt->sock); /* ready() sees to it */
 	*ret_rtnl = rt;
 	return 0;
 }
@@ -118,11 +131,13 @@ static void fill_info(struct rtnl_link *link, struct link_info *info)
 static int get(struct rtnl *rt, int ifindex, const char *name, struct link_info *ret_info)
 {
 	struct rtnl_link *link = NULL;
-	int r = from_nle(rtnl_link_get_kernel(rt->sock, ifindex, name, &link));
+	int r = from_nle(rtnl_link_get_kernel(ready(rt), ifindex, name, &link));
 	if (r < 0)
 		/* A kernel asked for a name that it cannot parse as a name says EINVAL, ENODEV is
 		 * what is meant. */
 		return r == -EINVAL || r == -ERANGE ? -ENODEV : r;
+	if (!link)
+		return -EIO; /* an answer without a link in it */
 	fill_info(link, ret_info);
 	rtnl_link_put(link);
 	return 0;
@@ -142,7 +157,7 @@ int link_get_by_lladdr(struct rtnl *rt, const uint8_t *lladdr, uint8_t len,
 		       struct link_info *ret_info)
 {
 	struct nl_cache *links = NULL;
-	int r = from_nle(rtnl_link_alloc_cache(rt->sock, AF_UNSPEC, &links));
+	int r = from_nle(rtnl_link_alloc_cache(ready(rt), AF_UNSPEC, &links));
 	if (r < 0)
 		return r;
 	r = -ENODEV;
@@ -164,7 +179,7 @@ const char *link_names(struct rtnl *rt, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	struct nl_cache *links = NULL;
-	if (rtnl_link_alloc_cache(rt->sock, AF_UNSPEC, &links) < 0)
+	if (rtnl_link_alloc_cache(ready(rt), AF_UNSPEC, &links) < 0)
 		return buf;
 	size_t at = 0;
 	for (struct nl_object *o = nl_cache_get_first(links); o; o = nl_cache_get_next(o)) {
@@ -193,7 +208,7 @@ static int apply(struct rtnl *rt, unsigned ifindex, struct rtnl_link *change)
 	}
 	rtnl_link_set_ifindex(which, (int)ifindex);
 	rtnl_link_set_ifindex(change, (int)ifindex);
-	int r = from_nle(rtnl_link_change(rt->sock, which, change, 0));
+	int r = from_nle(rtnl_link_change(ready(rt), which, change, 0));
 	rtnl_link_put(which);
 	rtnl_link_put(change);
 	return r;
@@ -283,7 +298,7 @@ int link_delete(struct rtnl *rt, unsigned ifindex)
 	if (!which)
 		return -ENOMEM;
 	rtnl_link_set_ifindex(which, (int)ifindex);
-	int r = from_nle(rtnl_link_delete(rt->sock, which));
+	int r = from_nle(rtnl_link_delete(ready(rt), which));
 	rtnl_link_put(which);
 	return r;
 }
@@ -390,12 +405,14 @@ static int on_addr(struct nl_msg *msg, void *ctx)
 static int dump_addrs(struct rtnl *rt, struct addr_dump *d)
 {
 	struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
-	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	struct nl_cb *usual = nl_socket_get_cb(rt->sock); /* with what rtnl_open() set */
+	struct nl_cb *cb = nl_cb_clone(usual);
+	nl_cb_put(usual);
 	if (!cb)
 		return -ENOMEM;
 	int r = from_nle(nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_addr, d));
 	if (r == 0)
-		r = from_nle(nl_send_simple(rt->sock, RTM_GETADDR, NLM_F_DUMP, &all, sizeof all));
+		r = from_nle(nl_send_simple(ready(rt), RTM_GETADDR, NLM_F_DUMP, &all, sizeof all));
 	if (r >= 0)
 		r = from_nle(nl_recvmsgs(rt->sock, cb));
 	nl_cb_put(cb);
@@ -488,7 +505,7 @@ static int request_addr(struct rtnl *rt, int type, int nl_flags, unsigned ifinde
 		nlmsg_free(msg);
 		return -ENOMEM;
 	}
-	return from_nle(nl_send_sync(rt->sock, msg)); /* which frees the message */
+	return from_nle(nl_send_sync(ready(rt), msg)); /* which frees the message */
 }
 
 int link_addr_put(struct rtnl *rt, unsigned ifindex, const struct link_addr *a)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every system call by which boot acquires something fails in turn, and the host is afterwards, line by line, what it was.
+
+strace makes them fail, in the very binary that is shipped. One run is recorded; then, for each call from main() to the first advertisement,
+another run in which that call alone fails. VBNG_FAULTS=all tries each call of each kind (minutes); without it some kinds are thinned.
+"""
+import contextlib
+import os
+import re
+import shutil
+import time
+
+import pytest
+
+from lab import (EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, VBNG, Lab, Netns, Vbng, assert_same)
+
+pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+ALL = os.environ.get("VBNG_FAULTS") == "all"
+TOLD = {EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM, EX_CONFIG}
+
+# What a kind of call fails with where it really does, and every how many of them is tried without VBNG_FAULTS=all.
+KINDS = {
+    "socket": ("EMFILE", 4), "bind": ("EACCES", 6), "setns": ("EPERM", 4), "socketpair": ("EMFILE", 1), "clone": ("EAGAIN", 1),
+    "pipe2": ("EMFILE", 1), "epoll_create1": ("EMFILE", 1), "eventfd2": ("EMFILE", 1), "listen": ("EADDRINUSE", 1), "mkdir": ("EROFS", 1),
+    "rename": ("ENOSPC", 1), "flock": ("EIO", 1), "getrandom": ("EINTR", 1), "ioctl": ("EPERM", 2), "sendmsg": ("EPERM", 4),
+    "sendto": ("ENOBUFS", 3), "connect": ("EACCES", 1), "openat": ("EMFILE", 12), "write": ("EPERM", 4), "setsockopt": ("ENOBUFS", 16),
+    "recvmsg": ("ENOBUFS", 24), "recvfrom": ("ENOBUFS", 6), "mmap": ("ENOMEM", 1), "fcntl": ("EINVAL", 1), "getsockname": ("ENOBUFS", 1),
+    "capget": ("EPERM", 4), "getdents64": ("EIO", 1), "unlink": ("EBUSY", 1), "pwrite64": ("ENOSPC", 1), "ftruncate": ("EIO", 1),
+    "prctl": ("EINVAL", 1), "timerfd_create": ("EMFILE", 1), "madvise": ("EINVAL", 1), "mlock": ("ENOMEM", 1), "capset": ("EPERM", 1),
+    "seccomp": ("EINVAL", 1), "prlimit64": ("EPERM", 1), "fsync": ("EIO", 1), "fchmod": ("EPERM", 1), "fchown": ("EPERM", 1),
+}
+# The other modes repeat most of it: of these calls each has some of its own.
+OWN = {"local": {"socket": 9, "sendmsg": 9}, "tunnel": {"setns": 5, "clone": 1, "pipe2": 1, "sendmsg": 14}}
+# What is not here: libev's own epoll_ctl and read, whose failure takes a descriptor from its loop without a word, and brk, whose failure
+# the C library asks for in another way than strace can give it.
+
+# The sanitizers need memory of their own, and strace's place as the tracer for their leak check.
+with open(VBNG, "rb") as binary:
+    SANITIZED = b"__asan_init" in binary.read()
+if SANITIZED:
+    for kind in "mmap", "madvise":
+        del KINDS[kind]
+
+
+class Stage:
+    """A docker host and a namespace that outlive the runs, each of which has to leave them as they were."""
+
+    def __init__(self, lab, mode):
+        self.lab, self.mode = lab, mode
+        if mode == "tunnel":
+            lab.internet()
+        self.own = lab.add(Netns("own"), Netns.delete)
+        for ns in lab.host, self.own:
+            ns.sysctl(net__ipv6__conf__default__dad_transmits=0)  # nothing here is about duplicates
+        lab.host.ip("link", "set", "sub0", "up")
+        self.env = {}
+        home = lab.host
+        if mode == "local":
+            lab.host.ip("link", "set", "sub0", "netns", self.own.name)
+            self.own.ip("link", "set", "sub0", "up")
+            self.env, home = {"SUBSCRIBER_MODE": "local"}, self.own
+        home.ip("addr", "add", "198.51.100.7/24", "brd", "+", "dev", "sub0")
+        home.ip("addr", "add", "2001:db8:77::7/64", "dev", "sub0", "nodad")
+        if SANITIZED:
+            self.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.trace = os.path.join(lab.state, "..", os.path.basename(lab.state) + ".trace")
+        self.before = self.host_now(), self.own_now()
+
+    def host_now(self):
+        return self.lab.host.snapshot()
+
+    def own_now(self):
+        """The kernel makes a key for TCP Fast Open as soon as somebody listens: dnsmasq does."""
+        return [line for line in self.own.snapshot() if "tcp_fastopen_key" not in line]
+
+    def run(self, *strace):
+        """The exit code (None: it neither served nor ended), whether it served, and what it said. One that serves is stopped."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.lab.state, "lock"))  # each run may be the one that makes it
+        vbng = Vbng(self.lab.env(**self.env), self.lab.state, self.own, pid1=False, under=f"strace -D -o {self.trace} {' '.join(strace)}").start()
+        try:
+            served, end = False, time.monotonic() + 15
+            while vbng.process.poll() is None:
+                if not served and "init serving" in vbng.text():
+                    served = True
+                    vbng.send(15)
+                if time.monotonic() > end:
+                    return None, served, vbng.text()
+                time.sleep(0.01)
+            return vbng.process.returncode, served, vbng.text()
+        finally:
+            vbng.close()
+
+    def traced(self):
+        with open(self.trace, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def calls(self):
+        """Of each kind: the first and the last number of those between main() and serving."""
+        code, served, said = self.run()
+        assert code == EX_OK and served, said
+        count, first, last = {}, {}, {}
+        booting = False
+        for line in self.traced().splitlines():
+            kind = re.match(r"\w+", line)
+            if not kind:
+                continue
+            if "rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN" in line:
+                booting = True
+            if "init serving" in line:
+                break
+            count[kind[0]] = count.get(kind[0], 0) + 1
+            if booting:
+                first.setdefault(kind[0], count[kind[0]])
+                last[kind[0]] = count[kind[0]]
+        assert booting and {"socket", "bind", "clone", "sendmsg", "openat"} <= set(first), first
+        return {kind: (first[kind], last[kind]) for kind in first if kind in KINDS}
+
+    def fail(self, kind, number):
+        """None, or what is wrong with what happened."""
+        error = KINDS[kind][0]
+        code, served, said = self.run(f"-e trace={kind}", f"-e inject={kind}:error={error}:when={number}")
+        hit = [line for line in self.traced().splitlines() if "(INJECTED)" in line]
+        what = f"{self.mode}: {kind} number {number} fails with {error}: {hit[0] if hit else 'never came'}"
+        if served and code not in (EX_OK, EX_SOFTWARE) or not served and code not in TOLD:
+            return f"{what}\nexit code {code}\n{said}"
+        # Whoever ends says why: one line at least.
+        if not served and not re.search(r"^error (boot|config)", said, re.M):
+            return f"{what}\nexit code {code} without a word of why\n{said}"
+        try:
+            assert_same(self.before[0], self.host_now)
+            assert_same(self.before[1], self.own_now, "our own namespace")
+            note = os.path.join(self.lab.state, "nic")
+            assert not os.path.exists(note), "there is a note of a NIC that is at home"
+        except AssertionError as e:
+            return f"{what}\nexit code {code}\n{e}\n{said}"
+        return None
+
+
+@pytest.mark.parametrize("mode", ["move", "local", "tunnel"])
+def test_whatever_fails_in_boot_nothing_is_left_behind(mode):
+    lab = Lab()
+    try:
+        stage = Stage(lab, mode)
+        calls = stage.calls()
+        tried, wrong = 0, []
+        for kind, (first, last) in sorted(calls.items()):
+            every = 1 if ALL else OWN.get(mode, {k: e for k, (_, e) in KINDS.items()}).get(kind)
+            if not every:
+                continue
+            for number in range(first, last + 1, every):
+                tried += 1
+                fault = stage.fail(kind, number)
+                if not fault:
+                    continue
+                wrong.append(fault)
+                assert ALL or len(wrong) < 5, "\n\n".join(wrong)
+                # The next run begins where this one should have ended.
+                lab.close()
+                lab = Lab()
+                stage = Stage(lab, mode)
+        assert not wrong, f"{len(wrong)} of {tried}:\n" + "\n\n".join(wrong)
+        print(f"{tried} faults in {mode} mode")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(stage.trace)
+    finally:
+        lab.close()
