@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+enum { BACK_TRIES = 10 };
+
 int netns_open_own(int *ret_fd)
 {
 	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -58,8 +60,10 @@ int netns_call(int fd, int (*fn)(void *ctx), void *ctx)
 	if (setns(fd, CLONE_NEWNET) < 0)
 		return -errno;
 	r = fn(ctx);
-	if (setns(own, CLONE_NEWNET) < 0)
-		return -ENOTRECOVERABLE;
+	/* What keeps us out there is a lack of memory, at most: not for long. */
+	for (int tries = 0; setns(own, CLONE_NEWNET) < 0; tries++)
+		if (tries == BACK_TRIES)
+			return -ENOTRECOVERABLE;
 	return r;
 }
 
