@@ -19,6 +19,7 @@
 #include "daemon/uplink.h"
 #include "host/loop.h"
 #include "host/nft.h"
+#include "host/priv.h"
 #include "host/proc.h"
 #include "host/route.h"
 #include "host/secret.h"
@@ -667,6 +668,30 @@ static int boot_dns(struct appliance *a)
 	return r < 0 ? boot_failed(r, "the resolver cannot be prepared") : 0;
 }
 
+/*
+ * What is needed from now on, and no more: SYS_ADMIN for entering the host's namespace (a tunnel
+ * made again, a name asked for, a NIC that goes home under another name), NET_RAW and
+ * NET_BIND_SERVICE for the sockets on a NIC that was replaced and for dnsmasq, the next three for
+ * children that are other users, SETPCAP for taking what they are not to have, DAC_OVERRIDE where
+ * STATE_DIR is another user's.
+ */
+static void give_up_privileges(struct appliance *a)
+{
+	unsigned needed = 1U << PRIV_NET_ADMIN | 1U << PRIV_NET_RAW | 1U << PRIV_NET_BIND_SERVICE |
+			  1U << PRIV_SETPCAP | 1U << PRIV_SETUID | 1U << PRIV_SETGID |
+			  1U << PRIV_KILL;
+	struct stat st;
+	if (a->at.host_rt)
+		needed |= 1U << PRIV_SYS_ADMIN;
+	if (stat(a->config.state_dir, &st) == 0 && st.st_uid != geteuid())
+		needed |= 1U << PRIV_DAC_OVERRIDE;
+	int r = priv_limit(needed);
+	if (r < 0)
+		log_warn("boot",
+			 "privileges that are not needed any more cannot be given up, going on",
+			 kv_errno(r));
+}
+
 static int boot_loop(struct appliance *a);
 
 /* Every acquisition with its undo; the first failure ends it, with the exit code of the contract.
@@ -700,6 +725,8 @@ static int boot(struct appliance *a)
 						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
+	if (code == 0)
+		give_up_privileges(a);
 	return code;
 }
 

@@ -6,6 +6,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -13,11 +14,16 @@
 static const struct {
 	unsigned cap;
 	const char *name;
-} privs_table[PRIV_COUNT] = {
+} privs_table[PRIV_ALL] = {
 	[PRIV_NET_ADMIN] = { CAP_NET_ADMIN, "NET_ADMIN" },
 	[PRIV_SYS_ADMIN] = { CAP_SYS_ADMIN, "SYS_ADMIN" },
 	[PRIV_NET_RAW] = { CAP_NET_RAW, "NET_RAW" },
 	[PRIV_NET_BIND_SERVICE] = { CAP_NET_BIND_SERVICE, "NET_BIND_SERVICE" },
+	[PRIV_SETPCAP] = { CAP_SETPCAP, "SETPCAP" },
+	[PRIV_SETUID] = { CAP_SETUID, "SETUID" },
+	[PRIV_SETGID] = { CAP_SETGID, "SETGID" },
+	[PRIV_KILL] = { CAP_KILL, "KILL" },
+	[PRIV_DAC_OVERRIDE] = { CAP_DAC_OVERRIDE, "DAC_OVERRIDE" },
 };
 
 /* libcap-ng remembers whose capabilities it looks at; a forked child must say that it is somebody
@@ -58,7 +64,8 @@ size_t priv_missing(unsigned wanted, char *buf, size_t size)
 	return n;
 }
 
-int priv_keep(unsigned privs, bool inherit)
+/* The privileges of the mask in these sets, all others in none. */
+static int keep(unsigned privs, capng_type_t sets)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
@@ -68,22 +75,34 @@ int priv_keep(unsigned privs, bool inherit)
 	/* The bounding set can only be emptied with CAP_SETPCAP, which a container may not have:
 	 * then no_new_privs must do. */
 	bool setpcap = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	unsigned keep = 0;
-	for (enum priv p = 0; p < PRIV_COUNT; p++)
+	unsigned kept = 0;
+	for (enum priv p = 0; p < PRIV_ALL; p++)
 		if (privs & 1U << p && capng_have_capability(CAPNG_PERMITTED, privs_table[p].cap))
-			keep |= 1U << p;
-	capng_clear(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+			kept |= 1U << p;
+	capng_select_t which =
+		setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT;
+	capng_clear(which);
+	for (enum priv p = 0; p < PRIV_ALL; p++)
+		if (kept & 1U << p && capng_update(CAPNG_ADD, sets, privs_table[p].cap) < 0)
+			return -EIO;
+	return capng_apply(which) < 0 ? -EPERM : 0;
+}
+
+int priv_keep(unsigned privs, bool inherit)
+{
 	capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 	if (inherit)
 		/* The bounding set limits what may become inheritable. */
 		sets |= CAPNG_INHERITABLE | CAPNG_AMBIENT | CAPNG_BOUNDING_SET;
-	for (enum priv p = 0; p < PRIV_COUNT; p++)
-		if (keep & 1U << p && capng_update(CAPNG_ADD, sets, privs_table[p].cap) < 0)
-			return -EIO;
-	return capng_apply(setpcap ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) <
-			       0
-		       ? -EPERM
-		       : 0;
+	return keep(privs, sets);
+}
+
+int priv_limit(unsigned privs)
+{
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) < 0 &&
+	    errno != EPERM)
+		return -errno;
+	return keep(privs, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
 }
 
 bool priv_can_become(void)

@@ -6,7 +6,20 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum priv { PRIV_NET_ADMIN, PRIV_SYS_ADMIN, PRIV_NET_RAW, PRIV_NET_BIND_SERVICE, PRIV_COUNT };
+enum priv {
+	PRIV_NET_ADMIN,
+	PRIV_SYS_ADMIN,
+	PRIV_NET_RAW,
+	PRIV_NET_BIND_SERVICE,
+	PRIV_COUNT, /* of those that the least container has */
+	/* used where they are there */
+	PRIV_SETPCAP = PRIV_COUNT, /* emptying the bounding set */
+	PRIV_SETUID,
+	PRIV_SETGID,
+	PRIV_KILL,
+	PRIV_DAC_OVERRIDE,
+	PRIV_ALL,
+};
 
 bool priv_have(enum priv p);
 /* "NET_ADMIN", as docker's --cap-add takes it. */
@@ -30,5 +43,12 @@ bool priv_can_become(void);
 /* Another user, with this group alone; the privileges stay until priv_keep(). The parent death
  * signal is to be set again. -EPERM. */
 int priv_become(uid_t uid, gid_t gid);
+/*
+ * For init, which goes on forking: as priv_keep(), but the bounding set holds the same privileges
+ * and nothing is inheritable or ambient, and root is a user like others from now on: what it
+ * executes gets no capability for being root's (SECBIT_NOROOT, locked). The last two only where
+ * CAP_SETPCAP allows it.
+ */
+int priv_limit(unsigned privs);
 /* For the serving process: priv_keep() of PRIV_NET_ADMIN. */
 int priv_drop_to_net_admin(void);

@@ -227,6 +227,41 @@ static void server_keeps_net_admin_alone(void **state)
 	assert_true(priv_have(PRIV_NET_RAW));
 }
 
+/* As init after its boot: what it forks next has no more, however much root it is. */
+static void who_is_limited_executes_nothing_with_more(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	int report[2];
+	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		bool ok = priv_limit(1U << PRIV_NET_ADMIN | 1U << PRIV_SETPCAP) == 0 &&
+			  priv_have(PRIV_NET_ADMIN) && !priv_have(PRIV_SYS_ADMIN) &&
+			  setns(sandbox.host_ns, CLONE_NEWNET) < 0;
+		if (dup2(report[1], STDOUT_FILENO) < 0 || !ok)
+			_exit(1);
+		execl("/bin/grep", "grep", "^Cap[PEBIA]", "/proc/self/status", NULL);
+		_exit(2);
+	}
+	(void)close(report[1]); /* the child's end only */
+	char out[OUTPUT_MAX] = "";
+	size_t at = 0;
+	ssize_t n;
+	while ((n = read(report[0], out + at, sizeof out - 1 - at)) > 0)
+		at += (size_t)n;
+	(void)close(report[0]); /* read to its end */
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	/* Executed by root without any detour: it has nothing, and can get nothing but these two.
+	 */
+	assert_non_null(strstr(out, "CapPrm:\t0000000000000000"));
+	assert_non_null(strstr(out, "CapEff:\t0000000000000000"));
+	assert_non_null(strstr(out, "CapAmb:\t0000000000000000"));
+	assert_non_null(strstr(out, "CapBnd:\t0000000000001100"));
+}
+
 static void names_missing_privileges(void **state)
 {
 	(void)state;
@@ -324,6 +359,7 @@ int main(void)
 		cmocka_unit_test(child_lives_in_the_namespace),
 		cmocka_unit_test(child_keeps_only_the_privileges_it_was_left),
 		cmocka_unit_test(server_keeps_net_admin_alone),
+		cmocka_unit_test(who_is_limited_executes_nothing_with_more),
 		cmocka_unit_test(names_missing_privileges),
 		cmocka_unit_test(child_dies_with_us),
 		cmocka_unit_test(child_that_is_another_user_dies_with_us),
