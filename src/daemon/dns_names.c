@@ -28,9 +28,9 @@ struct dns_names {
 	const char *zone;
 	char order_dir[CONFIG_PATH_MAX + 8]; /* STATE_DIR/names */
 	struct loop_timer *timer;
-	uint64_t to_write; /* shards of this round */
-	uint64_t failed;   /* those of the last that could not be written */
-	bool armed;        /* a round is to come, or under way */
+	struct names_changes to_write; /* shards of this round */
+	struct names_changes failed;   /* those of the last that could not be written */
+	bool armed;                    /* a round is to come, or under way */
 	bool in_round;
 	uint64_t spent_ms, not_before_ms;
 	int round_error, error; /* of this round; the last that was told */
@@ -72,57 +72,57 @@ static void remember(struct dns_names *n)
  * ---------------------------------------------------------------------------------------------- */
 
 struct writing {
-	const struct dns_names *n;
-	FILE *hosts, *order;
-	size_t n_hosts, n_order;
+	const char *zone; /* what stands behind names; NULL: nothing */
+	FILE *f;
+	size_t n;
 };
 
-static int write_entry(void *ctx, const struct names_entry *e)
+static int write_line(void *ctx, const struct in6_addr *addr, const char *name)
 {
 	struct writing *w = (struct writing *)ctx;
-	char addr[INET6_ADDRSTRLEN];
-	in6_format(&e->addr, addr);
-	if (w->order)
-		(void)fprintf(w->order, "%s %s\n", addr, e->name); /* ferror() tells in the end */
-	w->n_order++;
-	if (!e->has_it)
-		return 0;
-	if (w->hosts)
-		(void)fprintf(w->hosts, "%s %s.%s\n", addr, e->name, w->n->zone); /* likewise */
-	w->n_hosts++;
+	char text[INET6_ADDRSTRLEN];
+	/* ferror() tells in the end. */
+	(void)fprintf(w->f, "%s %s%s%s\n", in6_format(addr, text), name, w->zone ? "." : "",
+		      w->zone ? w->zone : "");
+	w->n++;
 	return 0;
 }
 
 /* Nobody ever reads half a file: it gets its name when it is whole, or goes where it would be
  * empty. */
-static int finish(FILE *f, const char *whole, const char *path, bool empty)
+static int finish(FILE *f, const char *part, const char *path, bool empty)
 {
 	bool failed = ferror(f) || fchmod(fileno(f), 0644) < 0;
 	if (fclose(f) != 0 || failed)
 		return -EIO;
 	if (empty)
-		return unlink(whole) < 0 || (unlink(path) < 0 && errno != ENOENT) ? -errno : 0;
-	return rename(whole, path) < 0 ? -errno : 0;
+		return unlink(part) < 0 || (unlink(path) < 0 && errno != ENOENT) ? -errno : 0;
+	return rename(part, path) < 0 ? -errno : 0;
 }
 
-/* The part is written beside the folder that dnsmasq watches. */
-static int write_shard(const struct dns_names *n, unsigned shard)
+/* Parts are written beside the folder that dnsmasq watches. */
+static int write_having(const struct dns_names *n, unsigned shard)
 {
-	char hosts[PATH_SIZE], order[PATH_SIZE], whole_order[PATH_SIZE];
-	static const char whole_hosts[] = DNS_DIRECTORY "/part";
-	shard_path(hosts, DNS_NAMES, shard, "");
-	shard_path(order, n->order_dir, shard, "");
-	shard_path(whole_order, n->order_dir, shard, "~");
-	struct writing w = { .n = n, .hosts = fopen(whole_hosts, "we") };
-	int r = w.hosts ? 0 : -errno;
-	w.order = fopen(whole_order, "we");
-	int e = w.order ? 0 : -errno;
-	(void)names_entries(n->names, shard, write_entry, &w); /* never ends early */
-	if (r == 0)
-		r = finish(w.hosts, whole_hosts, hosts, w.n_hosts == 0);
-	if (e == 0)
-		e = finish(w.order, whole_order, order, w.n_order == 0);
-	return r < 0 ? r : e;
+	static const char part[] = DNS_DIRECTORY "/part";
+	char path[PATH_SIZE];
+	shard_path(path, DNS_NAMES, shard, "");
+	struct writing w = { .zone = n->zone, .f = fopen(part, "we") };
+	if (!w.f)
+		return -errno;
+	(void)names_having(n->names, shard, write_line, &w); /* never ends early */
+	return finish(w.f, part, path, w.n == 0);
+}
+
+static int write_lines(const struct dns_names *n, unsigned shard)
+{
+	char part[PATH_SIZE], path[PATH_SIZE];
+	shard_path(part, n->order_dir, shard, "~");
+	shard_path(path, n->order_dir, shard, "");
+	struct writing w = { .f = fopen(part, "we") };
+	if (!w.f)
+		return -errno;
+	(void)names_lines(n->names, shard, write_line, &w); /* never ends early */
+	return finish(w.f, part, path, w.n == 0);
 }
 
 static void arm(struct dns_names *n, uint64_t now_ms)
@@ -146,11 +146,25 @@ static void tell(struct dns_names *n, int r)
 
 static void begin_round(struct dns_names *n)
 {
-	n->to_write |= names_changed(n->names) | n->failed;
-	n->failed = 0;
+	const struct names_changes changed = names_changed(n->names);
+	n->to_write.having |= changed.having | n->failed.having;
+	n->to_write.lines |= changed.lines | n->failed.lines;
+	n->failed = (struct names_changes){ 0 };
 	n->round_error = 0;
 	n->spent_ms = 0;
 	n->in_round = true;
+}
+
+static void write_next(struct dns_names *n, uint64_t *to_write, uint64_t *failed,
+		       int (*write)(const struct dns_names *n, unsigned shard))
+{
+	unsigned shard = (unsigned)__builtin_ctzll(*to_write);
+	int r = write(n, shard);
+	*to_write &= ~(1ULL << shard);
+	if (r == 0)
+		return;
+	*failed |= 1ULL << shard;
+	n->round_error = r;
 }
 
 static void end_round(struct dns_names *n, uint64_t now_ms)
@@ -161,7 +175,7 @@ static void end_round(struct dns_names *n, uint64_t now_ms)
 	tell(n, n->round_error);
 	if (names_pending(n->names))
 		arm(n, now_ms);
-	else if (n->failed)
+	else if (n->failed.having || n->failed.lines)
 		loop_timer_set(n->timer, RETRY_MS);
 }
 
@@ -173,18 +187,14 @@ static void on_timer(void *ctx)
 	uint64_t begun_ms = clock_mono_ms();
 	if (!n->in_round)
 		begin_round(n);
-	if (n->to_write) {
-		unsigned shard = (unsigned)__builtin_ctzll(n->to_write);
-		int r = write_shard(n, shard);
-		n->to_write &= ~(1ULL << shard);
-		if (r < 0) {
-			n->failed |= 1ULL << shard;
-			n->round_error = r;
-		}
-	}
+	/* What is resolved goes first. */
+	if (n->to_write.having)
+		write_next(n, &n->to_write.having, &n->failed.having, write_having);
+	else if (n->to_write.lines)
+		write_next(n, &n->to_write.lines, &n->failed.lines, write_lines);
 	uint64_t now_ms = clock_mono_ms();
 	n->spent_ms += now_ms - begun_ms;
-	if (n->to_write)
+	if (n->to_write.having || n->to_write.lines)
 		loop_timer_set(n->timer, 0);
 	else
 		end_round(n, now_ms);
@@ -204,7 +214,7 @@ int dns_names_new(struct loop *loop, const char *zone, const char *state_dir,
 		return -ENOMEM;
 	n->zone = zone;
 	/* What another run left for the resolver is not true any more. */
-	n->to_write = UINT64_MAX;
+	n->to_write.having = n->to_write.lines = UINT64_MAX;
 	snprintf(n->order_dir, sizeof n->order_dir, "%s/names", state_dir);
 	int r = names_new(zone, key, &n->names);
 	if (r == 0)

@@ -16,8 +16,10 @@ struct claim {
 	struct claim *chain; /* of its bucket */
 	struct claim *next;  /* behind it in line */
 	struct name *name;
+	struct claim *prev_having, *next_having; /* in its shard, while has_it */
 	struct in6_addr addr;
 	uint64_t owner; /* which client; 0: it was there before the restart */
+	bool has_it;
 };
 
 struct name {
@@ -36,9 +38,10 @@ struct names {
 	struct name **names;
 	size_t n_claims, claim_buckets; /* powers of two */
 	size_t n_names, name_buckets;
-	size_t n_remembered, n_with_name;
-	uint64_t changed;
-	struct name *shards[NAMES_SHARDS];
+	size_t n_remembered, n_having;
+	struct names_changes changed;
+	struct name *lines[NAMES_SHARDS];
+	struct claim *having[NAMES_SHARDS];
 };
 
 /* --- what a client calls itself
@@ -147,7 +150,7 @@ void names_free(struct names *n)
 	if (!n)
 		return;
 	for (unsigned s = 0; s < NAMES_SHARDS; s++) {
-		for (struct name *name = n->shards[s], *next; name; name = next) {
+		for (struct name *name = n->lines[s], *next; name; name = next) {
 			next = name->next;
 			for (struct claim *c = name->line, *behind; c; c = behind) {
 				behind = c->next;
@@ -170,6 +173,16 @@ static uint64_t hash_addr(const struct names *n, const struct in6_addr *a)
 static uint64_t hash_name(const struct names *n, const char *text)
 {
 	return siphash24(n->key, text, strlen(text));
+}
+
+/* The same in every process: without a key, for nothing is looked up by it (FNV-1a). */
+static unsigned shard_of(const void *bytes, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)bytes;
+	uint32_t h = 2166136261U;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 16777619U;
+	return (h >> 16 ^ h) % NAMES_SHARDS;
 }
 
 static struct claim *find_claim(const struct names *n, const struct in6_addr *a)
@@ -232,16 +245,15 @@ static struct name *add_name(struct names *n, const char *text)
 	if (!name)
 		return NULL;
 	grow_names(n);
-	uint64_t hash = hash_name(n, text);
-	struct name **bucket = &n->names[hash & (n->name_buckets - 1)];
+	struct name **bucket = &n->names[hash_name(n, text) & (n->name_buckets - 1)];
 	memcpy(name->text, text, strlen(text) + 1);
-	name->shard = (unsigned)(hash >> 32) % NAMES_SHARDS;
+	name->shard = shard_of(text, strlen(text));
 	name->chain = *bucket;
 	*bucket = name;
-	name->next = n->shards[name->shard];
+	name->next = n->lines[name->shard];
 	if (name->next)
 		name->next->prev = name;
-	n->shards[name->shard] = name;
+	n->lines[name->shard] = name;
 	n->n_names++;
 	return name;
 }
@@ -255,20 +267,44 @@ static void remove_name(struct names *n, struct name *name)
 	if (name->prev)
 		name->prev->next = name->next;
 	else
-		n->shards[name->shard] = name->next;
+		n->lines[name->shard] = name->next;
 	if (name->next)
 		name->next->prev = name->prev;
 	n->n_names--;
 	free(name);
 }
 
-/* How many addresses of a line have its name. */
-static size_t having(const struct name *name)
+static void set_having(struct names *n, struct claim *c, bool has_it)
 {
-	size_t n = 0;
-	for (const struct claim *c = name->line; c && c->owner == name->line->owner; c = c->next)
-		n += c->owner != 0;
-	return n;
+	if (c->has_it == has_it)
+		return;
+	unsigned shard = shard_of(&c->addr, sizeof c->addr);
+	c->has_it = has_it;
+	n->changed.having |= 1ULL << shard;
+	if (has_it) {
+		c->prev_having = NULL;
+		c->next_having = n->having[shard];
+		n->having[shard] = c;
+		if (c->next_having)
+			c->next_having->prev_having = c;
+		n->n_having++;
+		return;
+	}
+	if (c->prev_having)
+		c->prev_having->next_having = c->next_having;
+	else
+		n->having[shard] = c->next_having;
+	if (c->next_having)
+		c->next_having->prev_having = c->prev_having;
+	n->n_having--;
+}
+
+/* A line has changed: whose is the first's has the name. */
+static void look_at_line(struct names *n, struct name *name)
+{
+	n->changed.lines |= 1ULL << name->shard;
+	for (struct claim *c = name->line; c; c = c->next)
+		set_having(n, c, c->owner && c->owner == name->line->owner);
 }
 
 static void leave(struct names *n, struct claim *c)
@@ -278,12 +314,11 @@ static void leave(struct names *n, struct claim *c)
 	while (*at != c)
 		at = &(*at)->chain;
 	*at = c->chain;
-	n->n_with_name -= having(name);
 	for (at = &name->line; *at != c;)
 		at = &(*at)->next;
 	*at = c->next;
-	n->n_with_name += having(name);
-	n->changed |= 1ULL << name->shard;
+	set_having(n, c, false);
+	look_at_line(n, name);
 	n->n_claims--;
 	name->n--;
 	n->n_remembered -= c->owner == 0;
@@ -308,7 +343,6 @@ static int join(struct names *n, const struct in6_addr *addr, uint64_t owner, co
 	grow_claims(n);
 	struct claim **bucket = &n->claims[hash_addr(n, addr) & (n->claim_buckets - 1)];
 	struct claim **at = &name->line;
-	n->n_with_name -= having(name);
 	bool mine = false;
 	while (*at && !(mine && (*at)->owner != owner)) {
 		mine = owner && (*at)->owner == owner;
@@ -318,21 +352,18 @@ static int join(struct names *n, const struct in6_addr *addr, uint64_t owner, co
 		.chain = *bucket, .next = *at, .name = name, .addr = *addr, .owner = owner
 	};
 	*at = *bucket = c;
-	n->n_with_name += having(name);
 	n->n_claims++;
 	name->n++;
 	n->n_remembered += owner == 0;
-	n->changed |= 1ULL << name->shard;
+	look_at_line(n, name);
 	return 0;
 }
 
 static void come_back(struct names *n, struct claim *c, uint64_t owner)
 {
-	n->n_with_name -= having(c->name);
 	c->owner = owner;
-	n->n_with_name += having(c->name);
 	n->n_remembered--;
-	n->changed |= 1ULL << c->name->shard;
+	look_at_line(n, c->name);
 }
 
 static bool wanted_name(const struct names *n, const struct binding_record *r,
@@ -385,7 +416,7 @@ int names_remember(struct names *n, const struct in6_addr *addr, const char *nam
 void names_settle(struct names *n)
 {
 	for (unsigned s = 0; s < NAMES_SHARDS && n->n_remembered; s++)
-		for (struct name *name = n->shards[s], *next; name; name = next) {
+		for (struct name *name = n->lines[s], *next; name; name = next) {
 			next = name->next;
 			for (struct claim *c = name->line, *behind; c; c = behind) {
 				behind = c->next;
@@ -395,26 +426,35 @@ void names_settle(struct names *n)
 		}
 }
 
-uint64_t names_changed(struct names *n)
+struct names_changes names_changed(struct names *n)
 {
-	uint64_t changed = n->changed;
-	n->changed = 0;
+	struct names_changes changed = n->changed;
+	n->changed = (struct names_changes){ 0 };
 	return changed;
 }
 
 bool names_pending(const struct names *n)
 {
-	return n->changed != 0;
+	return n->changed.having || n->changed.lines;
 }
 
-int names_entries(const struct names *n, unsigned shard,
-		  int (*fn)(void *ctx, const struct names_entry *e), void *ctx)
+int names_having(const struct names *n, unsigned shard,
+		 int (*fn)(void *ctx, const struct in6_addr *addr, const char *name), void *ctx)
 {
-	for (const struct name *name = n->shards[shard]; name; name = name->next)
+	for (const struct claim *c = n->having[shard]; c; c = c->next_having) {
+		int r = fn(ctx, &c->addr, c->name->text);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int names_lines(const struct names *n, unsigned shard,
+		int (*fn)(void *ctx, const struct in6_addr *addr, const char *name), void *ctx)
+{
+	for (const struct name *name = n->lines[shard]; name; name = name->next)
 		for (const struct claim *c = name->line; c; c = c->next) {
-			const struct names_entry e = { name->text, c->addr,
-						       c->owner && c->owner == name->line->owner };
-			int r = fn(ctx, &e);
+			int r = fn(ctx, &c->addr, name->text);
 			if (r < 0)
 				return r;
 		}
@@ -428,31 +468,45 @@ size_t names_given(const struct names *n)
 
 size_t names_waiting(const struct names *n)
 {
-	return n->n_claims - n->n_with_name;
+	return n->n_claims - n->n_having;
+}
+
+static bool line_consistent(const struct names *n, const struct name *name, size_t *n_having,
+			    size_t *n_remembered)
+{
+	unsigned in_line = 0;
+	for (const struct claim *c = name->line; c; c = c->next) {
+		if (c->name != name || find_claim(n, &c->addr) != c ||
+		    c->has_it != (c->owner && c->owner == name->line->owner))
+			return false;
+		in_line++;
+		*n_having += c->has_it;
+		*n_remembered += c->owner == 0;
+	}
+	return in_line > 0 && in_line == name->n;
 }
 
 bool names_consistent(const struct names *n)
 {
-	size_t n_names = 0, n_claims = 0, with_name = 0, remembered = 0;
+	size_t n_names = 0, n_claims = 0, n_having = 0, n_remembered = 0, listed = 0;
 	for (unsigned s = 0; s < NAMES_SHARDS; s++) {
 		const struct name *prev = NULL;
-		for (const struct name *name = n->shards[s]; name; prev = name, name = name->next) {
-			if (name->prev != prev || name->shard != s || !name->line ||
-			    find_name(n, name->text) != name)
+		for (const struct name *name = n->lines[s]; name; prev = name, name = name->next) {
+			if (name->prev != prev || name->shard != s ||
+			    find_name(n, name->text) != name ||
+			    !line_consistent(n, name, &n_having, &n_remembered))
 				return false;
 			n_names++;
-			with_name += having(name);
-			size_t before = n_claims;
-			for (const struct claim *c = name->line; c; c = c->next) {
-				if (c->name != name || find_claim(n, &c->addr) != c)
-					return false;
-				n_claims++;
-				remembered += c->owner == 0;
-			}
-			if (n_claims - before != name->n)
+			n_claims += name->n;
+		}
+		const struct claim *before = NULL;
+		for (const struct claim *c = n->having[s]; c; before = c, c = c->next_having) {
+			if (!c->has_it || c->prev_having != before ||
+			    shard_of(&c->addr, sizeof c->addr) != s)
 				return false;
+			listed++;
 		}
 	}
-	return n_names == n->n_names && n_claims == n->n_claims && with_name == n->n_with_name &&
-	       remembered == n->n_remembered;
+	return n_names == n->n_names && n_claims == n->n_claims && n_having == n->n_having &&
+	       listed == n_having && n_remembered == n->n_remembered;
 }

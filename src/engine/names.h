@@ -40,13 +40,6 @@ bool name_of_fqdn(struct rd body, const char *zone, char ret_name[static NAME_ST
 
 struct names;
 
-/* One address under a name. */
-struct names_entry {
-	const char *name; /* the table's */
-	struct in6_addr addr;
-	bool has_it; /* false: waits for the name */
-};
-
 /* zone is copied (as in name_of_fqdn(); at most 253 characters); key: 16 random bytes. -ENOMEM. */
 int names_new(const char *zone, const uint8_t key[static 16], struct names **ret_names);
 void names_free(struct names *n); /* NULL is allowed */
@@ -60,20 +53,30 @@ int names_follow(struct names *n, const struct binding_record *r, bool erased);
 
 /*
  * From before a restart: this address was in line for the name at this place. Call in the order in
- * which names_entries() told them, before the bindings come; names_settle() then drops the places
+ * which names_lines() told them, before the bindings come; names_settle() then drops the places
  * that nobody came for. -EINVAL: no name.
  */
 int names_remember(struct names *n, const struct in6_addr *addr, const char *name);
 void names_settle(struct names *n);
 
-/* The shards that changed since this was last asked, bit 1 << shard each; 0: none. */
-uint64_t names_changed(struct names *n);
+/*
+ * Addresses that have a name are in shards by address, lines for a name by name: what was in one of
+ * them is there after every restart. Bit 1 << shard each.
+ */
+struct names_changes {
+	uint64_t having; /* of names_having() */
+	uint64_t lines;  /* of names_lines() */
+};
+/* Those that changed since this was last asked. */
+struct names_changes names_changed(struct names *n);
 /* Whether names_changed() would tell of any. */
 bool names_pending(const struct names *n);
-/* Calls fn for each address in a shard, those of a name in their order in line, until it returns <
- * 0, which is returned. fn must not change the table. */
-int names_entries(const struct names *n, unsigned shard,
-		  int (*fn)(void *ctx, const struct names_entry *e), void *ctx);
+/* Calls fn for each address in a shard that has a name (or that is in line for one, those of a name
+ * in their order), until it returns < 0, which is returned. fn must not change the table. */
+int names_having(const struct names *n, unsigned shard,
+		 int (*fn)(void *ctx, const struct in6_addr *addr, const char *name), void *ctx);
+int names_lines(const struct names *n, unsigned shard,
+		int (*fn)(void *ctx, const struct in6_addr *addr, const char *name), void *ctx);
 
 /* Names that somebody has, and clients' addresses that wait for one. */
 size_t names_given(const struct names *n);

@@ -295,8 +295,12 @@ def test_subscribers_have_names(named):
     assert dig(named.cpe, f"router.{ZONE}", "AAAA").data == [OWN]
     assert dig(named.cpe, "-x", OWN).data == [f"router.{ZONE}."]
     assert named.instance.status()["dns"] == {"state": "up", "address": OWN, "zone": ZONE, "restarts": 0, "names": 1, "names_waiting": 0}
+    assert obtain(named, 1, "Paula's") == address
+    wait_name(named, "paula-s", address)
+    wait_for("its new name alone", lambda: dig(named.cpe, "-x", address).data == [f"paula-s.{ZONE}."])
+    assert dig(named.cpe, f"paul-s-laptop.{ZONE}", "AAAA").status == "NXDOMAIN"
     release(named, 1, address)
-    wait_name(named, "paul-s-laptop")
+    wait_name(named, "paula-s")
     assert dig(named.cpe, "-x", address).status == "NXDOMAIN"
 
 

@@ -226,18 +226,17 @@ static void freed(struct names *n, const char *client, const char *addr)
 struct looking {
 	const char *name;
 	char found[256];
-	bool all;
 };
 
-static int look(void *ctx, const struct names_entry *e)
+static int look(void *ctx, const struct in6_addr *addr, const char *name)
 {
 	struct looking *l = (struct looking *)ctx;
 	char text[INET6_ADDRSTRLEN];
-	if (strcmp(e->name, l->name) != 0 || !(e->has_it || l->all))
+	if (strcmp(name, l->name) != 0)
 		return 0;
 	size_t n = strlen(l->found);
 	(void)snprintf(l->found + n, sizeof l->found - n, "%s%s", n ? " " : "",
-		       inet_ntop(AF_INET6, &e->addr, text, sizeof text));
+		       inet_ntop(AF_INET6, addr, text, sizeof text));
 	return 0;
 }
 
@@ -245,7 +244,15 @@ static void has(const struct names *n, const char *name, const char *addrs)
 {
 	struct looking l = { .name = name };
 	for (unsigned s = 0; s < NAMES_SHARDS; s++)
-		assert_int_equal(names_entries(n, s, look, &l), 0);
+		assert_int_equal(names_having(n, s, look, &l), 0);
+	assert_string_equal(l.found, addrs);
+}
+
+static void in_line(const struct names *n, const char *name, const char *addrs)
+{
+	struct looking l = { .name = name };
+	for (unsigned s = 0; s < NAMES_SHARDS; s++)
+		assert_int_equal(names_lines(n, s, look, &l), 0);
 	assert_string_equal(l.found, addrs);
 }
 
@@ -281,7 +288,7 @@ static void a_clients_addresses_are_all_under_its_name_until_the_last_is_gone(vo
 	bound(n, "a", "2001:db8::a", "office");
 	bound(n, "b", "2001:db8::b", "office");
 	bound(n, "a", "2001:db8::a2", "office");
-	has(n, "office", "2001:db8::a 2001:db8::a2");
+	in_line(n, "office", "2001:db8::a 2001:db8::a2 2001:db8::b");
 	assert_int_equal(names_waiting(n), 1);
 	freed(n, "a", "2001:db8::a");
 	has(n, "office", "2001:db8::a2");
@@ -355,11 +362,11 @@ struct copy {
 	size_t n;
 };
 
-static int copy_one(void *ctx, const struct names_entry *e)
+static int copy_one(void *ctx, const struct in6_addr *addr, const char *name)
 {
 	struct copy *c = (struct copy *)ctx;
 	c->n++;
-	return names_remember(c->to, &e->addr, e->name);
+	return names_remember(c->to, addr, name);
 }
 
 static void the_order_in_line_outlasts_a_restart(void **state)
@@ -373,7 +380,7 @@ static void the_order_in_line_outlasts_a_restart(void **state)
 	bound(before, "x", "2001:db8::1", "home");
 	struct copy copy = { .to = n };
 	for (unsigned s = 0; s < NAMES_SHARDS; s++)
-		assert_int_equal(names_entries(before, s, copy_one, &copy), 0);
+		assert_int_equal(names_lines(before, s, copy_one, &copy), 0);
 	assert_int_equal(copy.n, 5);
 	has(n, "office", "");
 	/* The bindings come in another order, and one is gone. */
@@ -384,7 +391,8 @@ static void the_order_in_line_outlasts_a_restart(void **state)
 	bound(n, "a", "2001:db8::a", "office");
 	names_settle(n);
 	assert_true(names_consistent(n));
-	has(n, "office", "2001:db8::a 2001:db8::a2");
+	in_line(n, "office", "2001:db8::a 2001:db8::a2 2001:db8::c 2001:db8::d");
+	assert_int_equal(names_waiting(n), 2);
 	has(n, "elsewhere", "2001:db8::1");
 	has(n, "home", "");
 	freed(n, "a", "2001:db8::a");
@@ -414,21 +422,49 @@ static void only_names_are_remembered(void **state)
 	names_free(n);
 }
 
+static void changed(struct names *n, int having, int lines)
+{
+	const struct names_changes c = names_changed(n);
+	assert_int_equal(__builtin_popcountll(c.having), having);
+	assert_int_equal(__builtin_popcountll(c.lines), lines);
+	assert_false(names_pending(n));
+}
+
 static void what_changed_is_told_once(void **state)
 {
 	(void)state;
 	struct names *n = new_names();
-	assert_int_equal(names_changed(n), 0);
-	assert_false(names_pending(n));
+	changed(n, 0, 0);
 	bound(n, "a", "2001:db8::a", "office");
 	assert_true(names_pending(n));
-	uint64_t shard = names_changed(n);
-	assert_int_equal(__builtin_popcountll(shard), 1);
+	changed(n, 1, 1);
 	bound(n, "a", "2001:db8::a", "office");
 	freed(n, "b", "2001:db8::b");
-	assert_int_equal(names_changed(n), 0);
+	changed(n, 0, 0);
+	bound(n, "b", "2001:db8::b", "office"); /* who waits is in line only */
+	changed(n, 0, 1);
 	freed(n, "a", "2001:db8::a");
-	assert_int_equal(names_changed(n), shard);
+	changed(n, 2, 1);
+	names_free(n);
+}
+
+/* A resolver forgets a file's records before it reads it again: what an address is called must not
+ * go from one file to another. */
+static void an_address_and_a_line_stay_in_their_shards(void **state)
+{
+	(void)state;
+	struct names *n = new_names();
+	bound(n, "a", "2001:db8::a", "office");
+	const struct names_changes before = names_changed(n);
+	bound(n, "a", "2001:db8::a", "home");
+	assert_int_equal(names_changed(n).having, before.having);
+	names_free(n);
+	static const uint8_t another_key[16] = { 8 };
+	assert_int_equal(names_new(zone, another_key, &n), 0);
+	bound(n, "a", "2001:db8::a", "office");
+	const struct names_changes again = names_changed(n);
+	assert_int_equal(again.having, before.having);
+	assert_int_equal(again.lines, before.lines);
 	names_free(n);
 }
 
@@ -458,7 +494,8 @@ static void ten_thousand_names_come_and_go(void **state)
 				assert_int_equal(names_given(n), 5000);
 				assert_int_equal(names_waiting(n), 5000);
 				assert_true(names_consistent(n));
-				assert_int_equal(names_changed(n), UINT64_MAX);
+				const struct names_changes all = names_changed(n);
+				assert_true(all.having == UINT64_MAX && all.lines == UINT64_MAX);
 			}
 		}
 	assert_int_equal(names_given(n), 0);
@@ -491,6 +528,7 @@ int main(void)
 		cmocka_unit_test(the_order_in_line_outlasts_a_restart),
 		cmocka_unit_test(only_names_are_remembered),
 		cmocka_unit_test(what_changed_is_told_once),
+		cmocka_unit_test(an_address_and_a_line_stay_in_their_shards),
 		cmocka_unit_test(ten_thousand_names_come_and_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
