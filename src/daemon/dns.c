@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/names.h"
 #include "host/proc.h"
+#include "host/rule.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ enum {
 	CACHE_NAMES = 5000,   /* about 0.5 MB */
 	FORWARDED_MAX = 1000, /* queries under way; its default is 150 */
 	LOCAL_TTL_S = 60,     /* of the zone: names may change hands */
+	DNS_PORT = 53,
 };
 
 struct dns {
@@ -164,6 +166,40 @@ static int write_configuration(const struct dns *d)
 		return -errno;
 	bool failed = fputs(text, f) == EOF || fchmod(fileno(f), 0644) < 0;
 	return fclose(f) != 0 || failed ? -EIO : 0;
+}
+
+/* --- the way to those whom it asks
+ * ---------------------------------------------------------------------------------------------- */
+
+struct route dns_route(unsigned tunnel_ifindex)
+{
+	return (struct route){ .type = ROUTE_VIA,
+			       .oif = tunnel_ifindex,
+			       .metric = ROUTE_METRIC_DEFAULT,
+			       .table = DNS_TABLE };
+}
+
+/* Where the tunnel's route is not there. */
+static const struct route nowhere = { .type = ROUTE_UNREACHABLE,
+				      .metric = ROUTE_METRIC_UNREACHABLE,
+				      .table = DNS_TABLE };
+
+int dns_way_put(const struct config *c, struct route_batch *routes)
+{
+	int r = route_put(routes, &nowhere, 0);
+	int failed = r < 0 ? r : route_commit(routes, NULL, NULL);
+	if (failed)
+		return failed < 0 ? failed : -EIO;
+	return rule_put(&c->wg_address.addr, DNS_PORT, DNS_TABLE);
+}
+
+int dns_way_remove(const struct config *c, struct route_batch *routes)
+{
+	int r = rule_del(&c->wg_address.addr, DNS_PORT, DNS_TABLE);
+	int e = route_del(routes, &nowhere, 0);
+	if (e == 0)
+		e = route_commit(routes, NULL, NULL);
+	return r < 0 ? r : e;
 }
 
 /* --- the process

@@ -6,13 +6,15 @@
  *
  * It may bind a low port and nothing else, and is the user `dnsmasq` where there is one and we may
  * become it. Its upstream sockets are bound to our address inside the tunnel: where the tunnel is
- * gone, so is that address, and no query leaves at all.
+ * gone, so is that address, and no query leaves at all. What leaves from there to port 53 is routed
+ * by a table of its own, so that no other route of the namespace leads it elsewhere.
  */
 #pragma once
 
 #include "daemon/config.h"
 #include "daemon/message.h"
 #include "host/loop.h"
+#include "host/route.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +24,8 @@
 #define DNS_NAMES      DNS_DIRECTORY "/names"
 #define DNS_CONFIG     DNS_DIRECTORY "/dnsmasq.conf"
 #define DNS_OUR_FOLDER "/run/vbng" /* init's, which the resolver must pass */
+
+enum { DNS_TABLE = 118 }; /* routes of what it asks: through the tunnel, or not at all */
 
 struct dns;
 
@@ -43,6 +47,13 @@ void dns_free(struct dns *d);
 
 /* In the forked server: what is init's alone is closed. NULL is allowed. */
 void dns_drop(struct dns *d);
+
+/* The route into the tunnel of what it asks, to be put each time that the tunnel is made. */
+struct route dns_route(unsigned tunnel_ifindex);
+/* That what it asks goes nowhere else; an undo's step takes it back. Errors of rule_put() and of
+ * the routes. */
+int dns_way_put(const struct config *c, struct route_batch *routes);
+int dns_way_remove(const struct config *c, struct route_batch *routes);
 
 /* Writes its configuration and starts it; logs where it cannot, and tries again later. ifname: the
  * subscriber interface. Said again, it does nothing. */

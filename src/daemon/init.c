@@ -651,6 +651,12 @@ static int boot_guard(struct appliance *a)
 	return 0;
 }
 
+static int undo_dns_way(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	return dns_way_remove(&a->config, a->routes);
+}
+
 /* It is started when subscribers are served: until then nobody asks it. */
 static int boot_dns(struct appliance *a)
 {
@@ -665,7 +671,19 @@ static int boot_dns(struct appliance *a)
 		return 0;
 	}
 	int r = dns_new(a->loop, &a->config, tell_dns, a, &a->dns);
-	return r < 0 ? boot_failed(r, "the resolver cannot be prepared") : 0;
+	if (r < 0)
+		return boot_failed(r, "the resolver cannot be prepared");
+	if (a->config.backend == WG_BACKEND_NONE)
+		return 0;
+	undo_push(&a->undo, "remove the way of the resolver's queries", undo_dns_way, a);
+	r = dns_way_put(&a->config, a->routes);
+	if (r < 0)
+		log_warn(
+			"dns",
+			"the kernel has no routing table for the resolver's queries: more specific "
+			"routes of the container's may lead them past the tunnel",
+			kv_errno(r));
+	return 0;
 }
 
 /*
@@ -720,8 +738,8 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_tunnel, boot_routes, boot_nic,
-						     boot_guard,  boot_dns,    boot_sockets,
+	int (*const steps[])(struct appliance *) = { boot_dns, boot_tunnel, boot_routes,
+						     boot_nic, boot_guard,  boot_sockets,
 						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/dns.h"
 #include "host/routing.h"
 #include "host/secret.h"
 
@@ -117,7 +118,9 @@ static int put_routes(struct tunnel *t)
 		if (e < 0)
 			return e;
 	}
-	int failed = route_commit(t->routes, NULL, NULL);
+	const struct route dns = dns_route(t->wg.ifindex);
+	int e = t->config->resolver ? route_put(t->routes, &dns, 0) : 0;
+	int failed = e < 0 ? e : route_commit(t->routes, NULL, NULL);
 	return failed > 0 ? -EINVAL : failed;
 }
 

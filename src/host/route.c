@@ -96,7 +96,7 @@ static int route_request(struct route_batch *b, uint16_t type, uint16_t flags,
 	struct rtmsg *m = (struct rtmsg *)mnl_nlmsg_put_extra_header(h, sizeof *m);
 	m->rtm_family = AF_INET6;
 	m->rtm_dst_len = r->prefix.plen;
-	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_table = r->table ? r->table : RT_TABLE_MAIN;
 	m->rtm_protocol = ROUTE_PROTOCOL;
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = r->type == ROUTE_UNREACHABLE ? RTN_UNREACHABLE : RTN_UNICAST;

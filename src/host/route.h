@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * IPv6 routes and permanent neighbours, in batches: many requests in one send, their
- * answer awaited. All of them carry ROUTE_PROTOCOL and are in the main table of the
- * namespace that the socket was opened in.
+ * answer awaited. All of them carry ROUTE_PROTOCOL and are, where nothing else is said, in the
+ * main table of the namespace that the socket was opened in.
  */
 #pragma once
 
@@ -28,6 +28,7 @@ struct route {
 	struct in6_addr gateway;
 	unsigned oif; /* ROUTE_VIA */
 	uint32_t metric;
+	uint8_t table; /* 0: main */
 };
 
 struct route_batch;

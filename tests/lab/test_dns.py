@@ -163,6 +163,27 @@ def test_no_query_leaves_elsewhere_where_the_tunnel_is_gone(lab):
     wait_for("answers through the new tunnel", lambda: dig(lab.cpe, "more.example.net", "AAAA").status == "NXDOMAIN", 30)
 
 
+def test_no_query_leaves_elsewhere_where_another_route_is_better(lab):
+    """The server is on a link of the container's own, as in a Docker network: it is asked through the tunnel all the same."""
+    own = lab.add(Netns("own"), Netns.delete)
+    other = lab.add(Netns("other"), Netns.delete)
+    own.ip("link", "add", "eth0", "type", "veth", "peer", "name", "out0", "netns", other.name)
+    other.ip("link", "set", "out0", "up")
+    own.ip("link", "set", "eth0", "up")
+    own.ip("addr", "add", "2001:db8:5::2/64", "dev", "eth0", "nodad")
+    other.ip("addr", "add", f"{UPSTREAM}/64", "dev", "out0", "nodad")
+    before = own.snapshot()
+    lab.upstream = lab.add(Upstream(lab.internet()), Upstream.close)
+    seen = lab.wire(other, "out0")
+    vbng = lab.vbng(own=own, DNS_UPSTREAM=UPSTREAM, WIREGUARD_KEEPALIVE="1").wait_serving()
+    address_on_the_link(lab.cpe)
+    assert resolves(lab.cpe, "www.example.net", "AAAA").data == [WWW], vbng.text()
+    assert resolves(lab.cpe, "+tcp", "www.example.net", "A").data == ["192.0.2.80"]
+    assert not [f for _, _, f in seen.read() if f[12:14] == b"\x86\xdd" and f[20] in (6, 17)], "a query left past the tunnel"
+    assert vbng.stop()[0] == EX_OK
+    assert_same(before, own.snapshot, "our own namespace")
+
+
 def test_an_upstream_that_is_silent_hurts_nobody(online):
     vbng = online.start(DNS_ZONE=ZONE)
     assert resolves(online.cpe, "www.example.net", "AAAA").data == [WWW]

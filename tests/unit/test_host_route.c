@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "host/link.h"
 #include "host/route.h"
+#include "host/rule.h"
 
 enum { MANY = 2000, AT_A_TIME = 64 };
 
@@ -238,6 +239,38 @@ static int stop_early(void *ctx, const struct route *r)
 
 /* In the way that they come: some dozens at a time. Says how long it took; what is fast enough, the
  * benchmark says. */
+/* What goes from an address to a port has a table of its own, whatever the main one says. */
+static void a_rule_leads_packets_to_its_table(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	const struct in6_addr from = unit_in6("2001:db8::2");
+	const struct route nowhere = { .type = ROUTE_UNREACHABLE, .metric = 4096, .table = 118 };
+	struct route_batch *b;
+	assert_int_equal(route_batch_new(&b), 0);
+	run("ip -6 addr add 2001:db8::2/128 dev lo nodad; ip -6 route add 2001:db8:9::/48 dev lo");
+	assert_int_equal(route_put(b, &nowhere, 0), 0);
+	assert_int_equal(route_commit(b, NULL, NULL), 0);
+	int r = rule_put(&from, 53, 118);
+	if (r == -EOPNOTSUPP || r == -EAFNOSUPPORT)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(rule_put(&from, 53, 118), 0);
+	run("ip -6 route get 2001:db8:9::1 from 2001:db8::2 ipproto udp dport 53 2>&1 | grep -q "
+	    "'unreachable\\|No route'");
+	run("ip -6 route get 2001:db8:9::1 from 2001:db8::2 ipproto udp dport 54 | grep -q 'dev "
+	    "lo'");
+	run("test $(ip -6 rule | grep -c 118) = 1");
+	assert_int_equal(rule_del(&from, 53, 118), 0);
+	assert_int_equal(rule_del(&from, 53, 118), 0);
+	run("ip -6 route get 2001:db8:9::1 from 2001:db8::2 ipproto udp dport 53 | grep -q 'dev "
+	    "lo'");
+	assert_int_equal(route_del(b, &nowhere, 0), 0);
+	assert_int_equal(route_commit(b, NULL, NULL), 0);
+	run("ip -6 addr del 2001:db8::2/128 dev lo; ip -6 route del 2001:db8:9::/48 dev lo");
+	route_batch_free(b);
+}
+
 static void many_routes_come_and_go(void **state)
 {
 	(void)state;
@@ -286,6 +319,7 @@ int main(void)
 		cmocka_unit_test(others_routes_are_not_ours),
 		cmocka_unit_test(each_refusal_is_told_with_its_tag),
 		cmocka_unit_test(neighbours_are_permanent_and_uncounted),
+		cmocka_unit_test(a_rule_leads_packets_to_its_table),
 		cmocka_unit_test(many_routes_come_and_go),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
