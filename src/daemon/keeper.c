@@ -168,12 +168,15 @@ static int load_one(void *ctx, const struct binding_record *r)
 	struct loading *l = (struct loading *)ctx;
 	int e = dhcp6_server_load(l->k->dhcp6, r, l->now_ms);
 	l->loaded += e >= 0 || e == -ESTALE;
-	l->changed += e > 0 || e == -ESTALE;
+	l->changed += e > 0 || e == -ESTALE || (e == -ERANGE && r->number);
 	l->foreign += e == -ERANGE;
 	if (e == -ERANGE) /* its client knows nothing of that yet */
 		dhcp6_server_recall(l->k->dhcp6, r, l->now_ms);
 	l->taken += e == -EEXIST;
-	return e == -ENOMEM ? e : 0;
+	return e == -ENOMEM   ? e
+	       : e == -ERANGE ? STORE_FOREIGN
+	       : e == -EEXIST ? STORE_REFUSED
+			      : STORE_TAKEN;
 }
 
 static int load(struct keeper *k, size_t *ret_changed)
@@ -197,7 +200,7 @@ static int load(struct keeper *k, size_t *ret_changed)
 			 "time counts from now on",
 			 kv_u64("bindings", counts.ahead));
 	/* Their rows say other than what we know: the clock went back, their time was over while
-	 * nobody looked, or they stand under another number now. */
+	 * nobody looked, they stand under another number now, or are to be set aside. */
 	*ret_changed = counts.ahead + l.changed;
 	return r;
 }

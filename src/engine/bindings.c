@@ -13,7 +13,6 @@ enum {
 	BLOCK = 16, /* chunks that come as one when there are that many: 2 MiB */
 	INDEX_MIN = 1024,
 	NUMBERS_SPARE = 16384, /* of which, and of three in four, a loaded table may be vacant */
-	PASSED_OVER = 0xff,    /* as the length of a vacant one */
 	EXPIRY_STEPS = 4096,   /* prolonged ones put back into their place by one call */
 };
 
@@ -286,10 +285,8 @@ static bool begin_up_to(struct binding_table *t, uint32_t id)
 	while (id >= t->n_chunks * CHUNK)
 		if (add_chunks(t) < 0)
 			return false;
-	for (; t->n_begun <= id; t->n_begun++) {
+	for (; t->n_begun <= id; t->n_begun++)
 		at(t, t->n_begun)->state = 0;
-		at(t, t->n_begun)->plen = 0;
-	}
 	return true;
 }
 
@@ -315,13 +312,6 @@ void bindings_load_begin(struct binding_table *t)
 	t->loading = t->free_head == BINDING_NONE;
 }
 
-void bindings_pass_over(struct binding_table *t, uint32_t number)
-{
-	uint32_t id = number ? kept_id(t, number) : BINDING_NONE;
-	if (id != BINDING_NONE)
-		at(t, id)->plen = PASSED_OVER;
-}
-
 void bindings_load_end(struct binding_table *t)
 {
 	if (!t->loading)
@@ -329,7 +319,7 @@ void bindings_load_end(struct binding_table *t)
 	t->loading = false;
 	for (uint32_t id = t->n_begun; id-- > 0;) {
 		struct binding *b = at(t, id);
-		if (b->state || b->plen == PASSED_OVER)
+		if (b->state)
 			continue;
 		b->older = t->free_head;
 		t->free_head = id;

@@ -180,10 +180,9 @@ void bindings_remove(struct binding_table *t, struct binding *b);
 /*
  * Between these two, in a table to which nothing was given back yet, a record keeps its number
  * where that is vacant and not far beyond how many there are: whoever wrote it finds it there
- * again. bindings_pass_over() keeps a number from being given to anybody.
+ * again.
  */
 void bindings_load_begin(struct binding_table *t);
-void bindings_pass_over(struct binding_table *t, uint32_t number);
 void bindings_load_end(struct binding_table *t);
 /* State and expiry of a binding change through here alone, so that heap, queue and counts follow.
  */

@@ -429,23 +429,16 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 	return 0;
 }
 
-/* Its row stays until all are written anew: it may be of our pools again by then. */
-static int kept_out(struct leases *l, const struct binding_record *r, int why)
-{
-	bindings_pass_over(&l->table, r->number);
-	return why;
-}
-
 int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms)
 {
 	if (r->duid.len == 0 || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
 	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED ||
 	    !leases_may_hold(l, NULL, r->kind, r->iaid, &r->prefix))
-		return kept_out(l, r, -ERANGE);
+		return -ERANGE;
 	if (!is_free(l, r->kind, &r->prefix) ||
 	    (r->state != BINDING_DECLINED &&
 	     bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
-		return kept_out(l, r, -EEXIST);
+		return -EEXIST;
 	struct binding_record kept = *r;
 	bool over = r->state == BINDING_BOUND && r->valid_until_ms <= now_ms;
 	if (over) {

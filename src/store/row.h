@@ -13,10 +13,11 @@
 #include <stdint.h>
 
 /* In this order wherever rows are written or read. */
-#define ROW_COLUMNS                                                                                \
+#define ROW_VALUES                                                                                 \
 	"kind,prefix,plen,state,duid,iaid,next_hop,lladdr,preferred_s,valid_s,granted_unix_ms,"    \
-	"until_unix_ms,details,number"
-#define ROW_PLACES "?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+	"until_unix_ms,details"
+#define ROW_COLUMNS ROW_VALUES ",number"
+#define ROW_PLACES  "?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 
 /* Its record's instants mean nothing: they are the wall clock's, here. So does its details'
  * pointer. */

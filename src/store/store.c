@@ -19,6 +19,9 @@ enum {
 	AHEAD_MS = 2000, /* the two clocks are not read in the same moment */
 };
 
+/* Whose time is over for so long is not set aside any more. */
+#define ELSEWHERE_MS (INT64_C(30) * 86400000)
+
 static const char *const note_keys[] = {
 	[STORE_RECONFIGURE_SECRET] = "reconfigure_secret",
 	[STORE_CONFIG_DIGEST] = "config_digest",
@@ -26,9 +29,17 @@ static const char *const note_keys[] = {
 	[STORE_REPLAY] = "replay",
 };
 
+/* Numbers of rows. */
+struct numbers {
+	int64_t *all;
+	size_t n, room;
+};
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
+	/* As the last load found: to be set aside, and to be set aside no longer. */
+	struct numbers foreign, settled;
 };
 
 static const char *const step_sql[] = {
@@ -56,6 +67,14 @@ static const char *const step_sql[] = {
 	"preferred_s,valid_s,granted_unix_ms,until_unix_ms,details FROM binding;"
 	"DROP TABLE binding;"
 	"ALTER TABLE numbered RENAME TO binding;",
+	/* 4: what is of no pool today, but may be tomorrow, under numbers of its own */
+	"CREATE TABLE elsewhere("
+	" number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, prefix BLOB NOT NULL,"
+	" plen INTEGER NOT NULL, state INTEGER NOT NULL, duid BLOB NOT NULL, iaid INTEGER NOT "
+	"NULL,"
+	" next_hop BLOB NOT NULL, lladdr BLOB NOT NULL, preferred_s INTEGER NOT NULL,"
+	" valid_s INTEGER NOT NULL, granted_unix_ms INTEGER NOT NULL, until_unix_ms INTEGER,"
+	" details BLOB NOT NULL DEFAULT x'') STRICT;",
 };
 static const struct db_steps steps = { step_sql, ARRAY_LEN(step_sql) };
 
@@ -91,8 +110,8 @@ static bool rescue_add(struct rescue *r, const struct row *row)
 }
 
 /* As far as it goes, and `most` rows at most: in a damaged tree one page can be met many times.
- * Whether it was all. */
-static bool rescue_run(sqlite3 *db, const char *sql, size_t most, struct rescue *r)
+ * Without their numbers, where others have those. Whether it was all. */
+static bool rescue_run(sqlite3 *db, const char *sql, bool numbers, size_t most, struct rescue *r)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
@@ -100,8 +119,10 @@ static bool rescue_run(sqlite3 *db, const char *sql, size_t most, struct rescue 
 	while (rc == SQLITE_OK && room && most-- > 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct row row;
 		rc = SQLITE_OK;
-		if (row_read(st, &row))
-			room = rescue_add(r, &row);
+		if (!row_read(st, &row))
+			continue;
+		row.record.number = numbers ? row.record.number : 0;
+		room = rescue_add(r, &row);
 	}
 	(void)sqlite3_finalize(st); /* repeats what step said */
 	return rc == SQLITE_DONE;
@@ -164,11 +185,15 @@ static void rescue_from(sqlite3 *db, struct rescue *r)
 		return;
 	size_t most = (size_t)pages * (size_t)page_bytes / ROW_BYTES_MIN;
 	if (version == (int64_t)steps.n || db_migrate(db, &steps, version) == 0) {
-		if (!rescue_run(db, "SELECT " ROW_COLUMNS " FROM binding ORDER BY number", most, r))
+		if (!rescue_run(db, "SELECT " ROW_COLUMNS " FROM binding ORDER BY number", true,
+				most, r))
 			(void)rescue_run(db,
 					 "SELECT " ROW_COLUMNS " FROM binding ORDER BY number DESC",
-					 most, r); /* what it got is in r */
-		(void)read_duid(db, &r->duid);     /* without one it stays empty */
+					 true, most, r); /* what it got is in r */
+		/* The next load tells them from the others again. */
+		(void)rescue_run(db, "SELECT " ROW_COLUMNS " FROM elsewhere", false, most,
+				 r);           /* likewise */
+		(void)read_duid(db, &r->duid); /* without one it stays empty */
 		for (size_t i = 0; i < ARRAY_LEN(note_keys); i++)
 			r->has_note[i] = read_note(db, (enum store_note)i, r->notes[i]) == 0;
 	}
@@ -231,6 +256,8 @@ void store_close(struct store *s)
 	sqlite3_stmt *const all[] = { s->begin, s->commit, s->rollback, s->put, s->erase };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		(void)sqlite3_finalize(all[i]); /* repeats an earlier error */
+	free(s->foreign.all);
+	free(s->settled.all);
 	(void)sqlite3_close(
 		s->db); /* checkpoints; what it cannot is in the log, and read at the next start */
 	free(s);
@@ -391,9 +418,32 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 	return r;
 }
 
+/* sql with each of the numbers in turn. */
+static int run_for_each(sqlite3 *db, const char *sql, const struct numbers *numbers)
+{
+	if (numbers->n == 0)
+		return 0;
+	sqlite3_stmt *st = NULL;
+	int r = db_error(db, sqlite3_prepare_v2(db, sql, -1, &st, NULL));
+	for (size_t i = 0; i < numbers->n && r == 0; i++) {
+		r = db_error(db, sqlite3_bind_int64(st, 1, numbers->all[i]));
+		if (r == 0)
+			r = db_step(st);
+	}
+	(void)sqlite3_finalize(st); /* repeats what step said */
+	return r;
+}
+
 int store_rewrite_begin(struct store *s)
 {
 	int r = db_step(s->begin);
+	if (r == 0)
+		r = run_for_each(s->db,
+				 "INSERT INTO elsewhere(" ROW_VALUES ") SELECT " ROW_VALUES
+				 " FROM binding WHERE number=?",
+				 &s->foreign);
+	if (r == 0)
+		r = run_for_each(s->db, "DELETE FROM elsewhere WHERE number=?", &s->settled);
 	return r < 0 ? r : db_run(s->db, "DELETE FROM binding");
 }
 
@@ -407,10 +457,27 @@ int store_rewrite_end(struct store *s, bool commit)
 	int r = commit ? db_step(s->commit) : 0;
 	if (!sqlite3_get_autocommit(s->db))
 		(void)db_step(s->rollback); /* r is what the caller hears */
+	if (commit && r == 0)
+		s->foreign.n = s->settled.n = 0;
 	return r;
 }
 
+static int note_number(struct numbers *numbers, int64_t number)
+{
+	if (numbers->n == numbers->room) {
+		size_t room = numbers->room ? numbers->room * 2 : 64;
+		int64_t *longer = reallocarray(numbers->all, room, sizeof *longer);
+		if (!longer)
+			return -ENOMEM;
+		numbers->all = longer;
+		numbers->room = room;
+	}
+	numbers->all[numbers->n++] = number;
+	return 0;
+}
+
 struct loading {
+	struct store *s;
 	struct store_now now;
 	int (*fn)(void *ctx, const struct binding_record *r);
 	void *ctx;
@@ -423,6 +490,14 @@ static bool is_over(const struct row *row, struct store_now now)
 {
 	return row->record.state == BINDING_BOUND && !row->for_ever &&
 	       row->until_unix_ms <= row_to_unix(now.mono_ms, now);
+}
+
+static int offer(struct loading *l, const struct binding_record *r)
+{
+	int verdict = l->fn(l->ctx, r);
+	return verdict == STORE_FOREIGN ? note_number(&l->s->foreign, r->number)
+	       : verdict < 0            ? verdict
+					: 0;
 }
 
 /* One pass over the table as it lies on the disk. */
@@ -442,7 +517,7 @@ static int load_held(struct loading *l, sqlite3_stmt *st)
 			continue;
 		}
 		const struct binding_record record = row_record(&row, l->now, l->now.mono_ms);
-		r = l->fn(l->ctx, &record);
+		r = offer(l, &record);
 	}
 	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
 }
@@ -464,7 +539,28 @@ static int load_freed(struct loading *l, sqlite3_stmt *st)
 		struct binding_record record = row_record(&row, l->now, latest_ms);
 		if (record.valid_until_ms > latest_ms)
 			record.valid_until_ms = latest_ms;
-		r = l->fn(l->ctx, &record);
+		r = offer(l, &record);
+	}
+	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+}
+
+/* What an earlier load set aside. */
+static int load_elsewhere(struct loading *l, sqlite3_stmt *st)
+{
+	int64_t long_ago = row_to_unix(l->now.mono_ms, l->now) - ELSEWHERE_MS;
+	int rc, r = 0;
+	while (r >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct row row;
+		if (!row_read(st, &row)) {
+			l->counts.bad++;
+			continue;
+		}
+		struct binding_record record = row_record(&row, l->now, l->now.mono_ms);
+		record.number = 0;
+		bool old = !row.for_ever && row.until_unix_ms < long_ago;
+		r = old ? STORE_REFUSED : l->fn(l->ctx, &record);
+		if (r == STORE_TAKEN || r == STORE_REFUSED)
+			r = note_number(&l->s->settled, row.record.number);
 	}
 	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
 }
@@ -486,7 +582,8 @@ int store_load(struct store *s, struct store_now now,
 	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx,
 	       struct store_counts *ret_counts)
 {
-	struct loading l = { .now = now, .fn = fn, .ctx = ctx };
+	struct loading l = { .s = s, .now = now, .fn = fn, .ctx = ctx };
+	s->foreign.n = s->settled.n = 0;
 	int r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM binding", load_held);
 	if (r == 0 && l.n_freed)
 		r = each_row(
@@ -495,6 +592,8 @@ int store_load(struct store *s, struct store_now now,
 			" FROM binding WHERE state=2 OR (state=1 AND until_unix_ms<=:now)"
 			" ORDER BY CASE state WHEN 2 THEN granted_unix_ms ELSE until_unix_ms END",
 			load_freed);
+	if (r == 0)
+		r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM elsewhere", load_elsewhere);
 	*ret_counts = l.counts;
 	return r;
 }

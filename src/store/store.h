@@ -53,12 +53,21 @@ void store_close(struct store *s); /* NULL is allowed */
  */
 int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX]);
 
+/* What whoever loads a record says of it. */
+enum store_verdict {
+	STORE_TAKEN,
+	STORE_FOREIGN, /* of no pool today, and perhaps tomorrow: it is set aside */
+	STORE_REFUSED, /* it contradicts another one */
+};
+
 /*
  * Calls fn for each record, its instants on the monotonic clock; those that were freed, or whose
  * time is over, come last, in the order in which they were or it was. What the wall clock's jumps
  * made absurd is clamped: nothing lasts longer from now on than it was granted for, and nothing was
- * granted later than now. fn < 0 ends it and is returned; -EUCLEAN: the file is damaged after all,
- * and fn has seen what could be read. *ret_counts is written in any case.
+ * granted later than now. After all of these come, with number 0, those that were set aside by an
+ * earlier load. What fn says becomes true with the next rewrite. fn < 0 ends it and is returned;
+ * -EUCLEAN: the file is damaged after all, and fn has seen what could be read. *ret_counts is
+ * written in any case.
  */
 struct store_counts {
 	size_t bad;   /* rows that cannot be, passed over */
@@ -75,9 +84,9 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 		 struct store_now now);
 
 /*
- * Catching up after commits failed: begin empties the table inside a transaction, put adds records,
- * end commits (commit = true) or takes it all back. An error in between leaves the caller to call
- * store_rewrite_end(s, false).
+ * Catching up after commits failed: begin empties the table inside a transaction, but for what was
+ * foreign to the last load, put adds records, end commits (commit = true) or takes it all back. An
+ * error in between leaves the caller to call store_rewrite_end(s, false).
  */
 int store_rewrite_begin(struct store *s);
 int store_rewrite_put(struct store *s, const struct binding_record *r, struct store_now now);

@@ -436,6 +436,69 @@ static void a_wall_clock_that_is_set_while_it_runs_frees_nothing_and_prolongs_no
 	}
 }
 
+/* --- another configuration
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void begin_with(const char *pool)
+{
+	assert_int_equal(prefix6_parse(pool, -1, &f.config.pd_pool), 0);
+	begin();
+}
+
+static void what_is_of_no_pool_today_is_there_when_it_is_tomorrow(void **state)
+{
+	(void)state;
+	enum { FIRST = 20, SECOND = 5 };
+	begin_with("2001:db8:0:100::/58");
+	for (uint32_t client = 0; client < FIRST; client++)
+		say(REQUEST, IA_PD, client, 1);
+	carry_out();
+	list(f.before, &f.n_before);
+	end_by_kill();
+	for (int again = 0; again < 2; again++) {
+		begin_with("2001:db8:0:200::/58");
+		assert_int_equal(dhcp6_server_table(f.server)->n, again ? SECOND : 0);
+		for (uint32_t client = 0; client < SECOND; client++)
+			say(REQUEST, IA_PD, FIRST + client, 1);
+		carry_out();
+		/* Everything is written anew, but for what is not ours. */
+		unix_ms += 86400000;
+		say(RENEW, IA_PD, FIRST, 1);
+		carry_out();
+		unix_ms -= 86400000;
+		say(RENEW, IA_PD, FIRST, 1);
+		carry_out();
+		end_by_kill();
+	}
+	begin_with("2001:db8:0:100::/58");
+	assert_nothing_lost();
+	say(RELEASE, IA_PD, 3, 1);
+	carry_out();
+	end_by_kill();
+	/* It came back, and stands once. */
+	begin_with("2001:db8:0:100::/58");
+	assert_int_equal(dhcp6_server_stats(f.server)->pd.bound, FIRST - 1);
+	assert_int_equal(dhcp6_server_stats(f.server)->pd.freed, 1);
+	end_by_kill();
+	begin_with("2001:db8::/48");
+	assert_int_equal(dhcp6_server_stats(f.server)->pd.bound, FIRST - 1 + SECOND);
+}
+
+static void what_is_of_no_pool_for_long_is_forgotten(void **state)
+{
+	(void)state;
+	begin_with("2001:db8:0:100::/58");
+	say(REQUEST, IA_PD, 0, 1);
+	carry_out();
+	end();
+	begin_with("2001:db8:0:200::/58");
+	end();
+	pass(UINT64_C(31) * 86400000);
+	begin_with("2001:db8:0:100::/58");
+	assert_int_equal(dhcp6_server_table(f.server)->n, 0);
+}
+
 /* --- a store that comes late
  * -----------------------------------------------------------------------------------------------
  */
@@ -552,6 +615,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_wall_clock_that_is_set_while_it_runs_frees_nothing_and_prolongs_nothing,
 			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_of_no_pool_today_is_there_when_it_is_tomorrow, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_of_no_pool_for_long_is_forgotten, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(
 			what_clients_were_told_while_the_store_could_not_be_read_stands, setup,
 			teardown),
