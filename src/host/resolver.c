@@ -198,9 +198,10 @@ static void wait_and_process(ares_channel channel, uint64_t max_ms)
 	const struct timeval *wait = ares_timeout(channel, &limit, &due);
 	unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
 	nfds_t n = 0;
+	/* As ARES_GETSOCK_READABLE and _WRITABLE have it, which shift a 1 into the sign. */
 	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-		short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-				       (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+		short events = (short)((bits >> i & 1 ? POLLIN : 0) |
+				       (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
 		if (events)
 			fds[n++] = (struct pollfd){ .fd = sockets[i], .events = events };
 	}
