@@ -199,10 +199,12 @@ static void set_endpoint(struct tunnel_watch *w)
 			kv_str("was", endpoint_format(&was, was_text)));
 }
 
+/* A look first: a handshake that the last one did not see yet would be thrown away. */
 static void run_endpoint(struct tunnel_watch *w)
 {
-	uint64_t now = clock_mono_ms();
 	enum endpoint_action action;
+	tunnel_watch_look(w);
+	uint64_t now = clock_mono_ms();
 	while ((action = endpoint_next(&w->endpoint, now)) != ENDPOINT_WAIT) {
 		if (action == ENDPOINT_ASK)
 			ask(w);
@@ -473,7 +475,6 @@ int tunnel_watch_new(const struct tunnel_watch_params *p, struct tunnel_watch **
 		w->endpoint.try_at_ms = clock_mono_ms(); /* it was made without */
 	open_changes(w);
 	run_endpoint(w);
-	look(w);
 	*ret_watch = w;
 	return 0;
 }
