@@ -48,6 +48,7 @@ static json_t *tunnel_json(const struct status_view *v)
 			      "address", text(v->tunnel.address), "mtu", (json_int_t)v->tunnel.mtu,
 			      "rx_bytes", (json_int_t)v->tunnel.rx_bytes, "tx_bytes",
 			      (json_int_t)v->tunnel.tx_bytes);
+	json_object_set_new(t, "endpoint_name", text(v->tunnel.endpoint_name));
 	json_object_set_new(t, "why", text(v->tunnel.why));
 	json_object_set_new(t, "state_age_s", json_integer((json_int_t)v->tunnel.state_age_s));
 	json_object_set_new(t, "state_changes", json_integer((json_int_t)v->tunnel.state_changes));
@@ -315,8 +316,10 @@ static void render_tunnel(const json_t *t, FILE *out)
 		duration((uint64_t)num(t, "state_age_s"), since), str(t, "why"),
 		json_is_true(json_object_get(t, "lost")) ? "; LOST: " : "",
 		json_is_true(json_object_get(t, "lost")) ? told_of_loss(str(t, "on_loss")) : "");
-	fprintf(out, "            provider %s at %s; our public key %s\n", str(t, "peer"),
-		str(t, "endpoint"), str(t, "public_key"));
+	bool named = json_is_string(json_object_get(t, "endpoint_name"));
+	fprintf(out, "            provider %s at %s%s%s; our public key %s\n", str(t, "peer"),
+		named ? str(t, "endpoint_name") : "", named ? " = " : "", str(t, "endpoint"),
+		str(t, "public_key"));
 	if (json_is_integer(handshake))
 		fprintf(out, "            last handshake %s ago, ",
 			duration((uint64_t)json_integer_value(handshake), age));

@@ -38,6 +38,7 @@ struct status_view {
 		const char *public_key;
 		const char *peer;
 		const char *endpoint;
+		const char *endpoint_name; /* NULL: it was given as an address */
 		const char *address;
 		uint32_t mtu;
 		uint64_t handshake_unix_s; /* 0: never */

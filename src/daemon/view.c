@@ -94,6 +94,7 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			    .public_key = t->own_key,
 			    .peer = t->peer_key,
 			    .endpoint = endpoint_text(&uplink->uplink.endpoint, t->endpoint),
+			    .endpoint_name = c->wg_endpoint_name[0] ? c->wg_endpoint_name : NULL,
 			    .address = prefix6_format(&c->wg_address, t->address),
 			    .mtu = c->wg_mtu,
 			    .handshake_unix_s = uplink->uplink.handshake_unix_s,

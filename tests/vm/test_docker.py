@@ -460,7 +460,7 @@ def test_a_provider_that_comes_back_at_another_address_is_found_by_its_name(prov
     name_server("192.0.2.9")
     provider.revive()
     print(f"traffic flows again {wait_carrying(vbng):.1f} s after the provider is at its new address")
-    assert tunnel(vbng)["endpoint"] == "192.0.2.9:51820", vbng.log()
+    wait_for("its new address in status", lambda: tunnel(vbng)["endpoint"] == "192.0.2.9:51820")
     assert our_routes(vbng) == routes and client.ping(source)
     # The other way round: the name is of the past, WireGuard has heard from where it is now.
     provider.move("192.0.2.1")
@@ -498,13 +498,12 @@ def test_the_hosts_address_changes_under_the_tunnel(provider, container):
     wait_carrying(vbng)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "192.0.2.2"])
-def test_a_provider_on_the_docker_host_itself(provider, container, address):
+def test_a_provider_on_the_docker_host_itself(provider, container):
     """Its WireGuard is born in the host's namespace, as ours is."""
     provider.die()
     try:
         provider.revive(born_on_host=True)
-        vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"{address}:51820")).wait_serving()
+        vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT="127.0.0.1:51820")).wait_serving()
         wait_carrying(vbng)
     finally:
         provider.die()
