@@ -23,7 +23,6 @@
 enum { SENTENCE_MAX = 384, PARTS = 5, NIC_VALUE_MAX = IFNAMSIZ + 16, RETRY_MIN_MS = 40 };
 
 enum kind { KIND_NAME, KIND_NIC, KIND_POOL, KIND_TRANSFER, KIND_COUNT };
-static_assert((int)KIND_COUNT == (int)CLAIMS_MAX, "one descriptor for each kind");
 
 static const char *const kind_names[KIND_COUNT] = { "name", "nic", "pool", "transfer" };
 
@@ -36,6 +35,7 @@ struct ours {
 struct conflict {
 	char other[CONFIG_SUFFIX_MAX + 1]; /* "": none */
 	char value[PREFIX6_STRLEN];        /* what it has */
+	struct prefix6 ours;               /* of the transfer networks the one in its way */
 };
 
 struct look {
@@ -101,38 +101,41 @@ static void on_claim(void *ctx, const char *text)
 		return;
 	if (prefix6_overlaps(&theirs, &c->pd_pool))
 		note(l, KIND_POOL, other, value);
-	if (prefix6_overlaps(&theirs, &c->transfer))
-		note(l, KIND_TRANSFER, other, value);
+	for (size_t i = 0; i < c->n_transfers; i++)
+		if (prefix6_overlaps(&theirs, &c->transfers[i])) {
+			note(l, KIND_TRANSFER, other, value);
+			l->found[KIND_TRANSFER].ours = c->transfers[i];
+		}
 }
 
 /* --- the claims
  * -------------------------------------------------------------------------------------------- */
 
+static void put_claim(const struct ours *ours, enum kind kind, const char *value,
+		      char ret_text[static CLAIM_TEXT_MAX])
+{
+	(void)snprintf(ret_text, CLAIM_TEXT_MAX, BEGIN "%s/%08" PRIx32 "/%s/%s", /* fits */
+		       ours->c->suffix, ours->tag, kind_names[kind], value);
+}
+
 static int hold(struct claims *claims, const struct ours *ours, const struct claims_place *place)
 {
 	const struct config *c = ours->c;
-	char texts[KIND_COUNT][CLAIM_TEXT_MAX];
-	char pool[PREFIX6_STRLEN], transfer[PREFIX6_STRLEN];
-	const char *const values[KIND_COUNT] = {
-		[KIND_NAME] = c->suffix,
-		[KIND_NIC] = ours->nic,
-		[KIND_POOL] = prefix6_format(&c->pd_pool, pool),
-		[KIND_TRANSFER] = prefix6_format(&c->transfer, transfer),
-	};
-	for (enum kind k = 0; k < KIND_COUNT; k++)
-		(void)snprintf(texts[k], CLAIM_TEXT_MAX, BEGIN "%s/%08" PRIx32 "/%s/%s", /* fits */
-			       c->suffix, ours->tag, kind_names[k], values[k]);
-	if (place->ns == place->nic_ns)
-		return claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, KIND_COUNT,
-				  claims->fds);
-	char nic[1][CLAIM_TEXT_MAX];
-	memcpy(nic[0], texts[KIND_NIC], CLAIM_TEXT_MAX);
-	memcpy(texts[KIND_NIC], texts[KIND_COUNT - 1], CLAIM_TEXT_MAX);
-	int r = claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, KIND_COUNT - 1,
+	char texts[CLAIMS_MAX][CLAIM_TEXT_MAX], prefix[PREFIX6_STRLEN];
+	size_t n = 0;
+	put_claim(ours, KIND_NAME, c->suffix, texts[n++]);
+	put_claim(ours, KIND_POOL, prefix6_format(&c->pd_pool, prefix), texts[n++]);
+	for (size_t i = 0; i < c->n_transfers; i++)
+		put_claim(ours, KIND_TRANSFER, prefix6_format(&c->transfers[i], prefix),
+			  texts[n++]);
+	put_claim(ours, KIND_NIC, ours->nic, texts[n]); /* last, for it may be held elsewhere */
+	bool together = place->ns == place->nic_ns;
+	int r = claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, n + together,
 			   claims->fds);
-	return r < 0 ? r
-		     : claim_hold(place->nic_ns, (const char(*)[CLAIM_TEXT_MAX])nic, 1,
-				  &claims->fds[KIND_COUNT - 1]);
+	return r < 0 || together
+		       ? r
+		       : claim_hold(place->nic_ns, (const char(*)[CLAIM_TEXT_MAX])texts + n, 1,
+				    &claims->fds[n]);
 }
 
 /* How many conflicts there are. */
@@ -239,7 +242,7 @@ static int tell_all(const struct look *l, const char *lock_other, bool locked,
 			       "%s=%s overlaps %s, which the instance %s on this host hands out. "
 			       "Every instance needs prefixes of its own (ASSIGNED_PREFIX)",
 			       k == KIND_POOL ? "DHCPV6_PD_PREFIX" : "TRANSFER_PREFIX",
-			       prefix6_format(k == KIND_POOL ? &c->pd_pool : &c->transfer, ours),
+			       prefix6_format(k == KIND_POOL ? &c->pd_pool : &f[k].ours, ours),
 			       f[k].value, f[k].other);
 		tell(ctx, s);
 		n++;

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { CLAIMS_MAX = 4 };
+enum { CLAIMS_MAX = 3 + CONFIG_MAX_TRANSFERS }; /* name, NIC, pool, transfer networks */
 
 struct claims {
 	int fds[CLAIMS_MAX]; /* -1: not held */
@@ -20,7 +20,7 @@ struct claims {
 
 #define CLAIMS_NONE                                                                                \
 	{                                                                                          \
-		.fds = { -1, -1, -1, -1 }, .lock_fd = -1                                           \
+		.fds = { [0 ... CLAIMS_MAX - 1] = -1 }, .lock_fd = -1                              \
 	}
 
 /* Where they are held. */

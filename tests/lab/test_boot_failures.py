@@ -152,6 +152,14 @@ def test_check_runtime_names_another_instance(lab, own, tmp_path):
     assert first.status()["state"] == "serving"
 
 
+def test_check_runtime_names_who_has_one_of_several_transfer_networks(lab, own, tmp_path):
+    lab.vbng(TRANSFER_PREFIX="2001:db8:ffff::/64,2001:db8:ffff:7::/64").wait_serving()
+    code, said = lab.vbng(own=own, verb="check --runtime", state=str(tmp_path), WIREGUARD_INTERFACE_SUFFIX="provider2", ASSIGNED_PREFIX="2001:db8:eeee::/48",
+                          TRANSFER_PREFIX="2001:db8:eeee::/64,2001:db8:ffff:7::/64").wait_end()
+    assert code == EX_UNAVAILABLE
+    assert "TRANSFER_PREFIX=2001:db8:ffff:7::/64 overlaps 2001:db8:ffff:7::/64, which the instance provider1 on this host hands out" in said
+
+
 def test_check_runtime_warns_of_what_costs_something(lab, own):
     said = looked_at(lab, own, EX_OK, STATE_DIR="/nowhere/state")
     assert "warning: STATE_DIR=/nowhere/state cannot be written" in said and "-v NAME:/nowhere/state" in said

@@ -356,7 +356,17 @@ static void nd_sends_from_our_link_local_address(void **state)
 			them = unit_in6("fe80::c");
 	assert_int_equal(nd_sock_send(s, &us, &nodes, advertisement, sizeof advertisement), 0);
 	assert_int_equal(nd_sock_send(s, &us, &them, advertisement, sizeof advertisement), 0);
-	for (int i = 0; i < 2; i++) {
+	struct rtnl *host;
+	struct link_info theirs;
+	assert_int_equal(rtnl_open(sandbox.host_ns, &host), 0);
+	assert_int_equal(link_get(host, "cpe0", &theirs), 0);
+	rtnl_close(host);
+	assert_int_equal(nd_sock_send_frame(s, &us, &them, theirs.lladdr, advertisement,
+					    sizeof advertisement),
+			 0);
+	assert_int_equal(nd_sock_send_frame(s, &us, &them, theirs.lladdr, advertisement, 7),
+			 -EINVAL); /* not even ICMPv6's header */
+	for (int i = 0; i < 3; i++) {
 		uint8_t got[64];
 		_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
 		struct sockaddr_in6 from;
