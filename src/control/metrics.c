@@ -315,6 +315,20 @@ static void put_nd(struct out *o, const struct status_view *v)
 		"Advertisements of routers beyond those that are kept.", v->counters.ra_untracked);
 }
 
+static void put_filter(struct out *o, const struct status_filter *f)
+{
+	gauge(o, "filter_active", "0 where the kernel's packet filter could not be used.",
+	      f->active);
+	family(o, "filter_packets_total", "counter",
+	       "Packets that the packet filter turned away, and why; with SOURCE_FILTER=count "
+	       "those with wrong sources are counted, and pass.");
+	for (size_t i = 0; i < f->n_counts; i++)
+		sample(o, "reason", f->counts[i].reason, f->counts[i].n);
+	counter(o, "filter_rejected_total",
+		"Wrong sources answered with ICMPv6 type 1 code 5 (SOURCE_FILTER=reject).",
+		f->rejected);
+}
+
 int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len)
 {
 	char *text = NULL;
@@ -329,6 +343,7 @@ int metrics_render(const struct status_view *v, char **ret_text, size_t *ret_len
 	put_dhcpv6(&o, v);
 	put_nd(&o, v);
 	put_dns(&o, v);
+	put_filter(&o, &v->filter);
 	bool failed = ferror(o.f) != 0;
 	if (fclose(o.f) != 0 || failed) {
 		free(text);

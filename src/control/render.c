@@ -132,6 +132,29 @@ static json_t *subscriber_json(const struct status_view *v)
 			 (int)v->subscriber.nic_missing, "routers", routers);
 }
 
+static json_t *filter_json(const struct status_filter *f)
+{
+	json_t *counts = json_object(), *offenders = json_array();
+	for (size_t i = 0; i < f->n_counts; i++)
+		if (f->counts[i].n > 0)
+			json_object_set_new(counts, f->counts[i].reason,
+					    json_integer((json_int_t)f->counts[i].n));
+	for (size_t i = 0; i < f->n_offenders; i++) {
+		const struct status_offender *o = &f->offenders[i];
+		json_array_append_new(
+			offenders,
+			json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "lladdr",
+				  text(o->lladdr), "source", text(o->src), "destination",
+				  text(o->dst), "why", text(o->why), "packets", (json_int_t)o->n,
+				  "first_unix_s", (json_int_t)o->first_unix_s, "last_unix_s",
+				  (json_int_t)o->last_unix_s, "age_s", (json_int_t)o->age_s));
+	}
+	return json_pack("{s:b, s:o, s:b, s:o, s:I, s:o}", "active", (int)f->active,
+			 "source_filter", text(f->source_filter), "isolation", (int)f->isolation,
+			 "turned_away", counts, "rejected", (json_int_t)f->rejected,
+			 "wrong_sources", offenders);
+}
+
 json_t *status_to_json(const struct status_view *v)
 {
 	json_t *subscriber = subscriber_json(v);
@@ -142,7 +165,7 @@ json_t *status_to_json(const struct status_view *v)
 			 "uptime_s", (json_int_t)v->uptime_s, "server_restarts",
 			 (json_int_t)v->server_restarts, "tunnel", tunnel_json(v), "subscriber",
 			 subscriber, "dns", dns_json(v), "pools", pools_json(v), "counters",
-			 counters_json(v), "store", store);
+			 counters_json(v), "filter", filter_json(&v->filter), "store", store);
 }
 
 static const char *state_name(enum binding_state s)
@@ -382,6 +405,38 @@ static void render_dns(const json_t *d, FILE *out)
 	fputc('\n', out);
 }
 
+static void render_filter(const json_t *f, FILE *out)
+{
+	const char *key, *separator = "";
+	json_t *value;
+	size_t i;
+	char age[48];
+	if (!json_is_true(json_object_get(f, "active"))) {
+		fprintf(out, "filter      NONE: the kernel's packet filter could not be used; any "
+			     "source passes\n");
+		return;
+	}
+	fprintf(out, "filter      wrong sources: %s%s; turned away: ", str(f, "source_filter"),
+		json_is_true(json_object_get(f, "isolation")) ? ", subscribers isolated" : "");
+	json_t *counts = json_object_get(f, "turned_away");
+	json_object_foreach(counts, key, value)
+	{
+		fprintf(out, "%s%s %" JSON_INTEGER_FORMAT, separator, key,
+			json_integer_value(value));
+		separator = ", ";
+	}
+	fputs(json_object_size(counts) ? "\n" : "nobody\n", out);
+	json_array_foreach(json_object_get(f, "wrong_sources"), i, value)
+	{
+		fprintf(out,
+			"            %s from %s (%s) to %s, %" JSON_INTEGER_FORMAT
+			"+ times, last %s ago\n",
+			str(value, "lladdr"), str(value, "source"), str(value, "why"),
+			str(value, "destination"), num(value, "packets"),
+			duration((uint64_t)num(value, "age_s"), age));
+	}
+}
+
 void render_status(const json_t *status, FILE *out)
 {
 	char up[48];
@@ -429,6 +484,7 @@ void render_status(const json_t *status, FILE *out)
 		", advertisements: %" JSON_INTEGER_FORMAT "\n",
 		num(c, "dhcpv6_received"), num(c, "dhcpv6_answered"), num(c, "dhcpv6_dropped"),
 		num(c, "rs_received"), num(c, "ra_sent"));
+	render_filter(json_object_get(status, "filter"), out);
 	const json_t *store = json_object_get(status, "store");
 	if (json_is_true(json_object_get(store, "ok")))
 		fprintf(out, "store       %s\n", str(store, "path"));

@@ -11,7 +11,34 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { STATUS_TEXT_MAX = 160 };
+enum { STATUS_TEXT_MAX = 160, STATUS_OFFENDERS_MAX = 32 };
+
+struct status_count {
+	const char *reason;
+	uint64_t n;
+};
+
+/* Somebody who sent from a source that is not its own. */
+struct status_offender {
+	const char *lladdr; /* the frame's source */
+	const char *src;
+	const char *dst; /* of the latest */
+	const char *why; /* "foreign": not ours; "taken": ours, but not this subscriber's */
+	uint64_t n;      /* packets that were looked at: a few a second of each subscriber */
+	uint64_t first_unix_s, last_unix_s, age_s;
+};
+
+/* The packet filter. */
+struct status_filter {
+	bool active;               /* its rules are in force */
+	const char *source_filter; /* "drop", "reject", "count" or "off" */
+	bool isolation;
+	const struct status_count *counts; /* packets turned away, by the reason */
+	size_t n_counts;
+	uint64_t rejected; /* answered with ICMPv6 1/5 */
+	const struct status_offender *offenders;
+	size_t n_offenders;
+};
 
 /* What `vbng status` tells, and what Prometheus reads. Strings are the caller's; NULL becomes null.
  * Ages are seconds, -1: never. */
@@ -102,6 +129,7 @@ struct status_view {
 		bool rs; /* a router solicitation, else a DHCPv6 packet */
 	} * drops;
 	size_t n_drops;
+	struct status_filter filter;
 	struct {
 		const char *path;
 		bool ok;

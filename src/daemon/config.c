@@ -305,7 +305,7 @@ static void warn_unknown(struct reading *rd, char *const *env)
 	static const char *const ours[] = { "WIREGUARD_",  "DHCPV6_", "ROUTER_ADVERTISEMENT_",
 					    "SUBSCRIBER_", "UPLINK_", "TRANSFER_",
 					    "ASSIGNED_",   "DNS_",    "METRICS_",
-					    "STATE_",      "LOG_" };
+					    "STATE_",      "LOG_",    "SOURCE_" };
 	for (; *env; env++) {
 		size_t len = strcspn(*env, "=");
 		bool mine = false;

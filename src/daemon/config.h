@@ -45,6 +45,9 @@ enum subscriber_mode {
 	SUBSCRIBER_VLAN
 };
 
+/* What becomes of a subscriber's packet whose source is not its own. */
+enum source_filter { SOURCE_DROP, SOURCE_REJECT, SOURCE_COUNT, SOURCE_OFF };
+
 struct ip_prefix {
 	int family; /* AF_INET or AF_INET6 */
 	union {
@@ -123,6 +126,8 @@ struct config {
 	enum subscriber_mode subscriber_mode;
 	uint16_t vlan_id; /* SUBSCRIBER_VLAN */
 	struct in6_addr link_local;
+	enum source_filter source_filter;
+	bool isolation; /* subscribers do not reach one another */
 	char host_netns[CONFIG_PATH_MAX];
 	bool host_netns_given;
 

@@ -169,6 +169,7 @@ void config_print(const struct config *c, FILE *out)
 {
 	static const char *const backends[] = { "auto", "kernel", "userspace", "none" },
 				 *const modes[] = { "auto", "move", "local", "macvlan" };
+	static const char *const filters[] = { "drop", "reject", "count", "off" };
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char text[PREFIX6_STRLEN];
 	fprintf(out, "WIREGUARD_INTERFACE_SUFFIX=%s\nWIREGUARD_BACKEND=%s\n", c->suffix,
@@ -193,6 +194,8 @@ void config_print(const struct config *c, FILE *out)
 	else
 		fprintf(out, "SUBSCRIBER_MODE=%s\n", modes[c->subscriber_mode]);
 	fprintf(out, "SUBSCRIBER_LINK_LOCAL=%s\n", in6_format(&c->link_local, text));
+	fprintf(out, "SOURCE_FILTER=%s\nSUBSCRIBER_ISOLATION=%s\n", filters[c->source_filter],
+		on_off(c->isolation));
 	fprintf(out, "DHCPV6_VALID_LIFETIME=%u\nDHCPV6_PREFERRED_LIFETIME=%u\n", c->valid_lft_s,
 		c->preferred_lft_s);
 	fprintf(out, "DHCPV6_IA_NA=%s\nDHCPV6_RAPID_COMMIT=%s\n", on_off(c->ia_na),

@@ -427,6 +427,21 @@ static int link_local(const char *v, struct config *c, struct why *why)
 	return 0;
 }
 
+static int source_filter(const char *v, struct config *c, struct why *why)
+{
+	static const char *const words[] = { "drop", "reject", "count", "off", NULL };
+	size_t i;
+	int r = value_word(v, words, &i, why);
+	if (r == 0)
+		c->source_filter = (enum source_filter)i;
+	return r;
+}
+
+static int isolation(const char *v, struct config *c, struct why *why)
+{
+	return value_flag(v, &c->isolation, why);
+}
+
 static int host_netns(const char *v, struct config *c, struct why *why)
 {
 	c->host_netns_given = true;
@@ -740,6 +755,12 @@ const struct config_variable config_variables[] = {
 	{ "SUBSCRIBER_LINK_LOCAL", CONFIG_OPTIONAL, "fe80::1", "fe80::1",
 	  "ours on the link; another one is chosen, and logged, when somebody has it", link_local,
 	  false, CONFIG_PLAIN },
+	{ "SUBSCRIBER_ISOLATION", CONFIG_OPTIONAL, "off", "off",
+	  "subscribers do not reach one another through us", isolation, false, CONFIG_PLAIN },
+	{ "SOURCE_FILTER", CONFIG_OPTIONAL, "drop", "drop",
+	  "what becomes of a subscriber's packet whose source is not its own (BCP 38): `drop`, "
+	  "`reject` (ICMPv6 type 1 code 5), `count`, `off`",
+	  source_filter, false, CONFIG_PLAIN },
 	{ "HOST_NETNS", CONFIG_OPTIONAL, "/var/run/netns/host",
 	  "/var/run/netns/host (or /var/run/netns/init, where only that is mounted)",
 	  "where the host's network namespace is mounted", host_netns, false, CONFIG_PLAIN },

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/ratelimit.h"
 #include "daemon/stations.h"
-#include "host/nft.h"
+#include "host/nft_sets.h"
 #include "host/route.h"
 
 #include <arpa/inet.h>
@@ -28,6 +28,8 @@ enum phase {
 	LOOK_AT_ROUTES,
 	PUT_ROUTES,
 	PUT_STATIONS,
+	PUT_SOURCES,
+	LOOK_AT_FILTER,
 	RIGHT,
 };
 
@@ -38,6 +40,7 @@ struct putting_right {
 	uint32_t n;               /* bindings that are looked at: those with smaller numbers */
 	uint8_t *has_route;       /* a bit each */
 	uint32_t at, mask;        /* where the phase goes on */
+	bool strangers;           /* in the packet filter, found by the latest look */
 	unsigned again;           /* dumps that may lack something */
 	bool lacks;               /* the one under way does */
 	uint64_t kept, added, removed, refused;
@@ -47,8 +50,10 @@ struct forwarding {
 	unsigned ifindex;
 	struct route_batch *requests;
 	struct stations stations;
-	struct nft_stations *filter; /* NULL: there is none */
-	bool filter_changes;         /* wait in it */
+	struct nft_sets *filter; /* NULL: there is none */
+	uint8_t shortest;        /* of the prefixes that it tells apart; 0: it knows no sources */
+	bool filter_changes;     /* wait in it */
+	bool astray;             /* some of them were refused */
 	struct putting_right right;
 	const struct batch *batch; /* being carried out */
 	bool *failed;
@@ -56,8 +61,8 @@ struct forwarding {
 	struct ratelimit log_fault;
 };
 
-int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[static 16],
-		   struct forwarding **ret_forwarding)
+int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
+		   const uint8_t key[static 16], struct forwarding **ret_forwarding)
 {
 	struct forwarding *f = calloc(1, sizeof *f);
 	if (!f)
@@ -68,8 +73,9 @@ int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[st
 	int r = route_batch_new(&f->requests);
 	if (r == 0)
 		r = stations_init(&f->stations, key);
-	if (r == 0 && nft_table)
-		r = nft_stations_new(nft_table, &f->filter);
+	if (r == 0 && filter->table)
+		r = nft_sets_new(filter->table, &f->filter);
+	f->shortest = f->filter ? filter->shortest : 0;
 	if (r < 0) {
 		forwarding_free(f);
 		return r;
@@ -87,13 +93,23 @@ void forwarding_free(struct forwarding *f)
 	route_batch_free(f->requests);
 	stop_putting_right(f);
 	stations_done(&f->stations);
-	nft_stations_free(f->filter);
+	nft_sets_free(f->filter);
 	free(f);
 }
 
 uint64_t forwarding_failures(const struct forwarding *f)
 {
 	return f->failures;
+}
+
+bool forwarding_astray(const struct forwarding *f)
+{
+	return f->astray;
+}
+
+int forwarding_turned_away(struct forwarding *f, uint64_t ret_packets[static NFT_REASONS])
+{
+	return f->filter ? nft_counters_read(f->filter, ret_packets) : -ENOENT;
 }
 
 static struct route delegated(const struct forwarding *f, const struct prefix6 *prefix,
@@ -135,12 +151,18 @@ static void on_refused(void *ctx, uint32_t tag, int err)
 		  kv_u64("suppressed", suppressed));
 }
 
-/* The packet filter is no reason to leave a client without an answer: what it lacks costs a loop at
- * worst. */
+/* The packet filter is no reason to leave a client without an answer: it is put right a little
+ * later. Where somebody took the table away, all are let pass anyway. */
 static void filter_refused(struct forwarding *f, int r)
 {
-	if (r < 0 && ratelimit_allow(&f->log_fault, clock_mono_ms(), NULL))
-		log_warn("route", "the packet filter does not take a station", kv_errno(r));
+	if (r >= 0)
+		return;
+	f->astray = r != -ENOENT;
+	if (ratelimit_allow(&f->log_fault, clock_mono_ms(), NULL))
+		log_warn("filter",
+			 r == -ENOENT ? "the packet filter's table is gone, going on without"
+				      : "the packet filter refuses a subscriber, trying again",
+			 kv_errno(r));
 }
 
 static void unguard(struct forwarding *f, struct station *s)
@@ -171,7 +193,7 @@ static void commit_filter(struct forwarding *f)
 	if (!f->filter_changes)
 		return;
 	f->filter_changes = false;
-	int r = nft_station_commit(f->filter);
+	int r = nft_sets_commit(f->filter);
 	filter_refused(f, r);
 	for (struct station *s = NULL; r < 0 && (s = stations_next(&f->stations, s));)
 		s->guarded = false; /* nobody knows: they are put again when they are told of */
@@ -208,8 +230,24 @@ static int follow_station(struct forwarding *f, const struct route_change *c, ui
 	return r == 0 && moved ? release(f, &c->old_next_hop, tag) : r;
 }
 
+/* Who may send from it. Links that are no Ethernet have no stations to be told apart. */
+static void follow_source(struct forwarding *f, const struct route_change *c)
+{
+	const uint8_t *now = c->lladdr_len == NFT_LLADDR_LEN ? c->lladdr : NULL;
+	const uint8_t *old = c->old_lladdr_len == NFT_LLADDR_LEN ? c->old_lladdr : NULL;
+	bool same = !now == !old && (!now || memcmp(now, old, NFT_LLADDR_LEN) == 0);
+	if (!f->shortest || (c->add && c->held && same))
+		return;
+	f->filter_changes = true;
+	if (!c->add || c->held)
+		filter_refused(f, nft_source_del(f->filter, &c->prefix, old));
+	if (c->add)
+		filter_refused(f, nft_source_put(f->filter, &c->prefix, now));
+}
+
 static int collect(struct forwarding *f, const struct route_change *c, uint32_t i)
 {
+	follow_source(f, c);
 	int r = follow_station(f, c, TAG_NEIGHBOUR + i);
 	if (r < 0 || c->prefix.plen == 128)
 		return r;
@@ -420,6 +458,59 @@ static int look_at_routes(struct forwarding *f, const struct binding_table *t)
 	return r;
 }
 
+static const uint8_t *station_of(const struct binding *b)
+{
+	return b->lladdr_len == NFT_LLADDR_LEN ? b->lladdr : NULL;
+}
+
+/* Bindings that came since are there already. */
+static int put_sources(struct forwarding *f, const struct binding_table *t)
+{
+	const struct binding *b = NULL;
+	for (unsigned n = 0;
+	     n < PUT_RIGHT_STEP && (b = bindings_next(t, f->right.at)) && b->id < f->right.n; n++) {
+		const struct prefix6 p = { b->addr, b->plen };
+		f->right.at = b->id + 1;
+		if (b->state != BINDING_BOUND || (b->kind == BINDING_NA && !b->lladdr_len))
+			continue;
+		filter_refused(f, nft_source_put(f->filter, &p, station_of(b)));
+		f->filter_changes = true;
+	}
+	b = bindings_next(t, f->right.at);
+	return b && b->id < f->right.n;
+}
+
+/* Nothing is emptied to be filled again: what is right passes all the while. */
+static int look_at_element(void *ctx, const struct nft_element *e)
+{
+	const struct look *l = (const struct look *)ctx;
+	const struct station *s = NULL;
+	const struct binding *b = NULL;
+	const uint8_t *lladdr = NULL;
+	if (e->set == NFT_STATION) {
+		s = stations_find(&l->f->stations, &e->prefix.addr);
+		lladdr = s && s->known ? s->lladdr : NULL;
+	} else {
+		b = bindings_by_prefix(l->t, &e->prefix.addr, e->prefix.plen);
+		b = b && b->state == BINDING_BOUND ? b : NULL;
+		lladdr = b && e->set == NFT_PREFIX ? station_of(b) : NULL;
+	}
+	if ((s || b) && !lladdr == !e->lladdr &&
+	    (!lladdr || memcmp(lladdr, e->lladdr, NFT_LLADDR_LEN) == 0))
+		return 0;
+	l->f->filter_changes = true;
+	l->f->right.strangers = true; /* a set that changes may not show all: once more */
+	return nft_element_del(l->f->filter, e);
+}
+
+static int look_at_filter(struct forwarding *f, const struct binding_table *t)
+{
+	struct look look = { f, t };
+	int r = f->filter ? nft_sets_read_some(f->filter, look_at_element, &look) : 0;
+	filter_refused(f, r);
+	return r > 0;
+}
+
 /* One piece of what the phase has to do. 1: there is more of it. */
 static int do_phase(struct forwarding *f, const struct binding_table *t)
 {
@@ -434,6 +525,10 @@ static int do_phase(struct forwarding *f, const struct binding_table *t)
 		return put_routes(f, t);
 	case PUT_STATIONS:
 		return f->filter ? put_stations(f) : 0;
+	case PUT_SOURCES:
+		return f->shortest ? put_sources(f, t) : 0;
+	case LOOK_AT_FILTER:
+		return look_at_filter(f, t);
 	case RIGHT:
 		break;
 	}
@@ -450,7 +545,8 @@ static bool may_lack(const struct forwarding *f)
 	const struct putting_right *right = &f->right;
 	return (right->phase == LOOK_AT_NEIGHBOURS && route_dump_interrupted(right->dump)) ||
 	       (right->phase == LOOK_AT_ROUTES &&
-		(right->lacks || route_dump_interrupted(right->dump)));
+		(right->lacks || route_dump_interrupted(right->dump))) ||
+	       (right->phase == LOOK_AT_FILTER && right->strangers);
 }
 
 static int look_again(struct forwarding *f)
@@ -459,6 +555,11 @@ static int look_again(struct forwarding *f)
 	f->right.lacks = false;
 	if (f->right.phase == LOOK_AT_NEIGHBOURS)
 		return neighbour_dump_start(f->right.dump);
+	if (f->right.phase == LOOK_AT_FILTER) {
+		f->right.strangers = false;
+		filter_refused(f, nft_sets_read(f->filter, f->shortest));
+		return 0;
+	}
 	return in_pieces(&f->right) ? route_dump_start(f->right.dump) : 0;
 }
 
@@ -472,17 +573,22 @@ static int next_phase(struct forwarding *f)
 	f->right.at = 0;
 	if (f->right.phase == LOOK_AT_ROUTES)
 		return route_dump_start(f->right.dump);
-	if (f->right.phase == PUT_STATIONS && f->filter) {
+	if (f->right.phase == PUT_STATIONS) {
 		for (struct station *s = NULL; (s = stations_next(&f->stations, s));)
 			s->guarded = false;
-		filter_refused(f, nft_station_flush(f->filter));
-		f->filter_changes = true;
 	}
+	if (f->right.phase == LOOK_AT_FILTER && f->filter)
+		filter_refused(f, nft_sets_read(f->filter, f->shortest));
 	return 0;
 }
 
 int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s)
 {
+	if (f->right.phase == RIGHT && f->astray) {
+		f->astray = false;
+		int begun = forwarding_put_right(f, s);
+		return begun < 0 ? begun : 1;
+	}
 	if (f->right.phase == RIGHT)
 		return 0;
 	int more = do_phase(f, dhcp6_server_table(s));

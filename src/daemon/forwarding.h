@@ -2,23 +2,31 @@
 /*
  * What the kernel forwards for the bindings: a route for each delegated prefix, and a permanent
  * neighbour entry for each address that such a route or an assigned address leads to, which the
- * packet filter knows, too, so that nothing goes back to where it came from (RFC 8987 §4.2). Fed
- * with batches; at the start, and when the link was down, with all bindings at once.
+ * packet filter knows, too, so that nothing goes back to where it came from (RFC 8987 §4.2), and
+ * who may send from which prefix (BCP 38). Fed with batches; at the start, and when the link was
+ * down, with all bindings at once.
  */
 #pragma once
 
 #include "engine/batch.h"
 #include "engine/dhcp6_server.h"
+#include "host/nft_sets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct forwarding;
 
-/* Towards this interface. nft_table: where the packet filter's stations go (host/nft.h); NULL:
- * there is none. key: 16 random bytes. -ENOMEM or socket(2)'s. */
-int forwarding_new(unsigned ifindex, const char *nft_table, const uint8_t key[static 16],
-		   struct forwarding **ret_forwarding);
+/* Where the packet filter is told (host/nft_sets.h). */
+struct forwarding_filter {
+	const char *table; /* NULL: there is none */
+	uint8_t shortest;  /* of the delegated prefixes that it tells apart; 0: it knows no sources
+			    */
+};
+
+/* Towards this interface. key: 16 random bytes. -ENOMEM or socket(2)'s. */
+int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
+		   const uint8_t key[static 16], struct forwarding **ret_forwarding);
 void forwarding_free(struct forwarding *f); /* NULL is allowed */
 
 /*
@@ -39,5 +47,10 @@ int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s);
 void forwarding_install(struct forwarding *f, const struct batch *b,
 			bool failed[static BATCH_CHANGES]);
 
+/* The packet filter refused something, and may lack whom it should let pass: forwarding_go_on() is
+ * to be called in a while. */
+bool forwarding_astray(const struct forwarding *f);
+/* Whom the packet filter has turned away so far. -ENOENT: there are no rules. */
+int forwarding_turned_away(struct forwarding *f, uint64_t ret_packets[static NFT_REASONS]);
 /* Routes that the kernel refused so far. */
 uint64_t forwarding_failures(const struct forwarding *f);

@@ -8,6 +8,7 @@
 #include "control/client.h"
 #include "daemon/config.h"
 #include "daemon/dns.h"
+#include "daemon/filter.h"
 #include "daemon/message.h"
 #include "daemon/preflight.h"
 #include "daemon/server.h"
@@ -18,6 +19,7 @@
 #include "daemon/undo.h"
 #include "daemon/uplink.h"
 #include "host/loop.h"
+#include "host/nflog.h"
 #include "host/nft.h"
 #include "host/priv.h"
 #include "host/proc.h"
@@ -67,6 +69,9 @@ struct appliance {
 	struct dns *dns;         /* NULL: our own resolver is not to run */
 	bool dns_absent;         /* it cannot */
 	struct nft_guard *guard; /* NULL where the kernel has none */
+	struct forwarding_filter filter;
+	uint64_t gated_at_ms; /* since then nothing is forwarded from subscribers */
+	int nflog_fd;
 	int control_fd;
 	int metrics_fd;
 
@@ -191,8 +196,9 @@ static void tell_again(void *ctx)
 }
 
 static const char unguarded[] =
-	"the kernel's packet filter cannot be used, going on without: what a subscriber sends into "
-	"an unused part of its own delegated prefix is sent back to it";
+	"the kernel's packet filter cannot be used, going on without: a subscriber can send from "
+	"any source address and reaches whatever listens here, and what it sends into an unused "
+	"part of its own delegated prefix is sent back to it";
 
 static void on_guard(void *ctx, int fd)
 {
@@ -202,24 +208,34 @@ static void on_guard(void *ctx, int fd)
 	loop_unwatch(a->guard_watch);
 	a->guard_watch = NULL;
 	int r = nft_guard_verdict(a->guard, why);
-	if (r < 0)
+	if (r < 0) {
 		log_warn("init", unguarded, kv_errno(r), kv_str("why", why));
-	else
-		log_debug("init", "the packet filter's rules are in force",
-			  kv_str("table", nft_guard_table(a->guard)));
+		return;
+	}
+	if (r == NFT_UNREPORTED)
+		log_warn("init",
+			 "the kernel cannot report wrong sources: they are counted, nobody sees "
+			 "whose "
+			 "they are",
+			 kv_str("why", why));
+	log_debug("init", "the packet filter's rules are in force",
+		  kv_str("table", nft_guard_table(a->guard)),
+		  kv_u64("nothing_was_forwarded_ms", clock_mono_ms() - a->gated_at_ms));
 }
 
-/* Once subscribers are served: on a busy machine the child would have them wait. */
+/* While duplicate address detection runs; nobody is forwarded until the rules are there. */
 static void load_guard(struct appliance *a)
 {
 	if (!a->guard || a->guard_loaded)
 		return;
 	a->guard_loaded = true;
-	int r = nft_guard_load(a->guard);
+	int r = nft_guard_load(a->guard, a->sub.dhcp6_frames != NULL);
 	if (r == 0)
 		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
-	if (r < 0)
+	if (r < 0) {
 		log_warn("init", unguarded, kv_errno(r));
+		(void)nft_guard_let_pass(a->guard); /* what failed is told already */
+	}
 }
 
 static void on_server_message(void *ctx, int fd)
@@ -237,7 +253,6 @@ static void on_server_message(void *ctx, int fd)
 			a->serving_told = true;
 			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
-			load_guard(a);
 			dns_start(a->dns, a->sub.nic.link.name);
 		} else if (m.type == MESSAGE_CONTESTED) {
 			subscriber_contested(&a->sub);
@@ -272,6 +287,9 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	uplink_watch_drop(a->uplink);
 	dns_drop(a->dns);
 	tunnel_watch_drop(a->tunnel_watch);
+	a->filter.table = table[0] ? table : NULL;
+	if (!a->sub.dhcp6_frames)
+		a->filter.shortest = 0; /* no Ethernet: no stations to be told apart */
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -281,7 +299,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.dhcp6_sock = a->sub.dhcp6_sock,
 		.dhcp6_frames = a->sub.dhcp6_frames,
 		.nd_sock = a->sub.nd_sock,
-		.nft_table = table[0] ? table : NULL,
+		.filter = a->filter,
+		.nflog_fd = a->nflog_fd,
 		.ifindex = a->sub.nic.link.ifindex,
 		.ifname = a->sub.nic.link.name,
 		.subscriber_mode = nic_mode(&a->sub.nic, &a->config, mode),
@@ -637,17 +656,36 @@ static int undo_guard(void *arg)
 	struct appliance *a = (struct appliance *)arg;
 	loop_unwatch(a->guard_watch);
 	a->guard_watch = NULL;
+	if (a->nflog_fd >= 0)
+		(void)close(take_fd(&a->nflog_fd)); /* reports nobody reads any more */
 	return nft_guard_close(take_ptr(&a->guard));
 }
 
-/* Nobody is worse off without it than with most routers, so that nothing here ends the boot. */
+/* Nobody is worse off without it than with most routers, so that nothing here ends the boot. Before
+ * the NIC is taken, and until it was given back: nothing is forwarded without the rules. */
 static int boot_guard(struct appliance *a)
 {
-	int r = nft_guard_open(a->sub.nic.link.name, a->config.suffix, &a->guard);
-	if (r < 0)
+	const struct config *c = &a->config;
+	const struct in6_addr own = prefix6_with_iid(&c->transfer, 1);
+	uint16_t group = 0;
+	int unreported = 0;
+	if (c->source_filter != SOURCE_OFF)
+		unreported = nflog_open(NFT_REPORT_BYTES, &group, &a->nflog_fd);
+	const struct nft_rules rules = filter_rules(c, &own, group);
+	int r = nft_guard_open(&rules, c->suffix, &a->guard);
+	if (r < 0) {
 		log_warn("boot", unguarded, kv_errno(r));
-	else
-		undo_push(&a->undo, "remove the packet filter's table", undo_guard, a);
+		return 0;
+	}
+	undo_push(&a->undo, "remove the packet filter's table", undo_guard, a);
+	a->gated_at_ms = clock_mono_ms();
+	a->filter.shortest = nft_rules_shortest(&rules);
+	if (unreported < 0)
+		log_warn("boot",
+			 "the kernel cannot report wrong sources: they are counted, nobody sees "
+			 "whose "
+			 "they are",
+			 kv_errno(unreported));
 	return 0;
 }
 
@@ -738,8 +776,8 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_dns, boot_tunnel, boot_routes,
-						     boot_nic, boot_guard,  boot_sockets,
+	int (*const steps[])(struct appliance *) = { boot_dns,	 boot_tunnel, boot_routes,
+						     boot_guard, boot_nic,    boot_sockets,
 						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
@@ -753,6 +791,7 @@ static int boot_loop(struct appliance *a)
 	int r = server_start(a);
 	if (r < 0)
 		return boot_failed(r, "the server cannot be started");
+	load_guard(a);
 	r = subscriber_watch(&a->sub);
 	if (r < 0)
 		return boot_failed(r, "the subscriber link cannot be watched");
@@ -910,6 +949,7 @@ int init_run(const char *version)
 			       .at = PREFLIGHT_NONE,
 			       .control_fd = -1,
 			       .metrics_fd = -1,
+			       .nflog_fd = -1,
 			       .server_fd = -1,
 			       .started_at_ms = clock_mono_ms() };
 	ignore_broken_pipes();

@@ -11,6 +11,7 @@
 #include "daemon/advertiser.h"
 #include "daemon/config_options.h"
 #include "daemon/dns_names.h"
+#include "daemon/filter.h"
 #include "daemon/forwarding.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
@@ -53,6 +54,7 @@ struct server {
 	struct dhcp6_server *dhcp6;
 	struct batch *batch;
 	struct forwarding *forwarding;
+	struct filter *filter;
 	bool route_failed[BATCH_CHANGES];
 	struct dhcp6_packet packets[DHCP6_SOCK_BATCH];
 	struct rd expected[DHCP6_SOCK_BATCH];
@@ -94,6 +96,8 @@ static void on_forwarding(void *ctx)
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	} else if (r > 0) {
 		loop_timer_set(s->forwarding_timer, 0);
+	} else if (forwarding_astray(s->forwarding)) {
+		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	}
 }
 
@@ -236,7 +240,10 @@ static void carry_out(struct server *s, uint64_t now_ms)
 {
 	keeper_commit(s->keeper, s->batch, now_ms);
 	dns_names_follow(s->names, s->batch);
+	bool was_astray = forwarding_astray(s->forwarding);
 	forwarding_install(s->forwarding, s->batch, s->route_failed);
+	if (forwarding_astray(s->forwarding) && !was_astray)
+		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	reply(s);
 	log_changes(s, now_ms);
 	log_moves(s, now_ms);
@@ -370,9 +377,10 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.dns = &s->dns,
 		.names = s->names,
 		.link = &s->link,
+		.filter = s->filter,
+		.forwarding = s->forwarding,
 		.serving = s->serving,
 		.truncated = s->truncated,
-		.routes_failed = forwarding_failures(s->forwarding),
 	};
 	return view_of(&sources, t);
 }
@@ -785,7 +793,17 @@ static int init_forwarding(struct server *s)
 	uint8_t key[16];
 	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
 		return -EAGAIN;
-	return forwarding_new(s->p->ifindex, s->p->nft_table, key, &s->forwarding);
+	return forwarding_new(s->p->ifindex, &s->p->filter, key, &s->forwarding);
+}
+
+static int init_filter(struct server *s)
+{
+	const struct filter_params p = { .loop = s->loop,
+					 .config = s->c,
+					 .nflog_fd = s->p->nflog_fd,
+					 .frames = s->p->dhcp6_frames,
+					 .transfer_addr = s->p->transfer_addr };
+	return filter_new(&p, &s->filter);
 }
 
 static int init_loop(struct server *s)
@@ -805,6 +823,8 @@ static int start(struct server *s)
 		r = batch_new(&s->batch);
 	if (r == 0)
 		r = init_forwarding(s);
+	if (r == 0)
+		r = init_filter(s);
 	if (r == 0)
 		r = keeper_new(s->loop, s->c->state_dir, on_loaded, s, &s->keeper);
 	if (r < 0)
@@ -868,6 +888,7 @@ int server_run(const struct server_params *p)
 	keeper_free(s->keeper);
 	dns_names_free(s->names);
 	advertiser_free(s->advertiser);
+	filter_free(s->filter);
 	forwarding_free(s->forwarding);
 	batch_free(s->batch);
 	dhcp6_server_free(s->dhcp6);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/config.h"
+#include "daemon/forwarding.h"
 #include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/nd_sock.h"
@@ -23,8 +24,9 @@ struct server_params {
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames; /* NULL: the interface is no Ethernet */
 	struct nd_sock *nd_sock;
-	const char *nft_table; /* where the stations go (host/nft.h); NULL: the kernel has none */
-	unsigned ifindex;      /* the subscriber interface's */
+	struct forwarding_filter filter; /* where the packet filter is told */
+	int nflog_fd;                    /* where it reports; -1: it does not */
+	unsigned ifindex;                /* the subscriber interface's */
 	const char *ifname;
 	const uint8_t *lladdr; /* its link-layer address */
 	uint8_t lladdr_len;

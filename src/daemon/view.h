@@ -5,6 +5,7 @@
 #include "control/render.h"
 #include "daemon/advertiser.h"
 #include "daemon/dns_names.h"
+#include "daemon/filter.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
@@ -27,8 +28,10 @@ struct view_sources {
 	const struct message_dns *dns; /* init's last */
 	const struct dns_names *names; /* NULL: none */
 	const struct link_state *link;
+	struct filter *filter;
+	struct forwarding *forwarding;
 	bool serving;
-	uint64_t truncated, routes_failed;
+	uint64_t truncated;
 };
 
 /* What a view's strings and drops stand in. */
@@ -44,6 +47,7 @@ struct view_text {
 	struct view_router {
 		char address[INET6_ADDRSTRLEN], prefix[PREFIX6_STRLEN], differs[FOREIGN_TEXT_MAX];
 	} router_texts[FOREIGN_MAX];
+	struct filter_text filter;
 };
 
 /* Points into *s and *t. */

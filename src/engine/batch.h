@@ -45,6 +45,8 @@ struct route_change {
 	struct in6_addr old_next_hop;
 	uint8_t lladdr_len; /* of the next hop, for its neighbour entry; 0: unknown */
 	uint8_t lladdr[BINDING_LLADDR_MAX];
+	uint8_t old_lladdr_len; /* as it was told before, where held; else as above */
+	uint8_t old_lladdr[BINDING_LLADDR_MAX];
 };
 
 struct answer {

@@ -37,22 +37,40 @@ static bool has_route(const struct binding *b)
 	return b->kind == BINDING_PD || b->lladdr_len > 0;
 }
 
-/* old_next_hop NULL: there was none. */
-static void note_route(struct batch *batch, const struct binding *b, bool add,
-		       const struct in6_addr *old_next_hop)
+/* Where a binding's route led when it was told of last. */
+struct way {
+	struct in6_addr next_hop;
+	uint8_t lladdr_len;
+	uint8_t lladdr[BINDING_LLADDR_MAX];
+};
+
+static struct way way_of(const struct binding *b)
 {
+	struct way w = { .next_hop = b->next_hop, .lladdr_len = b->lladdr_len };
+	memcpy(w.lladdr, b->lladdr, sizeof w.lladdr);
+	return w;
+}
+
+/* old NULL: there was none. */
+static void note_route(struct batch *batch, const struct binding *b, bool add,
+		       const struct way *old)
+{
+	const struct way now = way_of(b);
 	if (!has_route(b))
 		return;
 	struct route_change *r = &batch->routes[batch->n_routes++];
 	*r = (struct route_change){
 		.add = add,
-		.held = old_next_hop != NULL,
+		.held = old != NULL,
 		.prefix = prefix_of(b),
 		.next_hop = b->next_hop,
-		.old_next_hop = old_next_hop ? *old_next_hop : b->next_hop,
 		.lladdr_len = b->lladdr_len,
 	};
 	memcpy(r->lladdr, b->lladdr, sizeof r->lladdr);
+	old = old ? old : &now;
+	r->old_next_hop = old->next_hop;
+	r->old_lladdr_len = old->lladdr_len;
+	memcpy(r->old_lladdr, old->lladdr, sizeof r->old_lladdr);
 }
 
 /* --- the end of a binding
@@ -91,7 +109,8 @@ static void cease(struct leases *l, const struct binding *b, struct batch *batch
 {
 	if (b->state != BINDING_BOUND)
 		return;
-	note_route(batch, b, false, &b->next_hop);
+	const struct way old = way_of(b);
+	note_route(batch, b, false, &old);
 	l->bound_slots[b->kind] -= slots_of(l, b);
 }
 
@@ -355,12 +374,12 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 {
 	/* Where an address is, is where its client is; where a prefix is, the way there. */
 	const struct lease_lladdr *lladdr = b->kind == BINDING_NA ? &c->own : &c->via;
-	struct in6_addr old_next_hop = b->next_hop;
+	const struct way old = way_of(b);
 	bool moved = memcmp(&b->next_hop, &c->next_hop, sizeof c->next_hop) != 0;
 	bool told = held && has_route(b);
 	/* An address whose client is not seen any more: later there is nothing to be told by. */
 	if (told && b->kind == BINDING_NA && moved && !lladdr->len)
-		note_route(batch, b, false, &old_next_hop);
+		note_route(batch, b, false, &old);
 	b->next_hop = c->next_hop;
 	/* Not every frame tells it; what was told of this very next hop stands. */
 	if (lladdr->len || moved) {
@@ -378,7 +397,7 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	note_change(batch, b, false);
 	/* Installed with every grant, known or not: it costs little, and heals a table that
 	 * somebody else has touched. */
-	note_route(batch, b, true, told ? &old_next_hop : NULL);
+	note_route(batch, b, true, told ? &old : NULL);
 }
 
 /* What must be forgotten so that another one can be remembered: of this client, and of all of them.

@@ -290,3 +290,13 @@ size_t dhcp6_frames_send(struct dhcp6_frames *f, const struct in6_addr *src,
 		*ret_failed = failed;
 	return sent;
 }
+
+int dhcp6_frames_send_packet(struct dhcp6_frames *f,
+			     const uint8_t lladdr[static DHCP6_FRAMES_LLADDR], const void *packet,
+			     size_t len)
+{
+	struct sockaddr_ll to = f->to[0];
+	memcpy(to.sll_addr, lladdr, DHCP6_FRAMES_LLADDR);
+	ssize_t n = sendto(f->fd, packet, len, 0, (const struct sockaddr *)&to, sizeof to);
+	return n < 0 ? -errno : 0;
+}

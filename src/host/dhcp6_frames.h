@@ -49,5 +49,9 @@ struct dhcp6_frame_out {
  */
 size_t dhcp6_frames_send(struct dhcp6_frames *f, const struct in6_addr *src,
 			 const struct dhcp6_frame_out *out, size_t n, size_t *ret_failed);
+/* A whole IPv6 packet to this Ethernet address. Negative errno where the kernel refuses it. */
+int dhcp6_frames_send_packet(struct dhcp6_frames *f,
+			     const uint8_t lladdr[static DHCP6_FRAMES_LLADDR], const void *packet,
+			     size_t len);
 /* The longest answer that goes into one frame, in bytes. */
 size_t dhcp6_frames_max(const struct dhcp6_frames *f);

@@ -8,7 +8,7 @@ import pytest
 from scapy.layers import inet6 as si6
 
 from access import ELSEWHERE, HOME, rule
-from lab import OUR_PROTOCOL, POOL
+from lab import OUR_PROTOCOL, POOL, TRANSFER
 from packets import RAPID_COMMIT, SOLICIT, ia_na, ia_pd, iaprefix, opt
 
 
@@ -113,10 +113,10 @@ DESTINATION_UNREACHABLE, REJECT_ROUTE, ECHO_REQUEST = 1, 6, 128
 
 @rule("RFC 8987 §4.2", "a packet for a delegated prefix from anybody else goes to who holds it")
 def test_a_packet_for_a_delegated_prefix(access, client):
-    neighbour = access.client().obtain().prefix()
     client.address = ELSEWHERE
-    source, target = two_hosts(neighbour)[0], two_hosts(client.obtain().prefix())[1]
-    # From other hardware than that which the prefix leads to.
+    target = two_hosts(client.obtain().prefix())[1]
+    # From other hardware than that which the prefix leads to, with an address that it made for itself on the link.
+    source = ipaddress.ip_network(TRANSFER).network_address + 0x9999
     assert send_into(access, source, target, mac="02:00:5e:99:99:99") == [(ECHO_REQUEST, 0)]
 
 

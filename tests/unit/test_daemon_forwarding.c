@@ -37,7 +37,9 @@ static int setup(void **state)
 	assert_int_equal(prefix6_parse("2001:db8::/48", -1, &config.pd_pool), 0);
 	assert_int_equal(prefix6_parse("2001:db8:1::/64", -1, &config.transfer), 0);
 	assert_int_equal(dhcp6_server_new(&config, &f.server), 0);
-	assert_int_equal(forwarding_new(f.oif, NULL, key, &f.forwarding), 0);
+	assert_int_equal(forwarding_new(f.oif, &(struct forwarding_filter){ .table = NULL }, key,
+					&f.forwarding),
+			 0);
 	assert_int_equal(batch_new(&f.batch), 0);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "host/nft.h"
+#include "host/nft_sets.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -12,11 +13,15 @@ enum { MANY = 3000, LOAD_WAIT_MS = 10000 };
 
 static const char why_no_nft[] = "this kernel has no nf_tables";
 
+static const struct nft_rules plain_rules = {
+	.subscriber = "sub0", .ethernet = true, .usual_len = 56, .assigned = { .plen = 48 }
+};
+
 /* Guards are opened by the first line of every test: where the kernel cannot, it is skipped. */
 static struct nft_guard *guard(const char *instance)
 {
 	struct nft_guard *g = NULL;
-	int r = nft_guard_open("sub0", instance, &g);
+	int r = nft_guard_open(&plain_rules, instance, &g);
 	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT)
 		skip_because(why_no_nft);
 	assert_int_equal(r, 0);
@@ -33,10 +38,10 @@ static int await(struct nft_guard *g, char why[static NFT_WHY_MAX])
 	return r;
 }
 
-static struct nft_stations *stations(const char *table)
+static struct nft_sets *stations(const char *table)
 {
-	struct nft_stations *s = NULL;
-	assert_int_equal(nft_stations_new(table, &s), 0);
+	struct nft_sets *s = NULL;
+	assert_int_equal(nft_sets_new(table, &s), 0);
 	return s;
 }
 
@@ -60,12 +65,12 @@ static const struct in6_addr *next_hop(uint32_t i)
 	return &a;
 }
 
-static void put(struct nft_stations *s, uint32_t i)
+static void put(struct nft_sets *s, uint32_t i)
 {
 	assert_int_equal(nft_station_put(s, lladdr(i), next_hop(i)), 0);
 }
 
-static void del(struct nft_stations *s, uint32_t i)
+static void del(struct nft_sets *s, uint32_t i)
 {
 	assert_int_equal(nft_station_del(s, lladdr(i), next_hop(i)), 0);
 }
@@ -89,16 +94,17 @@ static void the_rules_are_loaded_by_a_child_that_leaves_nothing(void **state)
 	assert_string_equal(nft_guard_table(g), "vbng-provider1");
 	assert_int_equal(nft_guard_fd(g), -1);
 	assert_int_equal(nft_guard_verdict(g, why), -ENOTCONN);
-	assert_int_equal(nft_guard_load(g), 0);
-	assert_int_equal(nft_guard_load(g), -EALREADY);
+	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, true), -EALREADY);
 	int r = await(g, why);
 	if (r < 0)
 		fail_msg("%s", why);
 	assert_int_equal(nft_guard_fd(g), -1);
 	assert_int_equal(nft_guard_verdict(g, why), -ENOTCONN);
-	run("nft list table inet vbng-provider1 | grep -q 'iifname \"sub0\" oifname \"sub0\" meta "
-	    "nfproto ipv6 ether saddr . rt ip6 nexthop @stations counter packets 0 bytes 0 reject "
-	    "with icmpv6 reject-route'");
+	run("nft list table inet vbng-provider1 | grep -q 'oifname \"sub0\" meta nfproto ipv6 "
+	    "ether saddr . rt ip6 nexthop @stations counter name \"own_prefix\" reject with icmpv6 "
+	    "reject-route'");
+	run("! nft list chain inet vbng-provider1 gate 2>/dev/null");
 	run("! grep -q libnftables /proc/$PPID/maps");
 	assert_int_equal(nft_guard_close(g), 0);
 	run("test -z \"$(nft list tables)\"");
@@ -110,23 +116,23 @@ static void what_a_killed_run_left_is_replaced(void **state)
 	NEEDS_SANDBOX();
 	struct nft_guard *old = guard("a"), *g;
 	char why[NFT_WHY_MAX];
-	struct nft_stations *s = stations("vbng-a");
+	struct nft_sets *s = stations("vbng-a");
 	put(s, 1);
-	assert_int_equal(nft_station_commit(s), 0);
-	assert_int_equal(nft_guard_load(old), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
+	assert_int_equal(nft_guard_load(old, true), 0);
 	assert_int_equal(await(old, why), 0);
 	run("nft add table inet other");
 	run("nft add rule inet vbng-a forward counter");
 	g = guard("a");
 	assert_stations("vbng-a", 0);
 	run("! nft list chain inet vbng-a forward 2>/dev/null");
-	assert_int_equal(nft_guard_load(g), 0);
+	assert_int_equal(nft_guard_load(g, true), 0);
 	assert_int_equal(await(g, why), 0);
-	run("test $(nft list chain inet vbng-a forward | grep -c counter) = 1");
+	run("test $(nft list chain inet vbng-a from_subscriber | grep -c counter) = 1");
 	assert_int_equal(nft_guard_close(g), 0);
 	assert_int_equal(nft_guard_close(old), -ENOENT); /* it was the same */
 	run("test \"$(nft list tables)\" = 'table inet other' && nft delete table inet other");
-	nft_stations_free(s);
+	nft_sets_free(s);
 }
 
 static void instances_in_one_namespace_have_each_a_table(void **state)
@@ -135,17 +141,17 @@ static void instances_in_one_namespace_have_each_a_table(void **state)
 	NEEDS_SANDBOX();
 	struct nft_guard *a = guard("a"), *b = guard("b*\"{");
 	assert_string_equal(nft_guard_table(b), "vbng-b___");
-	struct nft_stations *in_a = stations(nft_guard_table(a)), *in_b = stations("vbng-b___");
+	struct nft_sets *in_a = stations(nft_guard_table(a)), *in_b = stations("vbng-b___");
 	put(in_a, 1);
 	put(in_b, 2);
 	put(in_b, 3);
-	assert_int_equal(nft_station_commit(in_a), 0);
-	assert_int_equal(nft_station_commit(in_b), 0);
+	assert_int_equal(nft_sets_commit(in_a), 0);
+	assert_int_equal(nft_sets_commit(in_b), 0);
 	assert_int_equal(nft_guard_close(a), 0);
 	assert_stations("vbng-b___", 2);
 	assert_int_equal(nft_guard_close(b), 0);
-	nft_stations_free(in_a);
-	nft_stations_free(in_b);
+	nft_sets_free(in_a);
+	nft_sets_free(in_b);
 }
 
 static void names_that_no_rule_can_hold_are_refused(void **state)
@@ -153,13 +159,21 @@ static void names_that_no_rule_can_hold_are_refused(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = NULL;
-	const char *const bad[] = { "", "su\"b", "sub*", "su\\b", "su\tb", "sixteen-or-more-x" };
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(nft_guard_open(bad[i], "a", &g), -EINVAL);
-	assert_int_equal(nft_guard_open("sub0", "an-instance-whose-name-is-too-long", &g), -EINVAL);
+	const char *const bad[] = { "", "su\"b", "sub*", "su\\b", "su\tb" };
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct nft_rules rules = plain_rules;
+		(void)snprintf(rules.subscriber, sizeof rules.subscriber, "%s", bad[i]);
+		assert_int_equal(nft_guard_open(&rules, "a", &g), -EINVAL);
+		rules = plain_rules;
+		(void)snprintf(rules.tunnel, sizeof rules.tunnel, "%s", bad[i]);
+		if (bad[i][0]) /* "" is none */
+			assert_int_equal(nft_guard_open(&rules, "a", &g), -EINVAL);
+	}
+	assert_int_equal(nft_guard_open(&plain_rules, "an-instance-whose-name-is-too-long", &g),
+			 -EINVAL);
 	assert_null(g);
-	struct nft_stations *s = NULL;
-	assert_int_equal(nft_stations_new("a-table-whose-name-is-far-too-long", &s), -EINVAL);
+	struct nft_sets *s = NULL;
+	assert_int_equal(nft_sets_new("a-table-whose-name-is-far-too-long", &s), -EINVAL);
 }
 
 static void stations_come_and_go_without_complaint(void **state)
@@ -167,27 +181,27 @@ static void stations_come_and_go_without_complaint(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	struct nft_stations *s = stations("vbng-a");
-	assert_int_equal(nft_station_commit(s), 0); /* nothing to do */
+	struct nft_sets *s = stations("vbng-a");
+	assert_int_equal(nft_sets_commit(s), 0); /* nothing to do */
 	put(s, 1);
 	put(s, 2);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	run("nft get element inet vbng-a stations '{ 02:00:5e:00:00:01 . fe80::1 }' >/dev/null");
 	put(s, 1); /* there already */
 	put(s, 3);
 	put(s, 3);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	assert_stations("vbng-a", 3);
 	del(s, 9); /* never there */
 	del(s, 3);
 	del(s, 3);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	assert_stations("vbng-a", 2);
 	/* The other half of the pair is another station. */
 	assert_int_equal(nft_station_del(s, lladdr(1), next_hop(2)), 0);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	assert_stations("vbng-a", 2);
-	nft_stations_free(s);
+	nft_sets_free(s);
 	assert_int_equal(nft_guard_close(g), 0);
 }
 
@@ -196,9 +210,9 @@ static void changes_are_made_in_their_order(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	struct nft_stations *s = stations("vbng-a");
+	struct nft_sets *s = stations("vbng-a");
 	put(s, 1);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	put(s, 2);
 	del(s, 2);
 	del(s, 1);
@@ -208,17 +222,11 @@ static void changes_are_made_in_their_order(void **state)
 		put(s, i);
 		del(s, i - 1);
 	}
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	assert_stations("vbng-a", 2);
 	run("nft get element inet vbng-a stations '{ 02:00:5e:00:00:01 . fe80::1 }' >/dev/null");
 	run("nft get element inet vbng-a stations '{ 02:00:5e:00:01:8f . fe80::18f }' >/dev/null");
-	put(s, 5);
-	assert_int_equal(nft_station_flush(s), 0);
-	put(s, 6);
-	assert_int_equal(nft_station_commit(s), 0);
-	assert_stations("vbng-a", 1);
-	run("nft get element inet vbng-a stations '{ 02:00:5e:00:00:06 . fe80::6 }' >/dev/null");
-	nft_stations_free(s);
+	nft_sets_free(s);
 	assert_int_equal(nft_guard_close(g), 0);
 }
 
@@ -227,27 +235,27 @@ static void thousands_of_stations_go_in_one_commit(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	struct nft_stations *s = stations("vbng-a");
+	struct nft_sets *s = stations("vbng-a");
 	uint64_t start = clock_mono_ms();
 	for (uint32_t i = 0; i < MANY; i++)
 		put(s, i);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	uint64_t made = clock_mono_ms();
 	assert_stations("vbng-a", MANY);
 	uint64_t counted = clock_mono_ms();
 	for (uint32_t i = 0; i < MANY; i++)
 		del(s, i);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	print_message("# %d stations: put in %u ms, removed in %u ms\n", MANY,
 		      (unsigned)(made - start), (unsigned)(clock_mono_ms() - counted));
 	assert_stations("vbng-a", 0);
-	for (uint32_t i = 0; i < NFT_STATIONS_MAX; i++)
+	for (uint32_t i = 0; i < NFT_CHANGES_MAX; i++)
 		put(s, 1);
 	assert_int_equal(nft_station_put(s, lladdr(1), next_hop(1)), -ENOBUFS);
 	assert_int_equal(nft_station_del(s, lladdr(1), next_hop(1)), -ENOBUFS);
-	assert_int_equal(nft_station_commit(s), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
 	assert_stations("vbng-a", 1);
-	nft_stations_free(s);
+	nft_sets_free(s);
 	assert_int_equal(nft_guard_close(g), 0);
 }
 
@@ -256,19 +264,19 @@ static void a_refusal_is_told_and_forgotten(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	struct nft_stations *s = stations("vbng-a");
+	struct nft_sets *s = stations("vbng-a");
 	assert_int_equal(nft_guard_close(g), 0);
 	for (uint32_t i = 0; i < 300; i++) {
 		put(s, i);
 		del(s, i);
 	}
-	assert_int_equal(nft_station_commit(s), -ENOENT); /* the table is gone */
-	assert_int_equal(nft_station_commit(s), 0);       /* nothing is left to do */
+	assert_int_equal(nft_sets_commit(s), -ENOENT); /* the table is gone */
+	assert_int_equal(nft_sets_commit(s), 0);       /* nothing is left to do */
 	g = guard("a");
 	put(s, 1);
-	assert_int_equal(nft_station_commit(s), 0); /* nor of the answers */
+	assert_int_equal(nft_sets_commit(s), 0); /* nor of the answers */
 	assert_stations("vbng-a", 1);
-	nft_stations_free(s);
+	nft_sets_free(s);
 	assert_int_equal(nft_guard_close(g), 0);
 }
 
@@ -277,7 +285,7 @@ static void closing_waits_for_the_rules_that_are_being_loaded(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	assert_int_equal(nft_guard_load(g), 0);
+	assert_int_equal(nft_guard_load(g, true), 0);
 	assert_int_equal(nft_guard_close(g), 0);
 	int status;
 	assert_true(waitpid(-1, &status, 0) > 0);
@@ -294,7 +302,7 @@ static void what_the_kernel_refuses_is_told_in_words(void **state)
 	/* A set of that name but of another type is in the rules' way. */
 	run("nft 'delete set inet vbng-a stations; add set inet vbng-a stations { type ipv6_addr; "
 	    "}'");
-	assert_int_equal(nft_guard_load(g), 0);
+	assert_int_equal(nft_guard_load(g, true), 0);
 	assert_int_equal(await(g, why), -EOPNOTSUPP);
 	assert_true(strlen(why) > 0);
 	assert_null(strchr(why, '\n'));
