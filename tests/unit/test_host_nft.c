@@ -310,6 +310,164 @@ static void what_the_kernel_refuses_is_told_in_words(void **state)
 	assert_int_equal(nft_guard_close(g), 0);
 }
 
+static void nothing_is_forwarded_until_the_rules_are_there(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct nft_guard *g = guard("a");
+	char why[NFT_WHY_MAX];
+	run("nft list chain inet vbng-a gate | grep -q 'iifname \"sub0\" drop'");
+	run("nft list chain inet vbng-a gate | grep -q 'type filter hook forward'");
+	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(await(g, why), 0);
+	run("! nft list chain inet vbng-a gate 2>/dev/null");
+	run("nft list chain inet vbng-a forward | grep -q from_subscriber");
+	assert_int_equal(nft_guard_let_pass(g), -ENOENT);
+	assert_int_equal(nft_guard_close(g), 0);
+	g = guard("a");
+	assert_int_equal(nft_guard_let_pass(g), 0);
+	run("! nft list chain inet vbng-a gate 2>/dev/null");
+	assert_int_equal(nft_guard_close(g), 0);
+}
+
+/* nft itself takes the text, of whatever the configuration can ask for. */
+static void the_rules_of_every_configuration_are_taken(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	char why[NFT_WHY_MAX];
+	for (unsigned i = 0; i < 64; i++) {
+		struct nft_guard *g = NULL;
+		struct nft_rules r = { .subscriber = "sub0",
+				       .source = (enum nft_source)(i & 3),
+				       .isolate = i & 4,
+				       .usual_len = 56,
+				       .assigned = { unit_in6("2001:db8::"), i & 8 ? 20 : 48 },
+				       .n_transfers = 2,
+				       .transfers = { { unit_in6("2001:db8::"), 64 },
+						      { unit_in6("2001:db8:0:1::"), 64 } },
+				       .own = { unit_in6("2001:db8::1"),
+						unit_in6("2001:db8:0:1::1") },
+				       .log_group = i & 16 ? 1180 : 0 };
+		if (i & 32) {
+			(void)snprintf(r.tunnel, sizeof r.tunnel, "wg-a");
+			r.open.family = i & 4 ? AF_INET : AF_INET6;
+			r.open.tcp_port = 9547;
+		}
+		int e = nft_guard_open(&r, "a", &g);
+		if (e == -EOPNOTSUPP || e == -EPROTONOSUPPORT)
+			skip_because(why_no_nft);
+		assert_int_equal(e, 0);
+		assert_int_equal(nft_guard_load(g, i % 5 != 0), 0);
+		e = await(g, why);
+		if (e != 0)
+			fail_msg("configuration %u: %s", i, why);
+		assert_int_equal(nft_guard_close(g), 0);
+	}
+}
+
+struct seen {
+	size_t stations, addresses, prefixes, anybodys;
+};
+
+static int see(void *ctx, const struct nft_element *e)
+{
+	struct seen *s = (struct seen *)ctx;
+	s->stations += e->set == NFT_STATION;
+	s->addresses += e->set == NFT_ADDRESS;
+	s->prefixes += e->set == NFT_PREFIX;
+	s->anybodys += e->set == NFT_PREFIX && !e->lladdr;
+	return 0;
+}
+
+static struct seen read_all(struct nft_sets *s)
+{
+	struct seen seen = { 0 };
+	int r = nft_sets_read(s, 48);
+	assert_int_equal(r, 0);
+	while ((r = nft_sets_read_some(s, see, &seen)) > 0)
+		;
+	assert_int_equal(r, 0);
+	return seen;
+}
+
+static struct prefix6 nth_prefix(uint32_t i, uint8_t plen)
+{
+	const struct prefix6 all = { unit_in6("2001:db8::"), 32 };
+	return plen == 128 ? (struct prefix6){ prefix6_with_iid(&all, i), 128 }
+			   : prefix6_nth(&all, plen, i);
+}
+
+static void who_may_send_from_what_is_kept_by_length_and_read_back(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct nft_rules rules = plain_rules;
+	struct nft_guard *g = NULL;
+	rules.source = NFT_SOURCE_DROP;
+	int r = nft_guard_open(&rules, "a", &g);
+	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT)
+		skip_because(why_no_nft);
+	assert_int_equal(r, 0);
+	struct nft_sets *s = stations("vbng-a");
+	struct prefix6 p;
+	for (uint32_t i = 0; i < MANY; i++) {
+		p = nth_prefix(i, i % 3 ? 56 : 60);
+		assert_int_equal(nft_source_put(s, &p, i % 7 ? lladdr(i) : NULL), 0);
+	}
+	for (uint32_t i = 0; i < 20; i++) {
+		p = nth_prefix(i, 128);
+		assert_int_equal(nft_source_put(s, &p, lladdr(i)), 0);
+		put(s, i);
+	}
+	assert_int_equal(nft_sets_commit(s), 0);
+	struct seen seen = read_all(s);
+	assert_int_equal(seen.prefixes, MANY);
+	assert_int_equal(seen.anybodys, (MANY + 6) / 7);
+	assert_int_equal(seen.addresses, 20);
+	assert_int_equal(seen.stations, 20);
+	run("nft get element inet vbng-a prefixes_56 '{ 02:00:5e:00:00:01 . 2001:db8:0:100:: }' "
+	    ">/dev/null");
+	/* Of the same address and another length is another prefix; so is one of somebody else's.
+	 */
+	p = nth_prefix(1, 56);
+	const struct prefix6 shorter = { p.addr, 55 };
+	assert_int_equal(nft_source_del(s, &shorter, lladdr(1)), 0);
+	assert_int_equal(nft_source_del(s, &p, lladdr(2)), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
+	assert_int_equal(read_all(s).prefixes, MANY);
+	assert_int_equal(nft_source_del(s, &p, lladdr(1)), 0);
+	assert_int_equal(nft_sets_commit(s), 0);
+	assert_int_equal(read_all(s).prefixes, MANY - 1);
+	const struct prefix6 longer = { p.addr, 65 };
+	assert_int_equal(nft_source_put(s, &longer, lladdr(1)), -ERANGE);
+	nft_sets_free(s);
+	assert_int_equal(nft_guard_close(g), 0);
+}
+
+static void counters_are_there_with_the_rules(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct nft_guard *g = guard("a");
+	struct nft_sets *s = stations("vbng-a");
+	char why[NFT_WHY_MAX];
+	uint64_t packets[NFT_REASONS];
+	assert_int_equal(nft_counters_read(s, packets), -ENOENT);
+	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(await(g, why), 0);
+	memset(packets, 0xff, sizeof packets);
+	assert_int_equal(nft_counters_read(s, packets), 0);
+	for (size_t i = 0; i < NFT_REASONS; i++)
+		assert_int_equal(packets[i], 0);
+	run("nft -j list counters table inet vbng-a | grep -q uplink_service");
+	run("nft 'delete table inet vbng-a; add table inet vbng-a; add counter inet vbng-a flood { "
+	    "packets 7 bytes 700 }'");
+	assert_int_equal(nft_counters_read(s, packets), -ENOENT); /* not all */
+	nft_sets_free(s);
+	assert_int_equal(nft_guard_close(g), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +481,10 @@ int main(void)
 		cmocka_unit_test(a_refusal_is_told_and_forgotten),
 		cmocka_unit_test(closing_waits_for_the_rules_that_are_being_loaded),
 		cmocka_unit_test(what_the_kernel_refuses_is_told_in_words),
+		cmocka_unit_test(nothing_is_forwarded_until_the_rules_are_there),
+		cmocka_unit_test(the_rules_of_every_configuration_are_taken),
+		cmocka_unit_test(who_may_send_from_what_is_kept_by_length_and_read_back),
+		cmocka_unit_test(counters_are_there_with_the_rules),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
 }
