@@ -548,7 +548,7 @@ const struct config_variable config_variables[] = {
 	  "FpCyhws9cxwWoV4xELtfJvjJN+zQVRPISllRWgeopVE=", "none", "base64", preshared_key, true,
 	  CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_MTU", CONFIG_OPTIONAL, "1420", "1420",
-	  "the tunnel's MTU, advertised to subscribers", mtu, false, CONFIG_FOR_TUNNEL },
+	  "the tunnel's MTU, advertised to subscribers, and what TCP's MSS is clamped to", mtu, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_KEEPALIVE", CONFIG_OPTIONAL, "25", "25", "seconds, 0 for none", keepalive,
 	  false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ALLOWED_IPS", CONFIG_OPTIONAL, "::/0", "::/0",
