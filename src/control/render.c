@@ -160,7 +160,7 @@ json_t *status_to_json(const struct status_view *v)
 	json_t *subscriber = subscriber_json(v);
 	json_t *store = json_pack("{s:o, s:b, s:o}", "path", text(v->store.path), "ok",
 				  (int)v->store.ok, "fault", text(v->store.fault));
-	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "instance",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "instance",
 			 text(v->instance), "version", text(v->version), "state", text(v->state),
 			 "uptime_s", (json_int_t)v->uptime_s, "server_restarts",
 			 (json_int_t)v->server_restarts, "tunnel", tunnel_json(v), "subscriber",
