@@ -162,16 +162,30 @@ static void pass_on(struct uplink_watch *w, uint64_t now_ms)
 	}
 }
 
+/* Whom to send an echo request where nobody is to be asked: any packet that WireGuard lets through
+ * wakes it, so whoever is at the other end, or the first address behind it. */
+static struct in6_addr whoever_is_there(const struct config *c)
+{
+	const struct in6_addr all_nodes = { .s6_addr = { 0xff, 0x02, [15] = 0x01 } };
+	const struct in6_addr *first = NULL;
+	for (size_t i = 0; i < c->n_allowed_ips; i++) {
+		const struct ip_prefix *p = &c->allowed_ips[i];
+		const struct prefix6 allowed = { p->v6, p->plen };
+		if (p->family == AF_INET6 && prefix6_has_addr(&allowed, &all_nodes))
+			return all_nodes;
+		if (p->family == AF_INET6 && !first)
+			first = &p->v6;
+	}
+	return first ? *first : all_nodes;
+}
+
 static void send_probes(struct uplink_watch *w, uint64_t now_ms)
 {
-	/* Where nobody is to be asked, whoever is at the other end is: any packet wakes WireGuard.
-	 */
-	static const struct in6_addr all_nodes = { .s6_addr = { 0xff, 0x02, [15] = 0x01 } };
-	const struct in6_addr *dst =
-		w->config->has_uplink_probe ? &w->config->uplink_probe : &all_nodes;
+	const struct in6_addr dst =
+		w->config->has_uplink_probe ? w->config->uplink_probe : whoever_is_there(w->config);
 	uint16_t seq;
 	while (uplink_probe_due(&w->uplink, now_ms, &seq)) {
-		int r = w->ping ? ping_send(w->ping, dst, seq) : -ENODEV;
+		int r = w->ping ? ping_send(w->ping, &dst, seq) : -ENODEV;
 		/* It counts as lost, as one does that got lost on its way. */
 		if (r < 0 && ratelimit_allow(&w->log_ping, now_ms, NULL))
 			log_debug("uplink", "an echo request cannot be sent", kv_errno(r));

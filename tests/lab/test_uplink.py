@@ -9,6 +9,7 @@ import time
 import pytest
 
 import packets as p
+from clients import LAN, Dhcpcd
 from lab import ASSIGNED, BEYOND, SERVER_WG, TRANSFER, Lab, wait_for
 
 ECHO_PORT = 7777
@@ -242,6 +243,23 @@ def test_delegated_prefixes_are_deprecated_and_clients_told(lab):
     assert vbng.delegated().get(had.what), "its route was there all the time"
 
 
+@pytest.mark.skipif(Dhcpcd.missing() is not None, reason=Dhcpcd.missing() or "")
+def test_a_cpe_that_comes_during_the_loss_is_well_a_minute_later(lab):
+    """dhcpcd, which accepts no RECONFIGURE: it takes a deprecated prefix, says so to its LAN, and comes again by the short T1."""
+    net = lab.internet()
+    vbng = up(lab.vbng(**PROBED).wait_serving())
+
+    def lan():
+        return [a["preferred_life_time"] for a in lab.cpe.addresses(LAN)]
+
+    with Outage(net):
+        wait_for("the loss", lambda: vbng.status()["tunnel"]["lost"], 10)
+        lab.client(Dhcpcd).wait()
+        assert lan() == [0]
+    wait_for("a preferred address on the LAN", lambda: any(lan()), 60 + 15)
+    assert vbng.prefixes()
+
+
 def test_a_provider_that_is_not_there_at_boot_has_the_benefit_of_the_doubt(lab):
     net = lab.internet()
     with Outage(net):
@@ -262,10 +280,11 @@ def test_a_provider_that_is_not_there_at_boot_has_the_benefit_of_the_doubt(lab):
     assert state(vbng) == "up"
 
 
-def test_a_tunnel_without_keepalive_is_well_while_idle_and_comes_back_by_itself(lab):
+@pytest.mark.parametrize("allowed", ["::/0", "2001:db8:beef::/48"], ids=["everything", "a part"])
+def test_a_tunnel_without_keepalive_is_well_while_idle_and_comes_back_by_itself(lab, allowed):
     """Nothing is sent over a tunnel that is known to be dead, as subscribers have moved: it must knock itself."""
     net = lab.internet()
-    vbng = lab.vbng(WIREGUARD_KEEPALIVE="0", UPLINK_LOSS_DELAY="0").wait_serving()
+    vbng = lab.vbng(WIREGUARD_KEEPALIVE="0", UPLINK_LOSS_DELAY="0", WIREGUARD_ALLOWED_IPS=allowed).wait_serving()
     wait_for("SLAAC", lambda: cpe_state(lab) == (True, True))
     time.sleep(16)
     assert state(vbng) in ("connecting", "up") and not vbng.status()["tunnel"]["lost"], "nobody was left without an answer"
