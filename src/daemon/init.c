@@ -776,7 +776,7 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_dns,	 boot_tunnel, boot_routes,
+	int (*const steps[])(struct appliance *) = { boot_dns,   boot_tunnel, boot_routes,
 						     boot_guard, boot_nic,    boot_sockets,
 						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
