@@ -90,6 +90,18 @@ static void on_due(void *ctx)
 	arm(a);
 }
 
+/* But for the checksum, which is the kernel's. */
+static bool is_sent(const struct advertiser *a, const struct nd_packet *p)
+{
+	enum { CHECKSUM_END = 4 };
+	for (size_t i = 0; i < a->ra.packets.n; i++)
+		if (a->ra.packets.packets[i].len == p->len && p->len > CHECKSUM_END &&
+		    memcmp(a->ra.packets.packets[i].bytes + CHECKSUM_END, p->bytes + CHECKSUM_END,
+			   p->len - CHECKSUM_END) == 0)
+			return true;
+	return false;
+}
+
 static void on_foreign_ra(struct advertiser *a, const struct pkt_meta *meta,
 			  const struct nd_packet *p, uint64_t now_ms)
 {
@@ -98,6 +110,7 @@ static void on_foreign_ra(struct advertiser *a, const struct pkt_meta *meta,
 		.link_local = a->link_local,
 		.slla = a->p.lladdr_len == 6 ? a->p.lladdr : NULL,
 		.assigned = a->p.config->assigned,
+		.same_bytes = is_sent(a, p),
 	};
 	if (foreign_watch_input(&a->foreign, now_ms, meta, rd_of(p->bytes, p->len), &ours))
 		a->p.on_contested(a->p.ctx);
@@ -197,6 +210,7 @@ int advertiser_begin(struct advertiser *a, const struct in6_addr *link_local)
 void advertiser_from(struct advertiser *a, const struct in6_addr *link_local)
 {
 	a->link_local = *link_local;
+	foreign_moved(&a->foreign.table);
 }
 
 void advertiser_link(struct advertiser *a, bool up)

@@ -92,6 +92,6 @@ bool foreign_watch_input(struct foreign_watch *w, uint64_t now_ms, const struct 
 	case FOREIGN_KNOWN:
 		break;
 	}
-	return r.issues & FOREIGN_OUR_ADDRESS && gives_way(w, now_ms, &theirs, ours) &&
-	       ratelimit_allow(&w->answer, now_ms, NULL);
+	return IN6_ARE_ADDR_EQUAL(&meta->src, &ours->link_local) &&
+	       gives_way(w, now_ms, &theirs, ours) && ratelimit_allow(&w->answer, now_ms, NULL);
 }

@@ -52,24 +52,24 @@ static unsigned issues_of(const struct in6_addr *src, const struct nd_ra *theirs
 	return issues;
 }
 
-/* Sent by us: from our address, and with the link-layer address that nobody else has. */
+/* Sent by us: from our address, and with the link-layer address that nobody else has, or (further
+ * packets of an advertisement have none) as we send it. */
 static bool is_own(const struct in6_addr *src, const struct nd_ra *theirs,
 		   const struct foreign_ours *ours)
 {
 	if (!IN6_ARE_ADDR_EQUAL(src, &ours->link_local))
 		return false;
-	return ours->slla ? theirs->has_slla &&
-				    memcmp(theirs->slla, ours->slla, sizeof theirs->slla) == 0
-			  : !theirs->has_slla;
+	return ours->same_bytes || (ours->slla && theirs->has_slla &&
+				    memcmp(theirs->slla, ours->slla, sizeof theirs->slla) == 0);
 }
 
 /* A router with a lifetime of 0 still is one where it has prefixes to live in. */
-static bool says_farewell(const struct nd_ra *theirs)
+static bool lives(const struct nd_ra *theirs)
 {
 	for (size_t i = 0; i < theirs->n_prefixes; i++)
 		if (theirs->prefixes[i].preferred_lft_s > 0)
-			return false;
-	return theirs->router_lft_s == 0;
+			return true;
+	return theirs->router_lft_s > 0;
 }
 
 static bool is_there(const struct foreign_router *r, uint64_t now_ms)
@@ -92,15 +92,38 @@ static struct foreign_router *place_of(struct foreign *f, uint64_t now_ms,
 	return free_place;
 }
 
+/* What is known from earlier packets, of this round or of the one before, is kept: a packet that
+ * lacks an option says nothing of it. */
+static void merge(struct foreign_router *r, const struct foreign_router *known, uint64_t now_ms)
+{
+	r->before = known->before;
+	if (now_ms - known->round_at_ms >= FOREIGN_ROUND_MS) {
+		r->before = known->fresh;
+	} else {
+		r->round_at_ms = known->round_at_ms;
+		r->fresh |= known->fresh;
+		r->lives |= known->lives;
+		if (!r->n_prefixes) {
+			r->n_prefixes = known->n_prefixes;
+			r->prefix = known->prefix;
+		}
+	}
+	r->issues = r->before | r->fresh;
+}
+
 enum foreign_event foreign_input(struct foreign *f, uint64_t now_ms, const struct in6_addr *src,
 				 const struct nd_ra *theirs, const struct foreign_ours *ours,
 				 struct foreign_router *ret_router)
 {
 	uint64_t life_s = theirs->router_lft_s ? theirs->router_lft_s : FOREIGN_LIFE_MAX_S;
+	unsigned issues = issues_of(src, theirs, ours);
 	struct foreign_router r = { .addr = *src,
 				    .heard_at_ms = now_ms,
+				    .round_at_ms = now_ms,
 				    .router_lft_s = theirs->router_lft_s,
-				    .issues = issues_of(src, theirs, ours),
+				    .lives = lives(theirs),
+				    .fresh = issues,
+				    .issues = issues,
 				    .n_prefixes = theirs->n_prefixes };
 	r.until_ms = now_ms + (life_s < FOREIGN_LIFE_MAX_S ? life_s : FOREIGN_LIFE_MAX_S) * 1000;
 	if (theirs->n_prefixes)
@@ -109,8 +132,13 @@ enum foreign_event foreign_input(struct foreign *f, uint64_t now_ms, const struc
 	if (is_own(src, theirs, ours))
 		return FOREIGN_OWN;
 	struct foreign_router *place = place_of(f, now_ms, src);
-	bool known = place && is_there(place, now_ms);
-	if (says_farewell(theirs)) {
+	const bool known = place && is_there(place, now_ms);
+	if (known)
+		merge(&r, place, now_ms);
+	*ret_router = r;
+	/* Nothing in this round says that it is one; or it takes back what it said in it. */
+	if (!r.lives ||
+	    (known && theirs->router_lft_s == 0 && place->router_lft_s > 0 && !lives(theirs))) {
 		if (!known)
 			return FOREIGN_KNOWN;
 		*place = (struct foreign_router){ 0 };
@@ -120,9 +148,19 @@ enum foreign_event foreign_input(struct foreign *f, uint64_t now_ms, const struc
 		f->untracked++;
 		return FOREIGN_UNTRACKED;
 	}
-	bool changed = known && place->issues != r.issues;
+	const bool news = known && r.issues & ~place->issues;
 	*place = r;
-	return !known ? FOREIGN_NEW : changed ? FOREIGN_CHANGED : FOREIGN_KNOWN;
+	return !known ? FOREIGN_NEW : news ? FOREIGN_CHANGED : FOREIGN_KNOWN;
+}
+
+void foreign_moved(struct foreign *f)
+{
+	const unsigned kept = ~(unsigned)FOREIGN_OUR_ADDRESS;
+	for (size_t i = 0; i < FOREIGN_MAX; i++) {
+		f->routers[i].before &= kept;
+		f->routers[i].fresh &= kept;
+		f->routers[i].issues &= kept;
+	}
 }
 
 size_t foreign_list(const struct foreign *f, uint64_t now_ms, struct foreign_router *ret_routers,

@@ -18,6 +18,8 @@ enum {
 	FOREIGN_LIFE_MAX_S = 1800, /* a router is there so long after it was heard, or as long as it
 				      says where that is less */
 	FOREIGN_TEXT_MAX = 256,
+	FOREIGN_ROUND_MS = 2000, /* what comes within this is one advertisement, in several packets
+				    (RFC 4861 §6.2.3) */
 };
 
 /* In what it is at odds with us; several at once. */
@@ -39,10 +41,13 @@ struct foreign_router {
 	struct in6_addr addr;
 	uint64_t heard_at_ms;
 	uint64_t until_ms; /* then it is there no more, unless it is heard again; 0: a free place */
+	uint64_t round_at_ms;
 	uint16_t router_lft_s;
-	unsigned issues;       /* enum foreign_issue */
-	size_t n_prefixes;     /* that its last advertisement had */
-	struct prefix6 prefix; /* the first of them */
+	bool lives;             /* of this round: it is a router, or has prefixes to live in */
+	unsigned before, fresh; /* issues of the round before and of this one */
+	unsigned issues;        /* enum foreign_issue */
+	size_t n_prefixes;      /* that its last advertisement had */
+	struct prefix6 prefix;  /* the first of them */
 };
 
 struct foreign {
@@ -56,6 +61,7 @@ struct foreign_ours {
 	struct in6_addr link_local;
 	const uint8_t *slla;     /* 6 bytes; NULL: we advertise none */
 	struct prefix6 assigned; /* all that we delegate from */
+	bool same_bytes;         /* the packet is, byte by byte, one that we send */
 };
 
 enum foreign_event {
@@ -77,6 +83,8 @@ enum foreign_event foreign_input(struct foreign *f, uint64_t now_ms, const struc
 /* The routers that are there now, those heard last first; at most max. Returns how many. */
 size_t foreign_list(const struct foreign *f, uint64_t now_ms, struct foreign_router *ret_routers,
 		    size_t max);
+/* Our link-local address is another now: nobody who had the old one is at odds with us for that. */
+void foreign_moved(struct foreign *f);
 /* Whether one of them breaks something; the others are for people to look at. */
 bool foreign_grave(unsigned issues);
 /* "MTU, our prefix"; "" where there are none. Returns buf. */

@@ -69,26 +69,62 @@ static void each_contradiction_is_found(void **state)
 	assert_int_equal(told.issues, FOREIGN_HOP_LIMIT);
 	theirs = plain;
 	theirs.managed = true;
-	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_CHANGED);
+	(void)heard("fe80::3", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_MANAGED);
 	theirs = plain;
 	theirs.other = false;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::4", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_OTHER);
 	theirs = plain;
 	theirs.mtu = 1280;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::5", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_MTU);
 	theirs = plain;
 	our_adv.reachable_time_ms = 30000;
 	our_adv.retrans_timer_ms = 1000;
 	theirs.reachable_time_ms = 30001;
 	theirs.retrans_timer_ms = 1001;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::6", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_REACHABLE | FOREIGN_RETRANS);
-	theirs = plain;
-	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_CHANGED);
+}
+
+static void a_new_contradiction_is_told_and_one_that_is_mended_forgotten(void **state)
+{
+	(void)state;
+	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_NEW);
+	theirs.mtu = 1280;
+	assert_int_equal(heard("fe80::2", NOW_MS + 10000), FOREIGN_CHANGED);
+	assert_int_equal(told.issues, FOREIGN_MTU);
+	assert_int_equal(heard("fe80::2", NOW_MS + 20000), FOREIGN_KNOWN);
+	theirs.mtu = 1420;
+	assert_int_equal(heard("fe80::2", NOW_MS + 30000), FOREIGN_KNOWN);
+	assert_int_equal(heard("fe80::2", NOW_MS + 40000), FOREIGN_KNOWN);
 	assert_int_equal(told.issues, 0);
+	theirs.mtu = 1280;
+	assert_int_equal(heard("fe80::2", NOW_MS + 50000), FOREIGN_CHANGED);
+}
+
+/* RFC 4861 §6.2.3: the options of one advertisement may come in several packets. */
+static void an_advertisement_in_several_packets_is_one(void **state)
+{
+	(void)state;
+	struct nd_ra first = theirs, second = theirs;
+	first.mtu = 1280;
+	first.n_prefixes = 0;
+	second.mtu = 0;
+	second.router_lft_s = first.router_lft_s = 0;
+	second.prefixes[0].prefix = our_adv.prefixes[0].prefix;
+	for (unsigned round = 0; round < 5; round++) {
+		theirs = second;
+		enum foreign_event event = heard("fe80::2", NOW_MS + round * 10000);
+		assert_int_equal(event, round ? FOREIGN_KNOWN : FOREIGN_NEW);
+		theirs = first; /* which alone would be a farewell */
+		event = heard("fe80::2", NOW_MS + round * 10000 + 1);
+		assert_int_equal(event, round ? FOREIGN_KNOWN : FOREIGN_CHANGED);
+		assert_int_equal(told.issues, FOREIGN_MTU | FOREIGN_OUR_PREFIX);
+		assert_int_equal(told.n_prefixes, 1);
+		assert_int_equal(count(NOW_MS + round * 10000 + 1), 1);
+	}
 }
 
 static void what_is_not_specified_contradicts_nothing(void **state)
@@ -109,19 +145,19 @@ static void a_router_with_our_prefix_is_found(void **state)
 	(void)heard("fe80::2", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_OUR_PREFIX);
 	theirs.prefixes[0].valid_lft_s = 86400;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::3", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_OUR_PREFIX | FOREIGN_LIFETIMES);
 	/* RFC 6275 §7.2: its whole address stands there */
 	theirs.prefixes[0].prefix.addr = unit_in6("2001:db8:ffff::5");
 	theirs.prefixes[0].router_address = true;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::4", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_OUR_PREFIX | FOREIGN_LIFETIMES);
 	theirs.prefixes[0].prefix.plen = 32;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::5", NOW_MS);
 	assert_int_equal(told.issues, FOREIGN_OUR_PREFIX);
 	/* neither on the link nor for addresses: it says nothing */
 	theirs.prefixes[0].on_link = theirs.prefixes[0].autonomous = false;
-	(void)heard("fe80::2", NOW_MS);
+	(void)heard("fe80::6", NOW_MS);
 	assert_int_equal(told.issues, 0);
 }
 
@@ -143,9 +179,11 @@ static void our_own_advertisements_are_not_foreign(void **state)
 	assert_int_equal(count(NOW_MS), 0);
 	theirs.router_lft_s = 0; /* our farewell, late */
 	assert_int_equal(heard("fe80::1", NOW_MS), FOREIGN_OWN);
-	/* On a link without Ethernet addresses none has one. */
-	ours.slla = NULL;
+	/* A further packet of it, or one on a link without Ethernet addresses, has none. */
 	theirs.has_slla = false;
+	ours.same_bytes = true;
+	assert_int_equal(heard("fe80::1", NOW_MS), FOREIGN_OWN);
+	ours.slla = NULL;
 	assert_int_equal(heard("fe80::1", NOW_MS), FOREIGN_OWN);
 }
 
@@ -160,7 +198,8 @@ static void another_router_with_our_address_is_found(void **state)
 	assert_int_equal(told.issues, FOREIGN_OUR_ADDRESS);
 	/* We have given way: it is one like others. */
 	ours.link_local = unit_in6("fe80::99");
-	assert_int_equal(heard("fe80::1", NOW_MS), FOREIGN_CHANGED);
+	foreign_moved(&f);
+	assert_int_equal(heard("fe80::1", NOW_MS), FOREIGN_KNOWN);
 	assert_int_equal(told.issues, 0);
 	assert_int_equal(count(NOW_MS), 1);
 }
@@ -185,12 +224,17 @@ static void a_farewell_ends_it_and_a_lifetime_of_0_alone_does_not(void **state)
 	(void)state;
 	theirs.router_lft_s = 0; /* no default router, but its prefix is in use */
 	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_NEW);
-	assert_int_equal(count(NOW_MS + 1000), 1);
+	assert_int_equal(count(NOW_MS + 10000), 1);
 	theirs.prefixes[0].preferred_lft_s = 0;
-	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_LEFT);
-	assert_int_equal(count(NOW_MS), 0);
-	assert_int_equal(heard("fe80::2", NOW_MS), FOREIGN_KNOWN); /* it says so thrice */
-	assert_int_equal(count(NOW_MS), 0);
+	assert_int_equal(heard("fe80::2", NOW_MS + 10000), FOREIGN_LEFT);
+	assert_int_equal(count(NOW_MS + 10000), 0);
+	assert_int_equal(heard("fe80::2", NOW_MS + 10001), FOREIGN_KNOWN); /* it says so thrice */
+	assert_int_equal(count(NOW_MS + 10001), 0);
+	/* At once after an advertisement it counts, too. */
+	theirs.router_lft_s = 1800;
+	assert_int_equal(heard("fe80::2", NOW_MS + 20000), FOREIGN_NEW);
+	theirs.router_lft_s = 0;
+	assert_int_equal(heard("fe80::2", NOW_MS + 20100), FOREIGN_LEFT);
 }
 
 static void a_flood_of_forged_routers_displaces_nobody(void **state)
@@ -239,6 +283,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(another_provider_is_told_once, setup),
 		cmocka_unit_test_setup(each_contradiction_is_found, setup),
+		cmocka_unit_test_setup(a_new_contradiction_is_told_and_one_that_is_mended_forgotten,
+				       setup),
+		cmocka_unit_test_setup(an_advertisement_in_several_packets_is_one, setup),
 		cmocka_unit_test_setup(what_is_not_specified_contradicts_nothing, setup),
 		cmocka_unit_test_setup(a_router_with_our_prefix_is_found, setup),
 		cmocka_unit_test_setup(a_cpe_whose_lan_is_plugged_into_its_wan_is_found, setup),
