@@ -24,6 +24,7 @@
 #include "host/priv.h"
 #include "host/proc.h"
 #include "host/route.h"
+#include "host/seccomp.h"
 #include "host/secret.h"
 #include "host/tcp.h"
 
@@ -742,7 +743,9 @@ static void give_up_privileges(struct appliance *a)
 	if (stat(a->config.state_dir, &st) == 0 && st.st_uid != geteuid())
 		needed |= 1U << PRIV_DAC_OVERRIDE;
 	int r = priv_limit(needed);
-	if (r < 0)
+	if (r == 0)
+		r = seccomp_enter_init();
+	if (r < 0 && r != -EOPNOTSUPP)
 		log_warn("boot",
 			 "privileges that are not needed any more cannot be given up, going on",
 			 kv_errno(r));

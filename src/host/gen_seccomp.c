@@ -26,6 +26,7 @@
 
 #define NAME(call) #call,
 static const char *const calls[] = { SECCOMP_SERVER_CALLS(NAME) };
+static const char *const refused[] = { SECCOMP_INIT_REFUSED(NAME) };
 
 static const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 				   CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
@@ -41,7 +42,21 @@ static int add(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n,
 	return seccomp_rule_add_array(f, action, number, n, &condition);
 }
 
-static int fill(scmp_filter_ctx f)
+static int fill_init(scmp_filter_ctx f)
+{
+	static const struct scmp_arg_cmp none = { 0 };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof refused / sizeof *refused; i++)
+		r = add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0, none);
+	/* One bit at a time: only all of a mask's bits together can be compared. */
+	for (uint64_t bit = 1; r == 0 && bit <= namespaces; bit <<= 1)
+		if (namespaces & bit)
+			r = add(f, SCMP_ACT_ERRNO(EPERM), "clone", 1,
+				SCMP_A0_64(SCMP_CMP_MASKED_EQ, bit, bit));
+	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
+}
+
+static int fill_server(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
 	int r = 0;
@@ -64,28 +79,22 @@ static int fill(scmp_filter_ctx f)
 	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
 }
 
-static int print(scmp_filter_ctx f)
+static int print(scmp_filter_ctx f, const char *name)
 {
 	FILE *file = tmpfile();
 	struct sock_filter line;
 	if (!file || seccomp_export_bpf(f, fileno(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
 		return -1;
-	printf("static const struct sock_filter server_filter[] = {\n");
+	printf("static const struct sock_filter %s[] = {\n", name);
 	while (fread(&line, sizeof line, 1, file) == 1)
 		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", line.code, line.jt, line.jf, line.k);
 	printf("};\n");
 	return fclose(file) != 0 || fflush(stdout) != 0 ? -1 : 0;
 }
 
-int main(int argc, char **argv)
+static int make(const char *name, uint32_t arch, uint32_t otherwise, int (*fill)(scmp_filter_ctx))
 {
-	uint32_t arch = argc == 2 ? seccomp_arch_resolve_name(argv[1]) : 0;
-	if (!arch) {
-		fprintf(stderr, "gen_seccomp: %s is no architecture that libseccomp knows\n",
-			argc == 2 ? argv[1] : "nothing");
-		return 1;
-	}
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx f = seccomp_init(otherwise);
 	int r = f ? 0 : -ENOMEM;
 	if (r == 0 && arch != seccomp_arch_native()) {
 		r = seccomp_arch_add(f, arch);
@@ -100,9 +109,21 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = fill(f);
 	if (r == 0)
-		r = print(f);
+		r = print(f, name);
 	if (r < 0)
-		fprintf(stderr, "gen_seccomp: %s\n", strerror(-r));
+		fprintf(stderr, "gen_seccomp: %s: %s\n", name, strerror(-r));
 	seccomp_release(f);
-	return r < 0;
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	uint32_t arch = argc == 2 ? seccomp_arch_resolve_name(argv[1]) : 0;
+	if (!arch) {
+		fprintf(stderr, "gen_seccomp: %s is no architecture that libseccomp knows\n",
+			argc == 2 ? argv[1] : "nothing");
+		return 1;
+	}
+	return make("server_filter", arch, SCMP_ACT_KILL_PROCESS, fill_server) < 0 ||
+	       make("init_filter", arch, SCMP_ACT_ALLOW, fill_init) < 0;
 }

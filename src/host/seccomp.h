@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* System calls given up (seccomp(2)). What is left stands in seccomp_calls.h. */
+/* System calls given up (seccomp(2)). What is left, and what is refused, stands in seccomp_calls.h.
+ */
 #pragma once
 
 /*
@@ -8,3 +9,9 @@
  * sanitizers and valgrind, which make calls of their own); -EINVAL, -ENOSYS: the kernel has none.
  */
 int seccomp_enter_server(void);
+
+/*
+ * From here on, in this process and in all that it forks and executes, the calls of init's list are
+ * refused with EPERM, and the kernel's log tells of each. Errors as above.
+ */
+int seccomp_enter_init(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls that are left to the server, all of them. gen_seccomp makes the filter of this
- * list when the program is built; whoever wants more adds it here, with a reason for what is not
+ * The system calls that are left to the server, all of them. gen_seccomp makes the filters of these
+ * lists when the program is built; whoever wants more adds it here, with a reason for what is not
  * obvious. Names that an architecture has not are passed over there.
  */
 #pragma once
@@ -35,6 +35,32 @@
 	CALL(getegid) CALL(uname) CALL(sched_yield) CALL(sched_getaffinity)                         \
 	CALL(rt_sigaction) CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(rt_sigpending)              \
 	CALL(sigaltstack) CALL(set_robust_list) CALL(rseq) CALL(exit) CALL(exit_group)
+
+/*
+ * What init, which forks programs that are not ours, refuses itself and them, with EPERM: it has an
+ * undo to run, so it is not killed. It needs setns() and execve() itself. By its capabilities most
+ * of it is refused already; this holds where a kernel's bug makes them worth nothing.
+ */
+#define SECCOMP_INIT_REFUSED(CALL)                                                                  \
+	/* others' memory */                                                                        \
+	CALL(ptrace) CALL(process_vm_readv) CALL(process_vm_writev) CALL(kcmp) CALL(pidfd_getfd)    \
+	CALL(process_madvise) CALL(userfaultfd)                                                     \
+	/* the file system's tree */                                                                \
+	CALL(mount) CALL(umount2) CALL(umount) CALL(pivot_root) CALL(chroot) CALL(move_mount)       \
+	CALL(open_tree) CALL(fsopen) CALL(fsmount) CALL(fsconfig) CALL(fspick) CALL(mount_setattr)  \
+	CALL(open_by_handle_at) CALL(name_to_handle_at) CALL(quotactl) CALL(quotactl_fd)            \
+	CALL(swapon) CALL(swapoff) CALL(acct) CALL(mknod) CALL(mknodat)                             \
+	/* the kernel itself */                                                                     \
+	CALL(init_module) CALL(finit_module) CALL(delete_module) CALL(kexec_load)                   \
+	CALL(kexec_file_load) CALL(bpf) CALL(perf_event_open) CALL(syslog) CALL(reboot)             \
+	CALL(iopl) CALL(ioperm) CALL(lookup_dcookie) CALL(vhangup) CALL(nfsservctl)                 \
+	/* what has had many bugs, and nothing of ours uses */                                      \
+	CALL(io_uring_setup) CALL(io_uring_enter) CALL(io_uring_register) CALL(add_key)             \
+	CALL(request_key) CALL(keyctl) CALL(unshare) CALL(fanotify_init) CALL(personality)          \
+	CALL(modify_ldt) CALL(memfd_secret) CALL(set_mempolicy) CALL(mbind) CALL(migrate_pages)     \
+	CALL(move_pages)                                                                            \
+	/* the clocks */                                                                            \
+	CALL(settimeofday) CALL(clock_settime) CALL(clock_adjtime) CALL(adjtimex) CALL(stime)
 
 /*
  * With conditions on their arguments, in gen_seccomp.c:

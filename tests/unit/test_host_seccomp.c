@@ -38,12 +38,12 @@ static bool built_in(void)
 				     "their own");                                                 \
 	} while (0)
 
-/* How fn ends inside the filter: waitpid's status. */
-static int inside(void (*fn)(void))
+/* How fn ends inside a filter: waitpid's status. */
+static int inside_of(int (*enter)(void), void (*fn)(void))
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (priv_keep(0, false) < 0 || seccomp_enter_server() < 0)
+		if (priv_keep(0, false) < 0 || enter() < 0)
 			_exit(100);
 		fn();
 		_exit(0);
@@ -51,6 +51,11 @@ static int inside(void (*fn)(void))
 	int status;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int inside(void (*fn)(void))
+{
+	return inside_of(seccomp_enter_server, fn);
 }
 
 static void try_exec(void)
@@ -290,11 +295,57 @@ static void what_the_server_does_goes_on_working(void **state)
 		assert_int_equal(inside(uses[i]), 0);
 }
 
+static void refused_to_init(void)
+{
+	need(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 && errno == EPERM, 60);
+	/* Without a filter these would say EINVAL, ENOENT, EBADF or EFAULT. */
+	need(mount(NULL, "/nowhere", NULL, 0, NULL) < 0 && errno == EPERM, 61);
+	need(unshare(-1) < 0 && errno == EPERM, 62);
+	need(syscall(SYS_bpf, 9999, NULL, 0) < 0 && errno == EPERM, 63);
+	need(syscall(SYS_finit_module, -1, "", 0) < 0 && errno == EPERM, 64);
+	need(syscall(SYS_io_uring_setup, 1, NULL) < 0 && errno == EPERM, 65);
+	need(syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 9) < 0 && errno == EPERM,
+	     66);
+	need(syscall(SYS_keyctl, 9999) < 0 && errno == EPERM, 67);
+	need(syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0) < 0 && errno == EPERM, 68);
+	static const unsigned long namespaces[] = { CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWNET,
+						    CLONE_NEWPID,  CLONE_NEWUTS, CLONE_NEWIPC };
+	for (size_t i = 0; i < sizeof namespaces / sizeof *namespaces; i++)
+		need(syscall(SYS_clone, namespaces[i] | SIGCHLD, NULL, NULL, NULL, NULL) < 0 &&
+			     errno == EPERM,
+		     69);
+}
+
+static void left_to_init(void)
+{
+	use_memory();
+	use_files();
+	need(setns(-1, CLONE_NEWNET) < 0 && errno == EBADF, 70);
+	char sh[] = "/bin/sh", c[] = "-c", text[] = "exec true";
+	char *const argv[] = { sh, c, text, NULL };
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)execv(sh, argv);
+		_exit(71);
+	}
+	int status;
+	need(waitpid(pid, &status, 0) == pid && status == 0, 72);
+}
+
+static void init_is_refused_what_it_never_needs_and_goes_on(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	assert_int_equal(inside_of(seccomp_enter_init, refused_to_init), 0);
+	assert_int_equal(inside_of(seccomp_enter_init, left_to_init), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_of_the_list_kills),
 		cmocka_unit_test(what_the_server_does_goes_on_working),
+		cmocka_unit_test(init_is_refused_what_it_never_needs_and_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
