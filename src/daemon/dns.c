@@ -407,9 +407,15 @@ void dns_drop(struct dns *d)
 
 void dns_start(struct dns *d, const char *ifname)
 {
-	if (!d || d->ifname[0])
+	if (!d || strcmp(d->ifname, ifname) == 0)
 		return;
+	bool started = d->ifname[0];
 	snprintf(d->ifname, sizeof d->ifname, "%s", ifname);
+	if (started) {
+		if (d->pid)
+			(void)kill(d->pid, SIGTERM); /* it is our child, and not reaped */
+		return;
+	}
 	if (priv_can_become())
 		find_user(d);
 	run(d);

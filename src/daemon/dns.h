@@ -56,7 +56,7 @@ int dns_way_put(const struct config *c, struct route_batch *routes);
 int dns_way_remove(const struct config *c, struct route_batch *routes);
 
 /* Writes its configuration and starts it; logs where it cannot, and tries again later. ifname: the
- * subscriber interface. Said again, it does nothing. */
+ * subscriber interface. Said again, it does nothing, unless that has another name. */
 void dns_start(struct dns *d, const char *ifname);
 /* A child ended: whether it was dnsmasq, which then is started again, ever later if it keeps dying.
  * status: as waitpid(2) gives it. */

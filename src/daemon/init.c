@@ -69,6 +69,7 @@ struct appliance {
 	struct subscriber sub;
 	struct dns *dns;         /* NULL: our own resolver is not to run */
 	bool dns_absent;         /* it cannot */
+	bool dns_way;            /* its queries have a routing table */
 	struct nft_guard *guard; /* NULL where the kernel has none */
 	struct forwarding_filter filter;
 	uint64_t gated_at_ms; /* since then nothing is forwarded from subscribers */
@@ -239,6 +240,30 @@ static void load_guard(struct appliance *a)
 	}
 }
 
+static int undo_dns_way(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	return dns_way_remove(&a->config, a->routes);
+}
+
+/* Once subscribers are served, as load_guard(). */
+static void start_dns(struct appliance *a)
+{
+	if (!a->dns)
+		return;
+	if (!a->dns_way && a->config.backend != WG_BACKEND_NONE) {
+		a->dns_way = true;
+		undo_push(&a->undo, "remove the way of the resolver's queries", undo_dns_way, a);
+		int r = dns_way_put(&a->config, a->routes);
+		if (r < 0)
+			log_warn("dns",
+				 "the kernel has no routing table for the resolver's queries: more "
+				 "specific routes of the container's may lead them past the tunnel",
+				 kv_errno(r));
+	}
+	dns_start(a->dns, a->sub.nic.link.name);
+}
+
 static void on_server_message(void *ctx, int fd)
 {
 	struct appliance *a = (struct appliance *)ctx;
@@ -254,7 +279,7 @@ static void on_server_message(void *ctx, int fd)
 			a->serving_told = true;
 			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
-			dns_start(a->dns, a->sub.nic.link.name);
+			start_dns(a);
 		} else if (m.type == MESSAGE_CONTESTED) {
 			subscriber_contested(&a->sub);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {
@@ -690,12 +715,6 @@ static int boot_guard(struct appliance *a)
 	return 0;
 }
 
-static int undo_dns_way(void *arg)
-{
-	struct appliance *a = (struct appliance *)arg;
-	return dns_way_remove(&a->config, a->routes);
-}
-
 /* It is started when subscribers are served: until then nobody asks it. */
 static int boot_dns(struct appliance *a)
 {
@@ -710,19 +729,7 @@ static int boot_dns(struct appliance *a)
 		return 0;
 	}
 	int r = dns_new(a->loop, &a->config, tell_dns, a, &a->dns);
-	if (r < 0)
-		return boot_failed(r, "the resolver cannot be prepared");
-	if (a->config.backend == WG_BACKEND_NONE)
-		return 0;
-	undo_push(&a->undo, "remove the way of the resolver's queries", undo_dns_way, a);
-	r = dns_way_put(&a->config, a->routes);
-	if (r < 0)
-		log_warn(
-			"dns",
-			"the kernel has no routing table for the resolver's queries: more specific "
-			"routes of the container's may lead them past the tunnel",
-			kv_errno(r));
-	return 0;
+	return r < 0 ? boot_failed(r, "the resolver cannot be prepared") : 0;
 }
 
 /*
