@@ -187,50 +187,67 @@ static int open_channel(const struct resolver_server *servers, size_t n, ares_ch
 	return ares_set_servers_ports(*ret_channel, nodes) == ARES_SUCCESS ? 0 : -EIO;
 }
 
-/* Until something arrives or is due, at most max_ms. */
-static void wait_and_process(ares_channel channel, uint64_t max_ms)
+/* Appends what a channel waits for; how many there are now. */
+static nfds_t gather(ares_channel channel, struct pollfd *fds, ares_channel *owners, nfds_t n)
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	struct pollfd fds[ARES_GETSOCK_MAXNUM];
-	struct timeval limit = { .tv_sec = (time_t)(max_ms / 1000),
-				 .tv_usec = (suseconds_t)(max_ms % 1000 * 1000) },
-		       due;
-	const struct timeval *wait = ares_timeout(channel, &limit, &due);
 	unsigned bits = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
-	nfds_t n = 0;
 	/* As ARES_GETSOCK_READABLE and _WRITABLE have it, which shift a 1 into the sign. */
 	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = (short)((bits >> i & 1 ? POLLIN : 0) |
 				       (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
-		if (events)
-			fds[n++] = (struct pollfd){ .fd = sockets[i], .events = events };
+		if (!events)
+			continue;
+		owners[n] = channel;
+		fds[n++] = (struct pollfd){ .fd = sockets[i], .events = events };
 	}
-	int wait_ms = (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1);
-	if (poll(fds, n, wait_ms) <= 0)
+	return n;
+}
+
+/* Until something arrives or is due, at most max_ms. */
+static void wait_and_process(ares_channel channels[static FAMILIES], uint64_t max_ms)
+{
+	struct pollfd fds[FAMILIES * ARES_GETSOCK_MAXNUM];
+	ares_channel owners[FAMILIES * ARES_GETSOCK_MAXNUM];
+	struct timeval limit = { .tv_sec = (time_t)(max_ms / 1000),
+				 .tv_usec = (suseconds_t)(max_ms % 1000 * 1000) };
+	nfds_t n = 0;
+	for (size_t f = 0; f < FAMILIES; f++) {
+		struct timeval due;
+		limit = *ares_timeout(channels[f], &limit, &due);
+		n = gather(channels[f], fds, owners, n);
+	}
+	if (poll(fds, n, (int)(limit.tv_sec * 1000 + limit.tv_usec / 1000 + 1)) <= 0)
 		n = 0;
 	for (nfds_t i = 0; i < n; i++)
 		if (fds[i].revents)
-			ares_process_fd(channel,
+			ares_process_fd(owners[i],
 					fds[i].events & POLLIN ? fds[i].fd : ARES_SOCKET_BAD,
 					fds[i].revents & POLLOUT ? fds[i].fd : ARES_SOCKET_BAD);
-	if (n == 0)
-		ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* what is overdue */
+	for (size_t f = 0; f < FAMILIES; f++)
+		ares_process_fd(channels[f], ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* overdue */
 }
 
-/* Both families at once, asked for apart: an answer does not wait for a server that leaves one of
- * the two unanswered. */
+/*
+ * Both families at once, asked for apart: an answer does not wait for a server that leaves one of
+ * the two unanswered. Each has a channel of its own, for queries that share a socket also share the
+ * news that nobody listens at its other end, and some end there without having asked the next
+ * server (c-ares 1.18).
+ */
 static int ask(const char *name, const struct resolver_server *servers, size_t n_servers,
 	       struct family_answer families[static FAMILIES])
 {
-	ares_channel channel;
-	int r = open_channel(servers, n_servers, &channel);
-	if (r < 0)
-		return r;
 	static const int family[FAMILIES] = { AF_INET6, AF_INET };
+	ares_channel channels[FAMILIES];
+	for (size_t i = 0; i < FAMILIES; i++) {
+		int r = open_channel(servers, n_servers, &channels[i]);
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 0; i < FAMILIES; i++) {
 		const struct ares_addrinfo_hints hints = { .ai_family = family[i],
 							   .ai_socktype = SOCK_DGRAM };
-		ares_getaddrinfo(channel, name, NULL, &hints, on_family, &families[i]);
+		ares_getaddrinfo(channels[i], name, NULL, &hints, on_family, &families[i]);
 	}
 	uint64_t until = clock_mono_ms() + RESOLVER_LIMIT_MS - 1000;
 	bool found = false;
@@ -242,7 +259,7 @@ static int ask(const char *name, const struct resolver_server *servers, size_t n
 		}
 		if ((families[0].done && families[1].done) || now >= until)
 			break;
-		wait_and_process(channel, until - now);
+		wait_and_process(channels, until - now);
 	}
 	/* One that is not done yet is left as it is: the process ends. */
 	return 0;

@@ -355,6 +355,11 @@ static void a_server_can_have_another_port_and_the_next_is_asked(void **state)
 						 .v4 = { htonl(0x7f000035) },
 						 .port = 5353 };
 	assert_int_equal(asked(&q).n, 1);
+	/* That nobody is there must not be held against either family. */
+	q.name = "both.example";
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(asked(&q).n, 4);
+	q.name = "four.example";
 	q.n_servers = 1;
 	assert_int_equal(asked(&q).verdict, RESOLVER_REFUSED);
 }
