@@ -123,11 +123,14 @@ static json_t *subscriber_json(const struct status_view *v)
 					   (json_int_t)r->heard_ago_s, "differs", text(r->differs),
 					   "conflicts", (int)r->conflicts));
 	}
-	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:b, s:b, s:o}", "interface",
+	json_t *more = json_array();
+	for (size_t i = 0; i < v->subscriber.n_more_transfers; i++)
+		json_array_append_new(more, text(v->subscriber.more_transfers[i]));
+	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "interface",
 			 text(v->subscriber.interface), "mode", text(v->subscriber.mode), "link",
 			 (int)v->subscriber.link, "link_local", text(v->subscriber.link_local),
 			 "wanted_link_local", text(v->subscriber.wanted_link_local), "transfer",
-			 text(v->subscriber.transfer), "transfer_duplicate",
+			 text(v->subscriber.transfer), "more_transfers", more, "transfer_duplicate",
 			 (int)v->subscriber.transfer_duplicate, "missing",
 			 (int)v->subscriber.nic_missing, "routers", routers);
 }
@@ -450,9 +453,12 @@ void render_status(const json_t *status, FILE *out)
 		: json_is_true(json_object_get(s, "link"))  ? "up"
 							    : "down",
 		str(s, "link_local"), str(s, "transfer"));
+	size_t i;
+	const json_t *more;
+	json_array_foreach(json_object_get(s, "more_transfers"), i, more)
+		fprintf(out, "            and %s\n", json_string_value(more));
 	render_link_troubles(s, out);
 	render_dns(json_object_get(status, "dns"), out);
-	size_t i;
 	const json_t *pool;
 	json_array_foreach(json_object_get(status, "pools"), i, pool)
 	{

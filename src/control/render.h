@@ -81,6 +81,8 @@ struct status_view {
 		bool link;
 		const char *link_local;
 		const char *transfer;
+		size_t n_more_transfers; /* networks beside that one, and our addresses there */
+		const char *const *more_transfers;
 		bool nic_missing;
 		const char *wanted_link_local; /* that of the configuration, which somebody has;
 						  NULL: link_local is it */

@@ -62,6 +62,11 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 							       ra->drops[i], true };
 	wgkey_format(c->wg_public_key, t->own_key);
 	wgkey_format(c->wg_peer, t->peer_key);
+	for (size_t i = 1; i < c->n_transfers; i++) {
+		const struct prefix6 more = { prefix6_with_iid(&c->transfers[i], 1),
+					      c->transfers[i].plen };
+		t->more_transfers[i - 1] = prefix6_format(&more, t->more_transfer_texts[i - 1]);
+	}
 	const struct prefix6 transfer_addr = { s->server->transfer_addr, c->transfer.plen };
 	static const char *const losses[] = { "withdraw", "lifetime", "hold" };
 	const uint64_t handshake_at_ms = uplink->uplink.handshake_at_ms, now_ms = clock_mono_ms();
@@ -111,6 +116,8 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 				.link = s->link->carrier,
 				.link_local = in6_format(&s->link->link_local, t->ll),
 				.transfer = prefix6_format(&transfer_addr, t->transfer),
+				.n_more_transfers = c->n_transfers - 1,
+				.more_transfers = t->more_transfers,
 				.nic_missing = s->link->missing,
 				.wanted_link_local =
 					IN6_ARE_ADDR_EQUAL(&s->link->link_local, &c->link_local)

@@ -39,6 +39,8 @@ struct view_text {
 	char own_key[WGKEY_STRLEN], peer_key[WGKEY_STRLEN], address[PREFIX6_STRLEN], endpoint[64],
 		ll[INET6_ADDRSTRLEN], resolver[INET6_ADDRSTRLEN];
 	char why[UPLINK_REASON_STRLEN], probe[INET6_ADDRSTRLEN];
+	char more_transfer_texts[CONFIG_MAX_TRANSFERS - 1][PREFIX6_STRLEN];
+	const char *more_transfers[CONFIG_MAX_TRANSFERS - 1];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
 	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
 	size_t n_drops;

@@ -115,6 +115,16 @@ def test_one_packet(access):
     assert not nd.advertisements(access)
 
 
+@rule("RFC 4861 §6.2.1", "we have an address in each transfer network, which the status tells")
+def test_addresses(access):
+    ours = {a["local"] for a in access.vbng.own.addresses("sub0")}
+    assert {"2001:db8:ffff::1", "2001:db8:ffff:1::1", "2001:db8:ffff:2::1"} <= ours
+    subscriber = access.vbng.status()["subscriber"]
+    assert subscriber["transfer"] == "2001:db8:ffff::1/64"
+    assert subscriber["more_transfers"] == ["2001:db8:ffff:1::1/64", "2001:db8:ffff:2::1/64"]
+    assert "            and 2001:db8:ffff:2::1/64\n" in access.vbng.verb("status").stdout
+
+
 @rule("RFC 9915 §18.3.3", "addresses of any transfer network are right for the link")
 def test_confirm_in_every_transfer_network(client):
     for address, want in ("2001:db8:ffff:1::5", SUCCESS), ("2001:db8:ffff:2::5", SUCCESS), ("2001:db8:ffff:3::5", NOT_ON_LINK):
