@@ -20,7 +20,7 @@
 #define PRIVATE "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I="
 #define PEER    "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 
-enum { MAX_ENV = 64 };
+enum { MAX_ENV = 128 };
 
 /* An environment that is complete, changed entry by entry; "NAME" without '=' takes it out. */
 struct env {
@@ -38,8 +38,10 @@ static void set(struct env *e, const char *entry)
 		e->entries[i] = e->entries[--e->n];
 		e->entries[e->n] = NULL;
 	}
-	if (entry[len] == '=')
-		e->entries[e->n++] = strdup(entry);
+	if (entry[len] != '=')
+		return;
+	assert_true(e->n + 1 < MAX_ENV);
+	e->entries[e->n++] = strdup(entry);
 }
 
 static struct env complete(void)
