@@ -62,17 +62,19 @@ static void open_metrics(const struct listen_config *l, struct nft_rules *r)
 	}
 }
 
-struct nft_rules filter_rules(const struct config *c, const struct in6_addr *own,
-			      uint16_t log_group)
+struct nft_rules filter_rules(const struct config *c, uint16_t log_group)
 {
 	struct nft_rules r = { .source = source_of(c->source_filter),
 			       .isolate = c->isolation,
 			       .usual_len = c->pd_len,
 			       .assigned = c->assigned,
-			       .n_transfers = 1,
-			       .transfers = { c->transfer },
-			       .own = { *own },
+			       .n_transfers = c->n_transfers,
 			       .log_group = log_group };
+	static_assert((int)CONFIG_MAX_TRANSFERS <= (int)NFT_MAX_TRANSFERS, "some are forgotten");
+	for (size_t i = 0; i < c->n_transfers; i++) {
+		r.transfers[i] = c->transfers[i];
+		r.own[i] = prefix6_with_iid(&c->transfers[i], 1);
+	}
 	(void)snprintf(r.subscriber, sizeof r.subscriber, "%s", c->subscriber); /* the same size */
 	if (c->backend != WG_BACKEND_NONE)
 		(void)snprintf(r.tunnel, sizeof r.tunnel, "%s", c->tunnel); /* likewise */

@@ -17,9 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* own: our address in the transfer network. log_group: of host/nflog.h; 0: none. */
-struct nft_rules filter_rules(const struct config *c, const struct in6_addr *own,
-			      uint16_t log_group);
+/* log_group: of host/nflog.h; 0: none. */
+struct nft_rules filter_rules(const struct config *c, uint16_t log_group);
 
 struct filter;
 

@@ -231,7 +231,7 @@ static void load_guard(struct appliance *a)
 	if (!a->guard || a->guard_loaded)
 		return;
 	a->guard_loaded = true;
-	int r = nft_guard_load(a->guard, a->sub.dhcp6_frames != NULL);
+	int r = nft_guard_load(a->guard, a->sub.nic.link.name, a->sub.dhcp6_frames != NULL);
 	if (r == 0)
 		r = loop_watch_fd(a->loop, nft_guard_fd(a->guard), on_guard, a, &a->guard_watch);
 	if (r < 0) {
@@ -692,12 +692,14 @@ static int undo_guard(void *arg)
 static int boot_guard(struct appliance *a)
 {
 	const struct config *c = &a->config;
-	const struct in6_addr own = prefix6_with_iid(&c->transfer, 1);
 	uint16_t group = 0;
 	int unreported = 0;
 	if (c->source_filter != SOURCE_OFF)
 		unreported = nflog_open(NFT_REPORT_BYTES, &group, &a->nflog_fd);
-	const struct nft_rules rules = filter_rules(c, &own, group);
+	struct nft_rules rules = filter_rules(c, group);
+	struct link_info link; /* an alternative name finds it, too, and no rule knows those */
+	if (a->at.host_rt && link_get(a->at.host_rt, c->subscriber, &link) == 0)
+		memcpy(rules.subscriber, link.name, sizeof rules.subscriber);
 	int r = nft_guard_open(&rules, c->suffix, &a->guard);
 	if (r < 0) {
 		log_warn("boot", unguarded, kv_errno(r));

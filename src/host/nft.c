@@ -315,11 +315,13 @@ static _Noreturn void loader_child(const struct nft_guard *g, int to, pid_t pare
 	_exit(write(to, &v, sizeof v) == (ssize_t)sizeof v ? 0 : 1);
 }
 
-int nft_guard_load(struct nft_guard *g, bool ethernet)
+int nft_guard_load(struct nft_guard *g, const char *subscriber, bool ethernet)
 {
 	int pipe_fds[2];
 	if (g->loader)
 		return -EALREADY;
+	if (!nft_quotable(subscriber))
+		return -EINVAL;
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	AUTO_CLOSE int from = pipe_fds[0];
@@ -330,6 +332,8 @@ int nft_guard_load(struct nft_guard *g, bool ethernet)
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
 		return -errno;
+	(void)snprintf(g->rules.subscriber, sizeof g->rules.subscriber, "%s",
+		       subscriber); /* fits */
 	g->rules.ethernet = ethernet;
 	pid_t parent = getpid();
 	pid_t pid = fork();

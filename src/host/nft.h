@@ -40,10 +40,11 @@ const char *nft_guard_table(const struct nft_guard *g);
 /*
  * Starts to load the rules: in a child, because the library that reads them is larger than we are
  * and takes milliseconds; it is gone with the child. Once for a guard. The child is reaped by the
- * process's child watcher, like any other. ethernet: the subscriber interface is. Negative errno
- * where there can be no child: then nft_guard_let_pass().
+ * process's child watcher, like any other. subscriber: what the interface is called after all (an
+ * alternative name may have found it); ethernet: it is one. -EINVAL: a name that no rule can hold;
+ * or another errno where there can be no child: then nft_guard_let_pass().
  */
-int nft_guard_load(struct nft_guard *g, bool ethernet);
+int nft_guard_load(struct nft_guard *g, const char *subscriber, bool ethernet);
 /* Readable when the verdict is there, and closed by the verdict: unwatch it before. -1 before
  * nft_guard_load() and after the verdict. */
 int nft_guard_fd(const struct nft_guard *g);

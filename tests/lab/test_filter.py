@@ -140,6 +140,17 @@ def test_nobody_elses_address_on_the_link_ours_or_what_nobody_has(roads):
     roads.passes(thief, thief.reply.address())
 
 
+def test_every_transfer_network_is_theirs_and_each_address_of_ours_is_ours(lab):
+    lab.host.ip("link", "property", "add", "dev", "sub0", "altname", "to-subscribers")
+    roads = Roads(lab, TRANSFER_PREFIX="2001:db8:ffff::/64,2001:db8:ffff:1::/64", SUBSCRIBER_INTERFACE="to-subscribers")
+    cpe = roads.cpe(1)
+    for net in "2001:db8:ffff", "2001:db8:ffff:1":
+        roads.passes(cpe, f"{net}::5054:1")
+        roads.stays(cpe, f"{net}::1", (cpe, f"{net}::5054:1"))
+    roads.stays(cpe, "2001:db8:ffff:2::5054:1", (cpe, "2001:db8:ffff::5054:1"))
+    assert roads.filter()["turned_away"] == {"source_taken": 3}
+
+
 def test_a_wrong_source_is_told_to_whoever_sent_it_and_to_nobody_else(lab):
     """RFC 7084 L-14 has CPEs listen for it: destination unreachable, source address failed ingress/egress policy."""
     roads = Roads(lab, SOURCE_FILTER="reject")

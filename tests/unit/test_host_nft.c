@@ -94,8 +94,8 @@ static void the_rules_are_loaded_by_a_child_that_leaves_nothing(void **state)
 	assert_string_equal(nft_guard_table(g), "vbng-provider1");
 	assert_int_equal(nft_guard_fd(g), -1);
 	assert_int_equal(nft_guard_verdict(g, why), -ENOTCONN);
-	assert_int_equal(nft_guard_load(g, true), 0);
-	assert_int_equal(nft_guard_load(g, true), -EALREADY);
+	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
+	assert_int_equal(nft_guard_load(g, "sub0", true), -EALREADY);
 	int r = await(g, why);
 	if (r < 0)
 		fail_msg("%s", why);
@@ -119,14 +119,14 @@ static void what_a_killed_run_left_is_replaced(void **state)
 	struct nft_sets *s = stations("vbng-a");
 	put(s, 1);
 	assert_int_equal(nft_sets_commit(s), 0);
-	assert_int_equal(nft_guard_load(old, true), 0);
+	assert_int_equal(nft_guard_load(old, "sub0", true), 0);
 	assert_int_equal(await(old, why), 0);
 	run("nft add table inet other");
 	run("nft add rule inet vbng-a forward counter");
 	g = guard("a");
 	assert_stations("vbng-a", 0);
 	run("! nft list chain inet vbng-a forward 2>/dev/null");
-	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
 	assert_int_equal(await(g, why), 0);
 	run("test $(nft list chain inet vbng-a from_subscriber | grep -c counter) = 1");
 	assert_int_equal(nft_guard_close(g), 0);
@@ -285,7 +285,7 @@ static void closing_waits_for_the_rules_that_are_being_loaded(void **state)
 	(void)state;
 	NEEDS_SANDBOX();
 	struct nft_guard *g = guard("a");
-	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
 	assert_int_equal(nft_guard_close(g), 0);
 	int status;
 	assert_true(waitpid(-1, &status, 0) > 0);
@@ -302,7 +302,7 @@ static void what_the_kernel_refuses_is_told_in_words(void **state)
 	/* A set of that name but of another type is in the rules' way. */
 	run("nft 'delete set inet vbng-a stations; add set inet vbng-a stations { type ipv6_addr; "
 	    "}'");
-	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
 	assert_int_equal(await(g, why), -EOPNOTSUPP);
 	assert_true(strlen(why) > 0);
 	assert_null(strchr(why, '\n'));
@@ -318,10 +318,11 @@ static void nothing_is_forwarded_until_the_rules_are_there(void **state)
 	char why[NFT_WHY_MAX];
 	run("nft list chain inet vbng-a gate | grep -q 'iifname \"sub0\" drop'");
 	run("nft list chain inet vbng-a gate | grep -q 'type filter hook forward'");
-	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, "a\"b", true), -EINVAL);
+	assert_int_equal(nft_guard_load(g, "sub1", true), 0);
 	assert_int_equal(await(g, why), 0);
 	run("! nft list chain inet vbng-a gate 2>/dev/null");
-	run("nft list chain inet vbng-a forward | grep -q from_subscriber");
+	run("nft list chain inet vbng-a forward | grep -q 'iifname \"sub1\".*from_subscriber'");
 	assert_int_equal(nft_guard_let_pass(g), -ENOENT);
 	assert_int_equal(nft_guard_close(g), 0);
 	g = guard("a");
@@ -358,7 +359,7 @@ static void the_rules_of_every_configuration_are_taken(void **state)
 		if (e == -EOPNOTSUPP || e == -EPROTONOSUPPORT)
 			skip_because(why_no_nft);
 		assert_int_equal(e, 0);
-		assert_int_equal(nft_guard_load(g, i % 5 != 0), 0);
+		assert_int_equal(nft_guard_load(g, "sub0", i % 5 != 0), 0);
 		e = await(g, why);
 		if (e != 0)
 			fail_msg("configuration %u: %s", i, why);
@@ -454,7 +455,7 @@ static void counters_are_there_with_the_rules(void **state)
 	char why[NFT_WHY_MAX];
 	uint64_t packets[NFT_REASONS];
 	assert_int_equal(nft_counters_read(s, packets), -ENOENT);
-	assert_int_equal(nft_guard_load(g, true), 0);
+	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
 	assert_int_equal(await(g, why), 0);
 	memset(packets, 0xff, sizeof packets);
 	assert_int_equal(nft_counters_read(s, packets), 0);
