@@ -408,7 +408,7 @@ int value_servers(const char *text, bool link_local, size_t max, struct in6_addr
 {
 	struct in6_addr addrs[CONFIG_MAX_NAMESERVERS];
 	char shown[INET6_ADDRSTRLEN];
-	size_t n;
+	size_t n = 0;
 	int r = value_addr6_list(text, max < ARRAY_LEN(addrs) ? max : ARRAY_LEN(addrs), addrs, &n,
 				 why);
 	if (r < 0)
