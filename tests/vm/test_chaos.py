@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people do to it, one thing after another, for VBNG_CHAOS_S seconds (60 by default), drawn by VBNG_CHAOS_SEED (printed).
+
+After each step: the CPE has its connection again within the time that is stated for it, by the prefix that it always had; nobody else has
+that; the NIC is where it belongs; nothing of ours is on the host.
+"""
+import ipaddress
+import json
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from test_docker import BEYOND, POOL, Cpe, host_state, ip, provider, run, wait_for  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine")
+
+SECONDS = float(os.environ.get("VBNG_CHAOS_S", "60"))
+SEED = int(os.environ.get("VBNG_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+NAME, STATE = "provider1", "/tmp/chaos-state"
+BACK_S = 60  # on an emulated machine, Docker's own start and duplicate address detection in it
+
+
+class World:
+    def __init__(self, provider, rnd):
+        self.rnd = rnd
+        os.makedirs(STATE, exist_ok=True)
+        run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", STATE)
+        self.provider = provider
+        self.virtio = os.path.basename(os.readlink("/sys/class/net/eth0/device"))
+        self.args = ["--privileged", "--network", "none", "-v", "/proc/1/ns/net:/var/run/netns/host",
+                     *(x for k, v in provider.env().items() for x in ("-e", f"{k}={v}"))]
+        run("docker", "run", "-d", "--name", NAME, "--restart", "unless-stopped", "-v", f"{STATE}:/var/lib/vbng", *self.args, "vbng")
+        wait_for("the first service", lambda: (self.status() or {}).get("state") == "serving")
+
+    def pid(self):
+        return int(run("docker", "inspect", "-f", "{{.State.Pid}}", NAME).stdout)
+
+    def inside(self, *cmd, check=True):
+        return run("nsenter", "-t", str(self.pid()), "-n", *cmd, check=check)
+
+    def verb(self, *words):
+        return run("docker", "exec", NAME, "vbng", *words, check=False)
+
+    def status(self):
+        r = self.verb("status", "--json")
+        return json.loads(r.stdout) if r.returncode == 0 else None
+
+    def log(self):
+        r = run("docker", "logs", "--tail", "60", NAME, check=False)
+        return r.stdout + r.stderr
+
+    def processes(self):
+        """PID 1 of the container first, then its children."""
+        first = self.pid()
+        with open(f"/proc/{first}/task/{first}/children", encoding="ascii") as f:
+            return [first, *map(int, f.read().split())]
+
+    # What people do. Each puts right what only people can put right.
+
+    def kill_the_server(self):
+        os.kill(self.rnd.choice(self.processes()[1:]), 9)
+
+    def kill_everything(self):
+        os.kill(self.pid(), 9)
+
+    def docker_restart(self):
+        run("docker", "restart", NAME)
+
+    def docker_kill_and_start(self):
+        run("docker", "kill", NAME)
+        time.sleep(self.rnd.uniform(0, 2))
+        run("docker", "start", NAME)
+
+    def pull_the_cable(self):
+        ip("link", "set", "eth1", "down", ns="cpe0")
+        time.sleep(self.rnd.uniform(0.1, 4))
+        ip("link", "set", "eth1", "up", ns="cpe0")
+
+    def set_the_nic_down_and_up(self):
+        self.inside("ip", "link", "set", "eth0", "down")
+        time.sleep(self.rnd.uniform(0, 2))
+        self.inside("ip", "link", "set", "eth0", "up")
+
+    def delete_the_tunnel(self):
+        self.inside("ip", "link", "del", f"wg-{NAME}")
+
+    def fill_the_disk(self):
+        with open(f"{STATE}/ballast", "wb") as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+                    f.flush()
+            except OSError:
+                pass
+        time.sleep(self.rnd.uniform(0, 3))
+        if self.rnd.random() < 0.5:
+            os.kill(self.pid(), 9)
+            time.sleep(2)
+        os.unlink(f"{STATE}/ballast")
+
+    def jump_the_clock(self):
+        by = self.rnd.choice([-86400, -3600, 3600, 1200])
+        time.clock_settime(time.CLOCK_REALTIME, time.time() + by)
+        if by < 0:  # WireGuard's responder refuses handshakes that are older than the last, so long as it remembers that one
+            public = self.provider.subscriber_keys[0][1]
+            wg = ("ip", "netns", "exec", "internet", "wg", "set", "wg0", "peer", public)
+            run(*wg, "remove")
+            run(*wg, "allowed-ips", "2001:db8:0:1::2/128,2001:db8:ffff::/48")
+
+    def unplug_the_nic_and_plug_it_in(self):
+        for action in "unbind", "bind":
+            with open(f"/sys/bus/virtio/drivers/virtio_net/{action}", "w", encoding="ascii") as f:
+                f.write(self.virtio)
+            time.sleep(self.rnd.uniform(0, 3))
+
+    def start_it_twice(self):
+        r = run("docker", "run", "--rm", *self.args, "vbng", check=False)
+        assert r.returncode == 69 and NAME in r.stdout + r.stderr, f"exit {r.returncode}\n{r.stdout}{r.stderr}"
+
+    def cut_the_uplink(self):
+        ip("link", "set", "up0", "down", ns="internet")
+        time.sleep(self.rnd.uniform(0, 5))
+        ip("link", "set", "up0", "up", ns="internet")
+        ip("addr", "replace", "2001:db8:a::1/64", "dev", "up0", "nodad", ns="internet")
+
+    def steps(self):
+        return [self.kill_the_server, self.kill_everything, self.docker_restart, self.docker_kill_and_start, self.pull_the_cable,
+                self.set_the_nic_down_and_up, self.delete_the_tunnel, self.fill_the_disk, self.jump_the_clock, self.unplug_the_nic_and_plug_it_in,
+                self.start_it_twice, self.cut_the_uplink]
+
+    def check(self, client, source):
+        leases = json.loads(self.verb("leases", "--json").stdout)
+        prefixes = [x["prefix"] for x in leases if x.get("state") == "bound" and x.get("kind") == "prefix"]
+        assert len(prefixes) == len(set(prefixes)) == 1 and ipaddress.ip_address(source) in ipaddress.ip_network(prefixes[0]), leases
+        assert client.address() == source
+        own = {link["ifname"] for link in json.loads(self.inside("ip", "-j", "link").stdout)}
+        host = {link["ifname"] for link in json.loads(ip("-j", "link"))}
+        assert "eth0" in own and "eth0" not in host, (own, host)
+        assert not [name for name in host if name.startswith(("wg-", "vbng"))], host
+        assert "proto 118" not in ip("-6", "route", "show", "table", "all"), "a route of ours on the host"
+
+
+def test_whatever_people_do_every_cpe_is_back(provider):  # noqa: F811
+    rnd = random.Random(SEED)
+    ip("link", "set", "eth0", "down")
+    ip("addr", "flush", "dev", "eth0")
+    before = host_state()
+    print(f"VBNG_CHAOS_SEED={SEED} VBNG_CHAOS_S={SECONDS:.0f}", flush=True)
+    world = World(provider, rnd)
+    client = Cpe(0)
+    took = {}
+    try:
+        source = client.wait()
+        assert ipaddress.ip_address(source) in POOL and client.ping(source), world.log()
+        end = time.monotonic() + SECONDS
+        queue = []
+        while time.monotonic() < end:
+            if not queue:  # each once before one comes again
+                queue = rnd.sample(world.steps(), len(world.steps()))
+            step = queue.pop()
+            step()
+            begun = time.monotonic()
+
+            def back():
+                return run("ip", "netns", "exec", client.ns, "ping", "-6", "-n", "-c", "1", "-W", "1", "-I", source, BEYOND, check=False).returncode == 0
+            try:
+                wait_for(f"the CPE's connection after {step.__name__}", back, BACK_S)
+                world.check(client, source)
+            except AssertionError as e:
+                raise AssertionError(f"seed {SEED}, {step.__name__}: {e}\n{world.log()}") from None
+            took.setdefault(step.__name__, []).append(time.monotonic() - begun)
+        for name, times in sorted(took.items()):
+            print(f"  {name:30} {len(times):3} times, connection back and checked after {max(times):.1f} s at most", flush=True)
+        wait_for("a store that is all right", lambda: (world.status() or {}).get("store", {}).get("ok"))
+        assert subprocess.run(["docker", "stop", NAME], capture_output=True, timeout=60, check=False).returncode == 0
+        ip("link", "set", "eth0", "down")
+        ip("addr", "flush", "dev", "eth0")
+        after = host_state()
+        assert after[1:4] == before[1:4] and [x["ifname"] for x in after[0]] == [x["ifname"] for x in before[0]]
+    finally:
+        client.close()
+        run("docker", "rm", "-f", NAME, check=False)
+        run("umount", "-l", STATE, check=False)
