@@ -94,14 +94,17 @@ static void put_reverse(FILE *f, const struct prefix6 *p)
 static void put_zone(FILE *f, const struct config *c)
 {
 	char text[INET6_ADDRSTRLEN];
-	const struct in6_addr own = config_own_resolver(c);
 	fprintf(f, "local=/%s/\n", c->dns_zone);
 	put_reverse(f, &c->assigned);
-	if (!prefix6_contains(&c->assigned, &c->transfer))
-		put_reverse(f, &c->transfer);
 	if (!prefix6_contains(&c->assigned, &c->pd_pool))
 		put_reverse(f, &c->pd_pool);
-	fprintf(f, "host-record=" NAMES_ROUTER ".%s,%s\n", c->dns_zone, in6_format(&own, text));
+	for (size_t i = 0; i < c->n_transfers; i++) {
+		const struct in6_addr own = prefix6_with_iid(&c->transfers[i], 1);
+		if (!prefix6_contains(&c->assigned, &c->transfers[i]))
+			put_reverse(f, &c->transfers[i]);
+		fprintf(f, "host-record=" NAMES_ROUTER ".%s,%s\n", c->dns_zone,
+			in6_format(&own, text));
+	}
 	fprintf(f, "hostsdir=" DNS_NAMES "\nlocal-ttl=%d\n", LOCAL_TTL_S);
 }
 

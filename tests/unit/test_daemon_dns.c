@@ -17,7 +17,8 @@ static struct config plain(void)
 	struct config c = { .backend = WG_BACKEND_AUTO,
 			    .wg_address = prefix("2001:db8:0:1::2/64"),
 			    .assigned = prefix("2001:db8:ffff::/48"),
-			    .transfer = prefix("2001:db8:ffff::/64"),
+			    .transfers = { prefix("2001:db8:ffff::/64") },
+			    .n_transfers = 1,
 			    .pd_pool = prefix("2001:db8:ffff:8000::/49"),
 			    .n_dns_upstream = 2,
 			    .dns_upstream = { unit_in6("2620:fe::fe"),
@@ -88,7 +89,7 @@ static void a_prefix_between_two_digits_has_several_reverse_zones(void **state)
 	(void)state;
 	struct config c = plain();
 	strcpy(c.dns_zone, "lab");
-	c.transfer = prefix("2001:db8:7:1::/64");
+	c.transfers[0] = prefix("2001:db8:7:1::/64");
 	c.pd_pool = prefix("2001:db8:4000::/39");
 	assert_true(has_line(&c, "local=/1.0.0.0.7.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa/"));
 	assert_true(has_line(&c, "local=/0.4.8.b.d.0.1.0.0.2.ip6.arpa/"));
@@ -102,6 +103,22 @@ static void a_prefix_between_two_digits_has_several_reverse_zones(void **state)
 	assert_true(has_line(&c, "local=/f.8.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa/"));
 	assert_false(has_line(&c, "local=/7.8.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa/"));
 	assert_int_equal(count(&c, "local="), 1 + 1 + 1 + 8);
+}
+
+static void
+every_transfer_network_has_its_reverse_zone_and_our_name_its_address_in_each(void **state)
+{
+	(void)state;
+	struct config c = plain();
+	strcpy(c.dns_zone, "lab");
+	c.transfers[1] = prefix("2001:db8:ffff:1::/64");
+	c.transfers[2] = prefix("2001:db8:7:1::/64");
+	c.n_transfers = 3;
+	assert_true(has_line(&c, "host-record=router.lab,2001:db8:ffff::1"));
+	assert_true(has_line(&c, "host-record=router.lab,2001:db8:ffff:1::1"));
+	assert_true(has_line(&c, "host-record=router.lab,2001:db8:7:1::1"));
+	assert_true(has_line(&c, "local=/1.0.0.0.7.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa/"));
+	assert_int_equal(count(&c, "local="), 1 + 1 + 1);
 }
 
 static void a_nic_whose_name_means_something_to_dnsmasq_is_refused(void **state)
@@ -123,6 +140,8 @@ int main(void)
 			it_answers_on_the_subscriber_link_and_reads_nothing_of_the_machine),
 		cmocka_unit_test(a_zone_and_its_reverse_zones_are_local),
 		cmocka_unit_test(a_prefix_between_two_digits_has_several_reverse_zones),
+		cmocka_unit_test(
+			every_transfer_network_has_its_reverse_zone_and_our_name_its_address_in_each),
 		cmocka_unit_test(a_nic_whose_name_means_something_to_dnsmasq_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
