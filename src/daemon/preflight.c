@@ -159,6 +159,8 @@ static void check_nic(const struct config *c, const struct preflight *p, struct 
 	struct link_info link;
 	bool here = p->own_rt && link_get(p->own_rt, c->subscriber, &link) == 0;
 	bool local = c->subscriber_mode == SUBSCRIBER_LOCAL;
+	bool shared =
+		c->subscriber_mode == SUBSCRIBER_MACVLAN || c->subscriber_mode == SUBSCRIBER_VLAN;
 	if (here && link.loopback) {
 		fault(f, EX_UNAVAILABLE,
 		      "SUBSCRIBER_INTERFACE=%s: that is the loopback interface, no subscriber can "
@@ -166,7 +168,7 @@ static void check_nic(const struct config *c, const struct preflight *p, struct 
 		      c->subscriber);
 		return;
 	}
-	if (c->subscriber_mode == SUBSCRIBER_MACVLAN || c->subscriber_mode == SUBSCRIBER_VLAN)
+	if (shared)
 		here = false; /* nic_take() knows what a killed run has left */
 	else if ((here && c->subscriber_mode != SUBSCRIBER_MOVE) || noted(c))
 		return;
@@ -177,6 +179,12 @@ static void check_nic(const struct config *c, const struct preflight *p, struct 
 			      "SUBSCRIBER_INTERFACE=%s: the container has an interface of that "
 			      "name already. Start with --network none",
 			      c->subscriber);
+		if (r == 0 && shared && !link.up)
+			fault(f, EX_UNAVAILABLE,
+			      "SUBSCRIBER_INTERFACE=%s: it is down, and it is the host's to set it "
+			      "up "
+			      "(ip link set %s up)",
+			      c->subscriber, link.name);
 		if (r == 0)
 			return;
 	}

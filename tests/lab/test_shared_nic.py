@@ -89,7 +89,9 @@ def test_the_host_sets_the_nic_down_and_up_under_it(lab, nic):
     assert len([a for scope in ("link", "global") for a in vbng.own.addresses("sub0", scope)]) == 2
 
 
-def test_a_nic_that_is_down_is_told(lab):
-    code, said = lab.vbng(SUBSCRIBER_MODE="macvlan").wait_end()
-    assert code == EX_UNAVAILABLE and "it is down, and it is the host's to set it up" in said
+@pytest.mark.parametrize("mode", ["macvlan", "vlan:7"])
+@pytest.mark.parametrize("verb", ["run", "check --runtime"])
+def test_a_nic_that_is_down_is_told(lab, verb, mode):
+    code, said = lab.vbng(SUBSCRIBER_MODE=mode, verb=verb).wait_end()
+    assert code == EX_UNAVAILABLE and "SUBSCRIBER_INTERFACE=sub0: it is down, and it is the host's to set it up" in said
     assert "sub0" in lab.host.links()
