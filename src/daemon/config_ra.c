@@ -30,8 +30,9 @@ static int add_transfer(void *ctx, const char *item, struct why *why)
 	if (value_prefix(item, SLAAC_LENGTH, true, &p, why) < 0)
 		return -EINVAL;
 	if (p.plen != SLAAC_LENGTH)
-		return value_fault(why, "is a /%u; hosts form their addresses in a /64 alone",
-				   p.plen);
+		return value_fault(why,
+				   "'%.60s' is a /%u; hosts form their addresses in a /64 alone",
+				   item, p.plen);
 	if (listed(c->transfers, c->n_transfers, &p))
 		return value_fault(why, "has '%.60s' twice", item);
 	int r = value_routable(&p, item, why);

@@ -274,7 +274,7 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 	assert_fault("ASSIGNED_PREFIX=2001:db8:ffff::1/48", "did you mean 2001:db8:ffff::/48?");
 	assert_fault("ASSIGNED_PREFIX=192.0.2.0/24", "is no IPv6 prefix");
 	assert_fault("ASSIGNED_PREFIX=2001:db8::/64", "leaves nothing to delegate");
-	assert_fault("TRANSFER_PREFIX=2001:db8:ffff::/60", "is a /60");
+	assert_fault("TRANSFER_PREFIX=2001:db8:ffff::/60", "'2001:db8:ffff::/60' is a /60");
 	assert_fault("DHCPV6_PD_PREFIX=2001:db8:ffff::/64", "lies in the transfer network");
 	assert_fault("DHCPV6_PD_DELEGATION_LENGTH=48", "does not fit into the pool");
 	assert_fault("SUBSCRIBER_INTERFACE=a/b", "cannot be an interface's name");
