@@ -343,9 +343,10 @@ static void render_tunnel(const json_t *t, FILE *out)
 		json_is_true(json_object_get(t, "lost")) ? "; LOST: " : "",
 		json_is_true(json_object_get(t, "lost")) ? told_of_loss(str(t, "on_loss")) : "");
 	bool named = json_is_string(json_object_get(t, "endpoint_name"));
+	bool found = json_is_string(json_object_get(t, "endpoint"));
 	fprintf(out, "            provider %s at %s%s%s; our public key %s\n", str(t, "peer"),
-		named ? str(t, "endpoint_name") : "", named ? " = " : "", str(t, "endpoint"),
-		str(t, "public_key"));
+		named ? str(t, "endpoint_name") : "", named && found ? " = " : "",
+		named && !found ? " (no address yet)" : str(t, "endpoint"), str(t, "public_key"));
 	if (json_is_integer(handshake))
 		fprintf(out, "            last handshake %s ago, ",
 			duration((uint64_t)json_integer_value(handshake), age));

@@ -134,6 +134,7 @@ def test_subscribers_are_served_while_the_name_is_looked_for(lab, dns):
     dns.say()
     vbng = lab.vbng(WIREGUARD_ENDPOINT=f"{NAME}:51820", WIREGUARD_ENDPOINT_RESOLVER=DNS).wait_serving()
     assert tunnel(vbng)["state"] == "resolving"
+    assert f" at {NAME} (no address yet); " in vbng.verb("status").stdout
     source = lab.client(WideDhcp6c).wait()
     vbng.wait_log("warning tunnel endpoint not resolved, trying again")
     dns.start()  # without the name yet
