@@ -120,8 +120,10 @@ static void log_loss(const struct uplink_watch *w)
 		[RA_LOSS_HOLD] = "nothing (UPLINK_LOSS=hold)",
 		[RA_LOSS_LIFETIME] = "we are no default router (UPLINK_LOSS=lifetime)",
 	};
+	char why[UPLINK_REASON_STRLEN];
 	if (w->uplink.lost)
 		log_warn("uplink", "lost", kv_str("interface", w->config->tunnel),
+			 kv_str("why", uplink_reason_text(&w->uplink.reason, why)),
 			 kv_str("subscribers_are_told", said[w->config->uplink_loss]),
 			 kv_u64("until_it_works_for_s", w->uplink.prove_ms / 1000));
 	else

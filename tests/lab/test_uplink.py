@@ -268,6 +268,7 @@ def test_a_provider_that_is_not_there_at_boot_has_the_benefit_of_the_doubt(lab):
         wait_for("the default route by RA", lambda: cpe_state(lab) == (True, True))
         assert state(vbng) == "connecting" and not vbng.status()["tunnel"]["lost"]
         wait_for("the loss", lambda: vbng.status()["tunnel"]["lost"], 20)
+        vbng.wait_log('uplink lost interface=wg-provider1 why="no handshake yet"')
         assert 13 < time.monotonic() - begun < 18
         wait_for("no default route", lambda: cpe_state(lab) == (False, False), RA_GAP + 1)
         # A new server process does not begin by promising what there is not.
