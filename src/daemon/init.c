@@ -973,7 +973,7 @@ int init_run(const char *version)
 	int code = read_config(&a.config);
 	if (code)
 		return code;
-	log_info("init", "vbng", kv_str("version", version), kv_str("instance", a.config.suffix));
+	log_info("init", "vbng", kv_str("version", version), kv_str("name", a.config.suffix));
 	derive_pool_key(&a.config, a.pool_key);
 	int keys = tunnel_init(&a.tunnel, &a.config);
 	config_wipe_secrets(&a.config, environ);

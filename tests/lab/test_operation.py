@@ -89,7 +89,9 @@ def test_every_line_of_a_json_log_is_an_object_with_its_time(lab):
     last = begun - datetime.timedelta(milliseconds=1)
     events = set()
     for line in vbng.text().splitlines():
-        said = json.loads(line)
+        members = json.loads(line, object_pairs_hook=list)
+        said = dict(members)
+        assert len(said) == len(members), f"a member stands there twice: {line}"
         assert list(said)[:2] == ["ts", "level"] and said["level"] in ("error", "warning", "info", "debug"), line
         assert said["subsystem"] and said["event"], line
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", said["ts"]), line
