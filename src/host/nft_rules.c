@@ -117,7 +117,7 @@ static void put_source(const struct nft_rules *r, FILE *f)
 	fputs("	chain source {\n", f);
 	if (r->ethernet)
 		put_lookup("ether saddr", r->usual_len, f);
-	/* Never forwarded: the kernel sees to that, and says so (RFC 4443 §3.1, code 2). */
+	/* To us. Into the tunnel the kernel forwards none, and says so (RFC 4443 §3.1, code 2). */
 	fputs("		ip6 saddr fe80::/10 return\n", f);
 	if (r->ethernet)
 		fputs("		ether saddr . ip6 saddr @" NFT_SET_STATIONS " return\n", f);
@@ -148,7 +148,12 @@ static void put_source(const struct nft_rules *r, FILE *f)
 
 static void put_forward(const struct nft_rules *r, FILE *f)
 {
-	fputs("	chain from_subscriber {\n", f);
+	/* RFC 4291 §2.5.2, §2.5.6: where a packet leaves by where it came in, the kernel does not
+	 * look at that, and the router's own address or a neighbour's is as good as any. */
+	fputs("	chain from_subscriber {\n"
+	      "		oifname $subscriber ip6 saddr { ::, fe80::/10 }"
+	      " counter name source_foreign drop\n",
+	      f);
 	if (r->source != NFT_SOURCE_OFF)
 		fputs("		jump source\n", f);
 	/* RFC 8987 §4.2 R-3. nfproto stands there so that nft does not look for an EtherType in

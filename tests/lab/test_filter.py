@@ -228,6 +228,21 @@ def test_a_prefix_is_its_owners_from_lease_to_release(roads):
     roads.stays(cpe, src, honest)
 
 
+@pytest.mark.parametrize("mode", ["drop", "reject", "count", "off"])
+def test_link_local_sources_never_get_from_one_subscriber_to_another(lab, mode):
+    """RFC 4291 §2.5.6; what goes out where it came in, the kernel forwards. With the router's own address a subscriber could speak to
+    another's DHCPv6 client as its server."""
+    roads = Roads(lab, SOURCE_FILTER=mode)
+    victim, thief = roads.cpe(1, p.ia_pd(1), p.ia_na(1)), roads.cpe(2)
+    for src in "fe80::1", thief.address, "fe80::d00d", "::":
+        for dst in in_prefix(victim.prefix, 1), victim.reply.address():
+            thief.echo(src, dst)
+    ident = thief.echo(in_prefix(thief.prefix, 1), in_prefix(victim.prefix, 1))
+    heard, _ = victim.wait_for("what is sent from its own", lambda f: f.haslayer(si6.ICMPv6EchoRequest) and f[si6.ICMPv6EchoRequest].id == ident)
+    assert [f.summary() for f in heard if f.haslayer(si6.ICMPv6EchoRequest)][:-1] == []
+    assert len(heard) == 1
+
+
 def test_a_server_that_starts_again_lets_pass_all_the_while_and_puts_right(roads):
     cpe, other = roads.cpe(1, p.ia_pd(1), p.ia_na(1)), roads.cpe(2)
     src = in_prefix(cpe.prefix, 1)
