@@ -71,7 +71,7 @@ const char *tunnel_backend(const struct tunnel *t)
 {
 	if (t->config->backend == WG_BACKEND_NONE)
 		return NULL;
-	return t->wg.userspace ? "userspace" : "kernel";
+	return t->userspace ? "userspace" : "kernel";
 }
 
 static int make_kernel(struct tunnel *t)
@@ -176,11 +176,13 @@ static int complete(struct tunnel *t, int r)
 	t->starting = false;
 	if (r == 0)
 		r = set_up(t);
-	if (r < 0)
+	if (r < 0) {
 		(void)tunnel_remove(t); /* r is what the caller hears */
-	else
-		t->made_at_ms = clock_mono_ms();
-	return r;
+		return r;
+	}
+	t->userspace = t->wg.userspace;
+	t->made_at_ms = clock_mono_ms();
+	return 0;
 }
 
 int tunnel_begin(struct tunnel *t)

@@ -24,8 +24,9 @@ struct tunnel {
 	int host_ns;
 	int own_ns;
 	struct wg_tunnel wg;
-	bool present;  /* there is something to be removed */
-	bool starting; /* and it is wireguard-go, which is not that far yet */
+	bool present;   /* there is something to be removed */
+	bool starting;  /* and it is wireguard-go, which is not that far yet */
+	bool userspace; /* what was made last is wireguard-go's, there or not */
 	uint64_t start_until_ms;
 	bool routed[WG_ALLOWED_MAX]; /* beside settings.allowed: it leads into the tunnel */
 	uint64_t made_at_ms;

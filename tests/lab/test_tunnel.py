@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tunnel finds the provider by its name, and repairs itself: the same routes, the same port, the same bindings."""
+import json
 import os
 import re
 import signal
@@ -242,6 +243,25 @@ def test_what_becomes_of_its_interface_is_put_right(lab, what):
     assert ping(lab.cpe, source)
     assert vbng.stop()[0] == 0
     wait_for("the host without our links", lambda: "vbng" not in lab.host.ip("link"), 5)
+
+
+def test_a_server_that_starts_while_the_tunnel_is_made_again_knows_its_backend(lab):
+    lab.internet()
+    vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
+
+    def kill_it():
+        os.kill(int(run("pgrep", "-P", vbng.pids()[0], "wireguard-go").stdout.split()[0]), signal.SIGKILL)
+    for n in range(1, 6):  # ever longer pauses
+        kill_it()
+        vbng.wait_log("tunnel made again", count=n)
+    kill_it()
+    vbng.wait_log("wireguard-go ended", count=6)
+    os.kill(vbng.pids()[1], signal.SIGKILL)
+    vbng.wait_log("init serving", count=1)
+    status = wait_for("the next server's status", lambda: (s := json.loads(vbng.verb("status", "--json", check=False).stdout or "{}")).get("server_restarts") and s)
+    assert len(re.findall("tunnel made again", vbng.text())) == 5, "it is not there yet"
+    assert status["tunnel"]["backend"] == "userspace"
+    assert vbng.stop()[0] == 0
 
 
 def test_the_hosts_address_changes(lab):
