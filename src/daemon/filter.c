@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/lladdr.h"
 #include "base/log.h"
 #include "base/ratelimit.h"
 #include "daemon/offenders.h"
@@ -85,13 +86,6 @@ struct nft_rules filter_rules(const struct config *c, uint16_t log_group)
 /* --- what is reported
  * ---------------------------------------------------------------------------------------- */
 
-static const char *lladdr_text(const uint8_t lladdr[static OFFENDER_LLADDR], char buf[static 24])
-{
-	(void)snprintf(buf, 24, "%02x:%02x:%02x:%02x:%02x:%02x", lladdr[0], lladdr[1], lladdr[2],
-		       lladdr[3], lladdr[4], lladdr[5]); /* fits */
-	return buf;
-}
-
 static const char *why(const struct offender *o)
 {
 	return o->taken ? "taken" : "foreign";
@@ -99,14 +93,14 @@ static const char *why(const struct offender *o)
 
 static void tell(struct filter *f, const struct offender *o, uint64_t now_ms)
 {
-	char mac[24], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	char mac[LLADDR_STRLEN], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 	uint64_t suppressed;
 	if (!ratelimit_allow(&f->log_wrong, now_ms, &suppressed))
 		return;
 	log_warn("filter",
 		 o->taken ? "a subscriber sends from an address of ours that is not its own"
 			  : "a subscriber sends from an address that is not ours",
-		 kv_str("lladdr", lladdr_text(o->lladdr, mac)),
+		 kv_str("lladdr", lladdr_format(o->lladdr, mac)),
 		 kv_str("source", in6_format(&o->src, src)),
 		 kv_str("destination", in6_format(&o->dst, dst)), kv_u64("suppressed", suppressed));
 }
@@ -184,7 +178,7 @@ static size_t view_offenders(const struct filter *f, struct filter_text *t)
 	for (size_t i = 0; i < f->offenders.n; i++) {
 		const struct offender *o = &f->offenders.slots[order[i]];
 		t->offenders[i] = (struct status_offender){
-			.lladdr = lladdr_text(o->lladdr, t->texts[i].lladdr),
+			.lladdr = lladdr_format(o->lladdr, t->texts[i].lladdr),
 			.src = in6_format(&o->src, t->texts[i].src),
 			.dst = in6_format(&o->dst, t->texts[i].dst),
 			.why = why(o),

@@ -2,6 +2,7 @@
 #include "daemon/forwarding.h"
 
 #include "base/clock.h"
+#include "base/lladdr.h"
 #include "base/log.h"
 #include "base/ratelimit.h"
 #include "daemon/stations.h"
@@ -58,7 +59,7 @@ struct forwarding {
 	const struct batch *batch; /* being carried out */
 	bool *failed;
 	uint64_t failures;
-	struct ratelimit log_fault;
+	struct ratelimit log_fault, log_claim;
 };
 
 int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
@@ -69,7 +70,7 @@ int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
 		return -ENOMEM;
 	f->ifindex = ifindex;
 	f->right.phase = RIGHT;
-	f->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
+	f->log_fault = f->log_claim = (struct ratelimit){ .per_s = 1, .burst = 10 };
 	int r = route_batch_new(&f->requests);
 	if (r == 0)
 		r = stations_init(&f->stations, key);
@@ -199,13 +200,42 @@ static void commit_filter(struct forwarding *f)
 		s->guarded = false; /* nobody knows: they are put again when they are told of */
 }
 
-static int release(struct forwarding *f, const struct in6_addr *addr, uint32_t tag)
+static const uint8_t *ethernet(const uint8_t *lladdr, uint8_t len)
 {
-	struct station gone;
-	if (!stations_release(&f->stations, addr, &gone))
+	return len == STATION_LLADDR ? lladdr : NULL;
+}
+
+static int release(struct forwarding *f, const struct in6_addr *addr, const uint8_t *lladdr,
+		   uint32_t tag)
+{
+	struct station gone, *s;
+	if (stations_release(&f->stations, addr, lladdr, &gone)) {
+		unguard(f, &gone);
+		return gone.entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
+	}
+	/* Others hold it whom nobody believed: the kernel looks for it, until they speak again. */
+	s = stations_find(&f->stations, addr);
+	if (!s || s->known)
 		return 0;
-	unguard(f, &gone);
-	return gone.entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
+	bool entered = s->entered;
+	s->entered = false;
+	unguard(f, s);
+	return entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
+}
+
+static void tell_of_claim(struct forwarding *f, const struct station *s, const uint8_t *lladdr)
+{
+	char addr[INET6_ADDRSTRLEN], its[LLADDR_STRLEN], other[LLADDR_STRLEN];
+	uint64_t suppressed;
+	if (!lladdr || !s->known || memcmp(s->lladdr, lladdr, sizeof s->lladdr) == 0 ||
+	    !ratelimit_allow(&f->log_claim, clock_mono_ms(), &suppressed))
+		return;
+	log_warn("route",
+		 "a client asks from the address of another, whose link-layer address is kept: "
+		 "what is sent there goes to the other",
+		 kv_str("address", in6_format(&s->addr, addr)),
+		 kv_str("kept", lladdr_format(s->lladdr, its)),
+		 kv_str("claimed", lladdr_format(lladdr, other)), kv_u64("suppressed", suppressed));
 }
 
 /* Before a route that leads to it, so that no packet waits for neighbour discovery. */
@@ -215,26 +245,30 @@ static int follow_station(struct forwarding *f, const struct route_change *c, ui
 	const struct in6_addr *addr = address ? &c->prefix.addr : &c->next_hop;
 	bool moved = c->held && !address &&
 		     memcmp(&c->next_hop, &c->old_next_hop, sizeof c->next_hop) != 0;
-	const uint8_t *lladdr = c->lladdr_len ? c->lladdr : NULL;
+	const uint8_t *lladdr = ethernet(c->lladdr, c->lladdr_len);
+	const uint8_t *old = ethernet(c->old_lladdr, c->old_lladdr_len);
 	if (!c->add)
-		return release(f, addr, tag);
+		return release(f, addr, lladdr, tag);
 	/* One that could not be entered before is entered now. */
-	struct station *s = c->held && !moved ? stations_update(&f->stations, addr, lladdr) : NULL;
+	struct station *s =
+		c->held && !moved ? stations_update(&f->stations, addr, old, lladdr) : NULL;
 	int r = s ? 0 : stations_hold(&f->stations, addr, lladdr, &s);
+	if (r == 0)
+		tell_of_claim(f, s, lladdr);
 	if (r == 0 && s->known && !s->entered) {
 		r = neighbour_put(f->requests, f->ifindex, addr, s->lladdr, sizeof s->lladdr, tag);
 		s->entered = r == 0;
 	}
 	if (r == 0)
 		filter_refused(f, guard(f, s));
-	return r == 0 && moved ? release(f, &c->old_next_hop, tag) : r;
+	return r == 0 && moved ? release(f, &c->old_next_hop, old, tag) : r;
 }
 
 /* Who may send from it. Links that are no Ethernet have no stations to be told apart. */
 static void follow_source(struct forwarding *f, const struct route_change *c)
 {
-	const uint8_t *now = c->lladdr_len == NFT_LLADDR_LEN ? c->lladdr : NULL;
-	const uint8_t *old = c->old_lladdr_len == NFT_LLADDR_LEN ? c->old_lladdr : NULL;
+	const uint8_t *now = ethernet(c->lladdr, c->lladdr_len);
+	const uint8_t *old = ethernet(c->old_lladdr, c->old_lladdr_len);
 	bool same = !now == !old && (!now || memcmp(now, old, NFT_LLADDR_LEN) == 0);
 	if (!f->shortest || (c->add && c->held && same))
 		return;

@@ -61,13 +61,28 @@ static int reserve(struct stations *t)
 	return 0;
 }
 
+static bool is_its(const struct station *s, const uint8_t *lladdr)
+{
+	return lladdr && s->known && memcmp(s->lladdr, lladdr, sizeof s->lladdr) == 0;
+}
+
 static void tell(struct station *s, const uint8_t *lladdr)
 {
-	if (!lladdr || (s->known && memcmp(s->lladdr, lladdr, sizeof s->lladdr) == 0))
+	if (!lladdr || (s->known && !is_its(s, lladdr)))
 		return;
-	memcpy(s->lladdr, lladdr, sizeof s->lladdr);
-	s->known = true;
-	s->entered = false;
+	if (!s->known) {
+		s->entered &= memcmp(s->lladdr, lladdr, sizeof s->lladdr) == 0;
+		memcpy(s->lladdr, lladdr, sizeof s->lladdr);
+		s->known = true;
+		s->told = 0;
+	}
+	s->told++;
+}
+
+static void untell(struct station *s, const uint8_t *lladdr)
+{
+	if (is_its(s, lladdr))
+		s->known = --s->told > 0;
 }
 
 int stations_hold(struct stations *t, const struct in6_addr *addr, const uint8_t *lladdr,
@@ -95,11 +110,13 @@ struct station *stations_find(const struct stations *t, const struct in6_addr *a
 }
 
 struct station *stations_update(struct stations *t, const struct in6_addr *addr,
-				const uint8_t *lladdr)
+				const uint8_t *before, const uint8_t *lladdr)
 {
 	struct station *s = stations_find(t, addr);
-	if (s)
-		tell(s, lladdr);
+	if (!s || !lladdr || (before && is_its(s, lladdr) && is_its(s, before)))
+		return s;
+	untell(s, before);
+	tell(s, lladdr);
 	return s;
 }
 
@@ -119,11 +136,16 @@ static void take_out(struct stations *t, uint32_t hole)
 	t->n--;
 }
 
-bool stations_release(struct stations *t, const struct in6_addr *addr, struct station *ret_gone)
+bool stations_release(struct stations *t, const struct in6_addr *addr, const uint8_t *lladdr,
+		      struct station *ret_gone)
 {
 	struct station *s = stations_find(t, addr);
-	if (!s || --s->held > 0)
+	if (!s)
 		return false;
+	if (--s->held > 0) {
+		untell(s, lladdr);
+		return false;
+	}
 	*ret_gone = *s;
 	take_out(t, (uint32_t)(s - t->slots));
 	return true;

@@ -65,6 +65,31 @@ def test_new_hardware_takes_route_and_entry_with_it(lab, vbng):
     assert entries(vbng.own) == {new.address: new.mac}
 
 
+def test_who_asks_from_anothers_address_does_not_get_what_is_sent_there(lab, vbng):
+    """By itself, as a relay, and as one that bridges: first come, first served (RFC 6620)."""
+    victim, thief = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
+    reply = victim.obtain(1, p.ia_pd(1), p.ia_na(1))
+    prefix, address, good = reply.prefix(), reply.address(), entries(vbng.own)
+    assert good == {victim.address: victim.mac, address: victim.mac}
+    thief.address = victim.address
+    server = thief.server_id()
+    stolen = thief.obtain(2).prefix()
+    for _ in range(2):
+        thief.ask(p.message(p.RENEW, p.client_id(2), server, p.ELAPSED_0, p.ia_pd(1, p.iaprefix(stolen))))
+        assert entries(vbng.own) == good
+    vbng.wait_log(f"a client asks from the address of another.*{victim.address}.*kept={victim.mac} claimed={thief.mac}")
+    solicit = p.message(p.SOLICIT, p.client_id(3), p.ELAPSED_0, p.opt(p.RAPID_COMMIT), p.ia_pd(1))
+    bridge = Cpe(lab, vbng, 3)
+    told = p.opt(p.CLIENT_LINKLAYER, b"\0\1" + bytes.fromhex(thief.mac.replace(":", "")))
+    assert bridge.ask(p.relay(solicit, told, peer=victim.address)).prefix()
+    assert entries(vbng.own) == good
+    # What is left once the first has gone is the kernel's to find, and then the next one's.
+    victim.ask(p.message(p.RELEASE, p.client_id(1), server, p.ELAPSED_0, p.ia_pd(1, p.iaprefix(prefix)), p.ia_na(1, p.iaaddr(address))))
+    assert entries(vbng.own) == {}
+    thief.ask(p.message(p.RENEW, p.client_id(2), server, p.ELAPSED_0, p.ia_pd(1, p.iaprefix(stolen))))
+    assert entries(vbng.own) == {victim.address: thief.mac}
+
+
 def test_behind_a_relay_that_tells_nothing_no_former_entry_is_left(lab, vbng):
     cpe, relay = Cpe(lab, vbng, 1), Cpe(lab, vbng, 9)
     server = cpe.server_id()

@@ -22,6 +22,8 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const uint8_t first[] = { 2, 0, 0, 0, 0, 1 }, second[] = { 2, 0, 0, 0, 0, 2 };
+
 static struct in6_addr nth(uint32_t i)
 {
 	struct in6_addr a = { .s6_addr = { 0xfe, 0x80 } };
@@ -47,12 +49,12 @@ static void one_stays_as_long_as_somebody_holds_it(void **state)
 	(void)hold(1, "\2\0\0\0\0\1");
 	(void)hold(1, NULL);
 	assert_int_equal(table.n, 1);
-	assert_false(stations_release(&table, &a, &gone));
-	assert_true(stations_release(&table, &a, &gone));
+	assert_false(stations_release(&table, &a, NULL, &gone));
+	assert_true(stations_release(&table, &a, first, &gone));
 	assert_true(gone.known);
 	assert_memory_equal(gone.lladdr, "\2\0\0\0\0\1", 6);
 	assert_null(stations_find(&table, &a));
-	assert_false(stations_release(&table, &a, &gone));
+	assert_false(stations_release(&table, &a, first, &gone));
 	assert_int_equal(table.n, 0);
 }
 
@@ -62,13 +64,55 @@ static void what_the_kernel_has_is_old_once_the_link_layer_address_changes(void 
 	const struct in6_addr a = nth(1), other = nth(2);
 	struct station *s = hold(1, NULL);
 	assert_false(s->known);
-	s = stations_update(&table, &a, (const uint8_t *)"\2\0\0\0\0\1");
+	s = stations_update(&table, &a, NULL, first);
 	assert_true(s->known);
 	s->entered = true;
 	assert_true(hold(1, "\2\0\0\0\0\1")->entered);
 	assert_true(hold(1, NULL)->entered);
-	assert_false(stations_update(&table, &a, (const uint8_t *)"\2\0\0\0\0\2")->entered);
-	assert_null(stations_update(&table, &other, (const uint8_t *)"\2\0\0\0\0\2"));
+	/* Both that told the first tell another now. */
+	assert_true(stations_update(&table, &a, first, second)->entered);
+	s = stations_update(&table, &a, first, second);
+	assert_false(s->entered);
+	assert_memory_equal(s->lladdr, second, 6);
+	assert_null(stations_update(&table, &other, first, second));
+}
+
+static void who_came_first_is_believed(void **state)
+{
+	(void)state;
+	const struct in6_addr a = nth(1);
+	struct station *s = hold(1, "\2\0\0\0\0\1");
+	s->entered = true;
+	/* Neither when a thief comes nor when it comes again. */
+	s = hold(1, "\2\0\0\0\0\2");
+	assert_memory_equal(s->lladdr, first, 6);
+	s = stations_update(&table, &a, second, second);
+	assert_memory_equal(s->lladdr, first, 6);
+	s = stations_update(&table, &a, second, (const uint8_t *)"\2\0\0\0\0\3");
+	assert_memory_equal(s->lladdr, first, 6);
+	assert_true(s->known && s->entered);
+}
+
+static void another_is_believed_once_nobody_says_otherwise(void **state)
+{
+	(void)state;
+	const struct in6_addr a = nth(1);
+	struct station gone;
+	(void)hold(1, "\2\0\0\0\0\1");
+	(void)hold(1, "\2\0\0\0\0\1");
+	(void)hold(1, "\2\0\0\0\0\2");
+	assert_false(stations_release(&table, &a, first, &gone));
+	struct station *s = stations_update(&table, &a, second, second);
+	assert_memory_equal(s->lladdr, first, 6);
+	s->entered = true;
+	assert_false(stations_release(&table, &a, first, &gone));
+	s = stations_find(&table, &a);
+	assert_false(s->known);
+	assert_true(s->entered);
+	s = stations_update(&table, &a, second, second);
+	assert_true(s->known);
+	assert_false(s->entered);
+	assert_memory_equal(s->lladdr, second, 6);
 }
 
 static void the_unspecified_address_is_nobodys(void **state)
@@ -88,7 +132,7 @@ static void thousands_come_and_go(void **state)
 		(void)hold(i, NULL);
 	for (uint32_t i = 0; i < N; i += 2) {
 		const struct in6_addr a = nth(i);
-		assert_true(stations_release(&table, &a, &gone));
+		assert_true(stations_release(&table, &a, NULL, &gone));
 	}
 	assert_int_equal(table.n, N / 2);
 	size_t seen = 0;
@@ -108,6 +152,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_stays_as_long_as_somebody_holds_it),
 		T(what_the_kernel_has_is_old_once_the_link_layer_address_changes),
+		T(who_came_first_is_believed),
+		T(another_is_believed_once_nobody_says_otherwise),
 		T(the_unspecified_address_is_nobodys),
 		T(thousands_come_and_go),
 	};
