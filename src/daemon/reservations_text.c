@@ -7,11 +7,13 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum { SENTENCE_MAX = 512, WORD_MAX = 600, LONGEST_PREFIX = 64, FILE_MAX = 256 << 10 };
 
@@ -276,25 +278,36 @@ int reservations_read(const char *text, const char *source, unsigned first_line,
 	return e;
 }
 
+/* Not through the C library's files: those ask a device whether it is a terminal, which the server
+ * may not; and what is no file at all must not hold it up. */
+static int read_text(int fd, char *text, size_t *ret_len)
+{
+	size_t n = 0;
+	ssize_t more = 1;
+	while (more && n <= FILE_MAX) {
+		more = read(fd, text + n, FILE_MAX + 1 - n);
+		if (more < 0 && errno != EINTR)
+			return -errno;
+		n += more > 0 ? (size_t)more : 0;
+	}
+	*ret_len = n;
+	return n > FILE_MAX ? -EFBIG : memchr(text, '\0', n) ? -EILSEQ : 0;
+}
+
 /* The whole of it, NULL where there is none. */
 static int read_file(const char *path, char **ret_text)
 {
-	FILE *f = fopen(path, "re");
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	*ret_text = NULL;
-	if (!f)
+	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	char *text = malloc(FILE_MAX + 1);
-	size_t n = text ? fread(text, 1, FILE_MAX + 1, f) : 0;
-	int r = !text ? -ENOMEM : ferror(f) ? -EIO : n > FILE_MAX ? -EFBIG : 0;
-	(void)fclose(f); /* only read from */
-	if (r == 0 && memchr(text, '\0', n))
-		r = -EILSEQ;
-	if (r < 0) {
-		free(text);
+	AUTO_FREE char *text = malloc(FILE_MAX + 1);
+	size_t n = 0;
+	int r = text ? read_text(fd, text, &n) : -ENOMEM;
+	if (r < 0)
 		return r;
-	}
 	text[n] = '\0';
-	*ret_text = text;
+	*ret_text = take_ptr(&text);
 	return 0;
 }
 

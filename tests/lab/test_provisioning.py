@@ -145,6 +145,24 @@ def test_a_changed_file_is_read_at_sighup_and_its_clients_are_told(lab):
     assert deaf.renew(ELSEWHERE).ia().lifetimes()[ELSEWHERE] == (0, 0)
 
 
+def test_what_is_no_file_of_reservations_harms_nobody(lab):
+    """A null device where there is to be none; what never ends, and what nobody writes into."""
+    vbng = lab.vbng(WIREGUARD_BACKEND="none").wait_serving()
+    server, path = vbng.pids()[1], os.path.join(lab.state, "reservations")
+    for what, says in (("/dev/null", None), ("/dev/zero", "longer than 256 KiB"), (None, None)):
+        if what:
+            os.symlink(what, path)
+        else:
+            os.mkfifo(path)
+        sent = vbng.status()["counters"]["ra_sent"]
+        vbng.send(signal.SIGHUP)
+        wait_for("an advertisement", lambda s=sent: vbng.status()["counters"]["ra_sent"] > s)
+        assert not says or f"{path}: cannot be read: it is {says}" in vbng.text()
+        os.unlink(path)
+    assert vbng.pids()[1] == server
+    assert vbng.stop()[0] == 0
+
+
 def test_a_start_with_another_configuration_calls_its_clients(lab):
     vbng = lab.vbng(DHCPV6_NAMESERVER="2001:db8::53", **NONE).wait_serving()
     cpe, deaf = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
