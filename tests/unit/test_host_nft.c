@@ -128,7 +128,7 @@ static void what_a_killed_run_left_is_replaced(void **state)
 	run("! nft list chain inet vbng-a forward 2>/dev/null");
 	assert_int_equal(nft_guard_load(g, "sub0", true), 0);
 	assert_int_equal(await(g, why), 0);
-	run("test $(nft list chain inet vbng-a from_subscriber | grep -c counter) = 1");
+	run("test $(nft list chain inet vbng-a from_subscriber | grep -c own_prefix) = 1");
 	assert_int_equal(nft_guard_close(g), 0);
 	assert_int_equal(nft_guard_close(old), -ENOENT); /* it was the same */
 	run("test \"$(nft list tables)\" = 'table inet other' && nft delete table inet other");
