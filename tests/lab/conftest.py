@@ -8,11 +8,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as lab_module  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    if os.geteuid() == 0:
-        return
     for item in items:
-        item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+        if os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+        # Several run at a time (scripts/test): those that share a module's fixture stay together.
+        if any(d.scope == "module" for definitions in item._fixtureinfo.name2fixturedefs.values() for d in definitions):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
 
 
 def pytest_sessionstart():

@@ -35,6 +35,9 @@ OWN = {"local": {"socket": 9, "sendmsg": 9}, "tunnel": {"setns": 5, "clone": 1, 
 # What is not here: libev's own epoll_ctl and read, whose failure takes a descriptor from its loop without a word, and brk, whose failure
 # the C library asks for in another way than strace can give it.
 
+# So is the write by which it wakes itself for a signal: without it nobody hears of that one. When it comes is not the same in each run.
+WAKES_ITSELF = re.compile(r'write\(\d+, "\\1(\\0){7}", 8\)')
+
 # The sanitizers need memory of their own, and strace's place as the tracer for their leak check.
 with open(VBNG, "rb") as binary:
     SANITIZED = b"__asan_init" in binary.read()
@@ -154,8 +157,9 @@ def test_whatever_fails_in_boot_nothing_is_left_behind(mode):
                 fault = stage.fail(kind, number)
                 if not fault:
                     continue
-                wrong.append(fault)
-                assert ALL or len(wrong) < 5, "\n\n".join(wrong)
+                if not WAKES_ITSELF.search(fault.splitlines()[0]):
+                    wrong.append(fault)
+                    assert ALL or len(wrong) < 5, "\n\n".join(wrong)
                 # The next run begins where this one should have ended.
                 lab.close()
                 lab = Lab()

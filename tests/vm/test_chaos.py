@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people do to it, one thing after another, for VBNG_CHAOS_S seconds (60 by default), drawn by VBNG_CHAOS_SEED (printed).
+"""What people do to it, one thing after another, for VBNG_CHAOS_S seconds (30 by default), drawn by VBNG_CHAOS_SEED (printed).
 
 After each step: the CPE has its connection again within the time that is stated for it, by the prefix that it always had; nobody else has
 that; the NIC is where it belongs; nothing of ours is on the host.
@@ -17,7 +17,7 @@ from test_docker import BEYOND, POOL, Cpe, host_state, ip, provider, run, wait_f
 
 pytestmark = pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine")
 
-SECONDS = float(os.environ.get("VBNG_CHAOS_S", "60"))
+SECONDS = float(os.environ.get("VBNG_CHAOS_S", "30"))
 SEED = int(os.environ.get("VBNG_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 NAME, STATE = "provider1", "/tmp/chaos-state"
 BACK_S = 60  # on an emulated machine, Docker's own start and duplicate address detection in it
