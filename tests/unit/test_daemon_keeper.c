@@ -47,7 +47,7 @@ struct held {
 };
 
 static struct fixture {
-	char dir[64], other[64];
+	char dir[64], other[80];
 	struct dhcp6_config config;
 	struct loop *loop;
 	struct loop_timer *tick;
