@@ -45,6 +45,12 @@ def key_pair():
     return private, run("docker", "run", "--rm", "-i", "--network", "none", "vbng", "pubkey", input=private + "\n").stdout.strip()
 
 
+def wg_key_pair():
+    """By WireGuard's own tool, which is ten seconds faster than two containers on an emulated machine."""
+    private = run("wg", "genkey").stdout.strip()
+    return private, run("wg", "pubkey", input=private + "\n").stdout.strip()
+
+
 def host_state():
     """Links, addresses, routes, rules and kernel settings of the docker host."""
     links = json.loads(ip("-d", "-j", "link"))
@@ -62,7 +68,7 @@ class Provider:
 
     def __init__(self):
         self.keys = key_pair()
-        self.subscriber_keys = [key_pair(), key_pair()]
+        self.subscriber_keys = [wg_key_pair(), wg_key_pair()]
         ip("netns", "add", "internet")
         ip("link", "add", "wan0", "type", "veth", "peer", "name", "up0", "netns", "internet")
         for n, dev, ns in ((1, "up0", "internet"), (2, "wan0", None)):
@@ -115,17 +121,6 @@ class Provider:
             "SUBSCRIBER_INTERFACE": f"eth{2 * number}",
         }
         return {k: v for k, v in (env | more).items() if v is not None}
-
-
-@pytest.fixture(scope="module")
-def provider():
-    made = Provider()
-    for i, dev in enumerate(("eth1", "eth3")):
-        ip("netns", "add", f"cpe{i}")
-        ip("link", "set", dev, "netns", f"cpe{i}")
-        ip("link", "set", dev, "up", ns=f"cpe{i}")
-        ip("link", "set", "lo", "up", ns=f"cpe{i}")
-    return made
 
 
 class Container:
@@ -335,24 +330,22 @@ def test_without_privileged_as_the_readme_says(provider, container, cpe):
     assert client.ping(client.wait())
 
 
-@pytest.mark.parametrize("without, says", [
-    ("NET_RAW", "the capability NET_RAW is missing (for router advertisements). Start with --privileged, or add --cap-add NET_RAW"),
-    ("net.ipv6.conf.all.forwarding=1", "--sysctl net.ipv6.conf.all.forwarding=1"),
-    ("/run", "Start with --tmpfs /run"),
-])
-def test_check_runtime_says_what_is_missing_of_the_least_set(provider, container, without, says):
-    at = LEAST.index(without)
-    looked = container("looked", provider.env(), *LEAST[:at - 1], *LEAST[at + 1:], privileged=False, command=("check", "--runtime"))
+def test_check_runtime_says_all_that_is_missing_of_the_least_set(provider, container):
+    options = list(LEAST)
+    for without in "NET_RAW", "net.ipv6.conf.all.forwarding=1", "/run":
+        at = options.index(without)
+        del options[at - 1:at + 1]
+    looked = container("looked", provider.env(), *options, privileged=False, command=("check", "--runtime"))
     assert looked.wait_exit() == 77, looked.log()
-    assert says in looked.log()
+    for says in ("the capability NET_RAW is missing (for router advertisements). Start with --privileged, or add --cap-add NET_RAW",
+                 "--sysctl net.ipv6.conf.all.forwarding=1", "Start with --tmpfs /run"):
+        assert says in looked.log()
 
 
 @pytest.mark.parametrize("what, change, options, code, says", [
     ("no such NIC", {"SUBSCRIBER_INTERFACE": "eth9"}, {}, 69, "SUBSCRIBER_INTERFACE=eth9: the host has no interface of that name. It has: "),
     ("faulty configuration", {"WIREGUARD_PEER": "nonsense", "ASSIGNED_PREFIX": None}, {}, 78, "ASSIGNED_PREFIX: is missing"),
     ("no bind mount", {}, {"mount": False}, 69, "the host's network namespace is not mounted"),
-    ("loopback", {"SUBSCRIBER_INTERFACE": "lo"}, {}, 69, "that is the loopback interface"),
-    ("its own namespace", {"HOST_NETNS": "/proc/self/ns/net"}, {}, 69, "this is our own network namespace"),
     ("no privileges", {}, {"privileged": False}, 77, "the capability NET_ADMIN is missing"),
 ])
 def test_a_boot_that_fails_says_why_and_leaves_the_host_alone(provider, container, what, change, options, code, says):

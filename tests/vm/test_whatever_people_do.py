@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people do to it, one thing after another, for VBNG_CHAOS_S seconds (30 by default), drawn by VBNG_CHAOS_SEED (printed).
+"""What people do to it, one thing after another, for VBNG_CHAOS_S seconds (without it not at all), drawn by VBNG_CHAOS_SEED (printed).
 
 After each step: the CPE has its connection again within the time that is stated for it, by the prefix that it always had; nobody else has
 that; the NIC is where it belongs; nothing of ours is on the host.
@@ -13,11 +13,11 @@ import time
 
 import pytest
 
-from test_docker import BEYOND, POOL, Cpe, host_state, ip, provider, run, wait_for  # noqa: F401 (a fixture)
+from test_docker import BEYOND, POOL, Cpe, host_state, ip, run, wait_for
 
 pytestmark = pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine")
 
-SECONDS = float(os.environ.get("VBNG_CHAOS_S", "30"))
+SECONDS = float(os.environ.get("VBNG_CHAOS_S", "0"))
 SEED = int(os.environ.get("VBNG_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 NAME, STATE = "provider1", "/tmp/chaos-state"
 BACK_S = 60  # on an emulated machine, Docker's own start and duplicate address detection in it
@@ -88,11 +88,10 @@ class World:
         self.inside("ip", "link", "del", f"wg-{NAME}")
 
     def fill_the_disk(self):
-        with open(f"{STATE}/ballast", "wb") as f:
+        with open(f"{STATE}/ballast", "wb", buffering=0) as f:
             try:
                 while True:
                     f.write(bytes(4096))
-                    f.flush()
             except OSError:
                 pass
         time.sleep(self.rnd.uniform(0, 3))
@@ -143,7 +142,8 @@ class World:
         assert "proto 118" not in ip("-6", "route", "show", "table", "all"), "a route of ours on the host"
 
 
-def test_whatever_people_do_every_cpe_is_back(provider):  # noqa: F811
+@pytest.mark.skipif(not SECONDS, reason="it takes minutes: VBNG_CHAOS_S says how many seconds")
+def test_whatever_people_do_every_cpe_is_back(provider):
     rnd = random.Random(SEED)
     ip("link", "set", "eth0", "down")
     ip("addr", "flush", "dev", "eth0")
