@@ -131,7 +131,8 @@ class World:
                 self.start_it_twice, self.cut_the_uplink]
 
     def check(self, client, source):
-        leases = json.loads(self.verb("leases", "--json").stdout)
+        told = wait_for("an answer of its own", lambda: (r := self.verb("leases", "--json")).returncode == 0 and r, 20)
+        leases = json.loads(told.stdout)
         prefixes = [x["prefix"] for x in leases if x.get("state") == "bound" and x.get("kind") == "prefix"]
         assert len(prefixes) == len(set(prefixes)) == 1 and ipaddress.ip_address(source) in ipaddress.ip_network(prefixes[0]), leases
         assert client.address() == source
