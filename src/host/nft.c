@@ -326,23 +326,15 @@ int nft_guard_load(struct nft_guard *g, const char *subscriber, bool ethernet)
 		return -errno;
 	AUTO_CLOSE int from = pipe_fds[0];
 	AUTO_CLOSE int to = pipe_fds[1];
-	/* No handler of ours may run in the child: it would write to descriptors that our loop
-	 * reads. */
-	sigset_t all, before;
-	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
-		return -errno;
 	(void)snprintf(g->rules.subscriber, sizeof g->rules.subscriber, "%s",
 		       subscriber); /* fits */
 	g->rules.ethernet = ethernet;
-	pid_t parent = getpid();
-	pid_t pid = fork();
-	int fork_errno = errno;
+	pid_t parent;
+	pid_t pid = child_fork(&parent);
+	if (pid < 0)
+		return (int)pid;
 	if (pid == 0)
 		loader_child(g, to, parent);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL); /* cannot fail with these arguments */
-	if (pid < 0)
-		return -fork_errno;
 	g->loader = pid;
 	g->verdict_fd = take_fd(&from);
 	return 0;

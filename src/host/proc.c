@@ -65,6 +65,21 @@ static int become(const struct child_spec *spec, pid_t parent)
 	return errno;
 }
 
+pid_t child_fork(pid_t *ret_parent)
+{
+	sigset_t all, before;
+	*ret_parent = getpid();
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
+		return -errno;
+	pid_t pid = fork();
+	int fork_errno = errno;
+	if (pid != 0)
+		(void)sigprocmask(SIG_SETMASK, &before,
+				  NULL); /* cannot fail with these arguments */
+	return pid < 0 ? -fork_errno : pid;
+}
+
 int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
 {
 	int report[2];
@@ -72,23 +87,15 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
 		return -errno;
 	AUTO_CLOSE int from = report[0];
 	AUTO_CLOSE int to = report[1];
-	/* No handler of ours may run in the child: it would write to descriptors that our loop
-	 * reads. */
-	sigset_t all, before;
-	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
-		return -errno;
-	pid_t parent = getpid();
-	pid_t pid = fork();
-	int fork_errno = errno;
+	pid_t parent;
+	pid_t pid = child_fork(&parent);
+	if (pid < 0)
+		return (int)pid;
 	if (pid == 0) {
 		int err = become(spec, parent);
 		(void)!write(to, &err, sizeof err); /* nobody else to tell */
 		_exit(127);
 	}
-	(void)sigprocmask(SIG_SETMASK, &before, NULL); /* cannot fail with these arguments */
-	if (pid < 0)
-		return -fork_errno;
 	(void)close(take_fd(&to)); /* our copy, so that the end is seen */
 	int err = 0;
 	ssize_t n;

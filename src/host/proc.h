@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Children that are other programs. */
+/* Children: other programs, and forks of us. */
 #pragma once
 
 #include "host/priv.h"
@@ -23,6 +23,12 @@ struct child_spec {
  * entered.
  */
 int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
+/*
+ * fork(2) that leaves every signal blocked in the child until child_settle(): no handler of ours
+ * may run there, for it would write to descriptors that our loop reads. 0 in the child, whose
+ * *ret_parent is for child_settle(); else its process id, or a negative errno.
+ */
+pid_t child_fork(pid_t *ret_parent);
 /* In a forked child that goes on as us: default dispositions for every signal that the loop caught,
  * nothing blocked, dies with its parent. */
 int child_settle(pid_t parent);

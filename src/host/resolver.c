@@ -410,20 +410,12 @@ int resolver_start(const struct resolver_question *q, pid_t *ret_pid, int *ret_f
 		return -errno;
 	AUTO_CLOSE int from = pipe_fds[0];
 	AUTO_CLOSE int to = pipe_fds[1];
-	/* No handler of ours may run in the child: it would write to descriptors that our loop
-	 * reads. */
-	sigset_t all, before;
-	sigfillset(&all);
-	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
-		return -errno;
-	pid_t parent = getpid();
-	pid_t pid = fork();
-	int fork_errno = errno;
+	pid_t parent;
+	pid_t pid = child_fork(&parent);
+	if (pid < 0)
+		return (int)pid;
 	if (pid == 0)
 		child(q, to, parent);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL); /* cannot fail with these arguments */
-	if (pid < 0)
-		return -fork_errno;
 	*ret_pid = pid;
 	*ret_fd = take_fd(&from);
 	return 0;
