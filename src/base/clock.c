@@ -21,6 +21,12 @@ uint64_t clock_mono_ms(void)
 	return MONO_BEGINS_MS + read_ms(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_slept_ms(void)
+{
+	uint64_t awake = read_ms(CLOCK_MONOTONIC), all = read_ms(CLOCK_BOOTTIME);
+	return all > awake ? all - awake : 0;
+}
+
 uint64_t clock_unix_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);

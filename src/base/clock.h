@@ -8,6 +8,9 @@
  * subscribers. It does not begin at 0, so that what was before the boot has instants, too.
  */
 uint64_t clock_mono_ms(void);
+/* Milliseconds of that during which the machine was suspended, since its boot: timers of the
+ * kernel's own monotonic clock, libev's among them, stood still then. */
+uint64_t clock_slept_ms(void);
 /* Milliseconds since 1970 by the wall clock; only for what is stored. It may jump. */
 uint64_t clock_unix_ms(void);
 

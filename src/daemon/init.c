@@ -826,6 +826,13 @@ static void on_stop_signal(void *ctx, int signo)
 	loop_stop(a->loop);
 }
 
+static void on_slept(void *ctx, uint64_t slept_ms)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	log_info("init", "the host was suspended, going on", kv_u64("slept_s", slept_ms / 1000));
+	uplink_watch_slept(a->uplink);
+}
+
 static void on_pass_on(void *ctx, int signo)
 {
 	struct appliance *a = (struct appliance *)ctx;
@@ -893,6 +900,8 @@ static int init_loop(struct appliance *a)
 						  .on_loss = on_uplink_loss };
 	if (r == 0)
 		r = uplink_watch_new(&a->config, a->loop, &calls, &a->uplink);
+	if (r == 0)
+		r = loop_watch_sleep(a->loop, on_slept, a);
 	static const int stop[] = { SIGTERM, SIGINT }, pass_on[] = { SIGHUP, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(stop); i++)
 		r = loop_watch_signal(a->loop, stop[i], on_stop_signal, a);

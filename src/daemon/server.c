@@ -806,9 +806,20 @@ static int init_filter(struct server *s)
 	return filter_new(&p, &s->filter);
 }
 
+/* What hosts keep of us may have run out on their clocks. */
+static void on_slept(void *ctx, uint64_t slept_ms)
+{
+	const struct server *s = (const struct server *)ctx;
+	(void)slept_ms; /* the timers know */
+	if (s->serving && link_works(s))
+		advertiser_link(s->advertiser, true);
+}
+
 static int init_loop(struct server *s)
 {
 	int r = loop_new(false, &s->loop);
+	if (r == 0)
+		r = loop_watch_sleep(s->loop, on_slept, s);
 	if (r == 0)
 		r = loop_timer_new(s->loop, on_expiry, s, &s->expiry_timer);
 	if (r == 0)

@@ -306,6 +306,13 @@ void uplink_watch_gone(struct uplink_watch *w)
 	pass_on(w, now_ms);
 }
 
+void uplink_watch_slept(struct uplink_watch *w)
+{
+	uint64_t now_ms = clock_mono_ms();
+	uplink_slept(&w->uplink, now_ms);
+	pass_on(w, now_ms);
+}
+
 void uplink_watch_set_resolving(struct uplink_watch *w, bool resolving)
 {
 	uint64_t now_ms = clock_mono_ms();

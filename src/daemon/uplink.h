@@ -32,6 +32,8 @@ void uplink_watch_drop(struct uplink_watch *w);
 /* The tunnel's interface was made (anew), it is up and has its address. */
 void uplink_watch_made(struct uplink_watch *w);
 void uplink_watch_gone(struct uplink_watch *w);
+/* The machine was suspended until now. */
+void uplink_watch_slept(struct uplink_watch *w);
 /* Whether the endpoint is a name that has no address yet. */
 void uplink_watch_set_resolving(struct uplink_watch *w, bool resolving);
 /* What the backend tells of the peer, asked again after uplink_watch_poll_ms(). */

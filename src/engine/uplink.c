@@ -92,6 +92,12 @@ static uint64_t handshake_age_ms(const struct uplink *u, uint64_t now_ms)
 	return u->handshake_at_ms ? now_ms - u->handshake_at_ms : 0;
 }
 
+/* Since when a session can have been renewed and was not. */
+static uint64_t session_since_ms(const struct uplink *u)
+{
+	return u->handshake_at_ms > u->woke_at_ms ? u->handshake_at_ms : u->woke_at_ms;
+}
+
 static uint64_t unanswered_bytes(const struct uplink *u)
 {
 	return u->last.tx_bytes - u->tx_answered;
@@ -130,7 +136,7 @@ static enum uplink_state from_up(const struct uplink *u, uint64_t now_ms, struct
 		why->ms = now_ms - u->asked_at_ms;
 		return UPLINK_STALE;
 	}
-	if (s->keepalive_s && age_ms >= session_ms(s)) {
+	if (s->keepalive_s && now_ms >= session_since_ms(u) + session_ms(s)) {
 		why->cause = UPLINK_SESSION_OVER;
 		return UPLINK_STALE;
 	}
@@ -234,6 +240,19 @@ void uplink_gone(struct uplink *u, uint64_t now_ms)
 void uplink_set_resolving(struct uplink *u, uint64_t now_ms, bool resolving)
 {
 	u->resolving = resolving;
+	settle(u, now_ms);
+}
+
+void uplink_slept(struct uplink *u, uint64_t now_ms)
+{
+	u->woke_at_ms = u->row_begins_ms = now_ms;
+	u->asked_at_ms = 0;
+	u->tx_answered = u->last.tx_bytes;
+	u->lost_in_row = u->answered_in_row = 0;
+	u->failing_since_ms = now_ms;
+	for (size_t i = 0; i < UPLINK_PROBE_WINDOW; i++)
+		if (u->probes[i].is == UPLINK_PROBE_OUT)
+			u->probes[i].is = UPLINK_PROBE_UNUSED;
 	settle(u, now_ms);
 }
 
@@ -421,7 +440,7 @@ uint64_t uplink_deadline(const struct uplink *u)
 		if (u->asked_at_ms)
 			sooner(&at, u->asked_at_ms + UPLINK_SILENT_MS);
 		if (u->settings.keepalive_s)
-			sooner(&at, u->handshake_at_ms + session_ms(&u->settings));
+			sooner(&at, session_since_ms(u) + session_ms(&u->settings));
 	}
 	if (probes(u) || knocks(u))
 		sooner(&at, u->next_probe_ms);

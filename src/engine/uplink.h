@@ -123,6 +123,7 @@ struct uplink {
 	struct uplink_counters last;
 	uint64_t counted_at_ms;
 	uint64_t asked_at_ms; /* since when something waits for an answer; 0: nothing does */
+	uint64_t woke_at_ms;  /* from the last suspend; 0: never */
 	uint64_t tx_answered; /* of tx_bytes */
 
 	bool lost; /* what subscribers are to see */
@@ -160,6 +161,10 @@ void uplink_gone(struct uplink *u, uint64_t now_ms);
  * the tunnel goes on with the address that it had. */
 void uplink_set_resolving(struct uplink *u, uint64_t now_ms, bool resolving);
 void uplink_count(struct uplink *u, uint64_t now_ms, const struct uplink_counters *c);
+
+/* The machine was suspended until now: that nothing was heard meanwhile is no evidence, neither is
+ * the age of the session, which the kernel has ended. */
+void uplink_slept(struct uplink *u, uint64_t now_ms);
 
 /* Whether an echo request is to be sent now, and with which sequence number. Without
  * settings.probed it is only to wake a dead tunnel over which nothing else goes, and its answer

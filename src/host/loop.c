@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/loop.h"
 
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "host/clock_watch.h"
+
 #include <errno.h>
 #include <ev.h>
 #include <stdlib.h>
+
+/* The two clocks are read one after the other, and who is stopped in between has not slept. */
+enum { SLEPT_MIN_MS = 1000 };
 
 struct loop_extra {
 	struct loop_extra *next;
@@ -19,6 +26,12 @@ struct loop_extra {
 struct loop {
 	struct ev_loop *ev;
 	struct loop_extra *extras;
+	struct loop_timer *timers; /* all there are */
+	struct loop_watch *clock_watch;
+	int clock_fd;
+	uint64_t slept_ms; /* as of the last look */
+	loop_sleep_fn on_sleep;
+	void *sleep_ctx;
 };
 
 struct loop_watch {
@@ -31,6 +44,7 @@ struct loop_watch {
 struct loop_timer {
 	ev_timer timer;
 	struct loop *loop;
+	struct loop_timer *next, *previous;
 	loop_timer_fn fn;
 	void *ctx;
 };
@@ -48,6 +62,7 @@ int loop_new(bool with_children, struct loop **ret_loop)
 	struct loop *l = calloc(1, sizeof *l);
 	if (!l)
 		return -ENOMEM;
+	l->clock_fd = -1;
 	l->ev = with_children ? ev_default_loop(EVFLAG_NOENV) : ev_loop_new(EVFLAG_NOENV);
 	if (!l->ev) {
 		free(l);
@@ -70,6 +85,9 @@ void loop_free(struct loop *l)
 			ev_child_stop(l->ev, &x->w.child);
 		free(x);
 	}
+	loop_unwatch(l->clock_watch);
+	if (l->clock_fd >= 0)
+		(void)close(l->clock_fd); /* a timer that never fires */
 	ev_loop_destroy(l->ev);
 	free(l);
 }
@@ -135,6 +153,10 @@ int loop_timer_new(struct loop *l, loop_timer_fn fn, void *ctx, struct loop_time
 	t->ctx = ctx;
 	ev_timer_init(&t->timer, on_timer, 0, 0);
 	t->timer.data = t;
+	t->next = l->timers;
+	if (t->next)
+		t->next->previous = t;
+	l->timers = t;
 	*ret_timer = t;
 	return 0;
 }
@@ -159,7 +181,53 @@ void loop_timer_free(struct loop_timer *t)
 	if (!t)
 		return;
 	ev_timer_stop(t->loop->ev, &t->timer);
+	if (t->next)
+		t->next->previous = t->previous;
+	if (t->previous)
+		t->previous->next = t->next;
+	else
+		t->loop->timers = t->next;
 	free(t);
+}
+
+/* The kernel wakes whoever waits for the wall clock to be set when it resumes, too. */
+static void on_clock(void *ctx, int fd)
+{
+	struct loop *l = (struct loop *)ctx;
+	clock_watch_read(fd);
+	uint64_t all_ms = clock_slept_ms(), slept_ms = all_ms - l->slept_ms;
+	if (all_ms < l->slept_ms + SLEPT_MIN_MS)
+		return;
+	l->slept_ms = all_ms;
+	ev_now_update(l->ev);
+	for (struct loop_timer *t = l->timers; t; t = t->next) {
+		if (!ev_is_active(&t->timer))
+			continue;
+		double left_s = ev_timer_remaining(l->ev, &t->timer) - (double)slept_ms / 1000.0;
+		ev_timer_stop(l->ev, &t->timer);
+		ev_timer_set(&t->timer, left_s > 0 ? left_s : 0, 0);
+		ev_timer_start(l->ev, &t->timer);
+	}
+	l->on_sleep(l->sleep_ctx, slept_ms);
+}
+
+int loop_watch_sleep(struct loop *l, loop_sleep_fn fn, void *ctx)
+{
+	AUTO_CLOSE int fd = -1;
+	l->slept_ms = clock_slept_ms();
+	l->on_sleep = fn;
+	l->sleep_ctx = ctx;
+	int r = clock_watch_new(&fd);
+	if (r == 0)
+		r = loop_watch_fd(l, fd, on_clock, l, &l->clock_watch);
+	if (r < 0)
+		return r;
+	/* Before whatever else happened then: nobody is to judge by clocks that have moved on. */
+	ev_io_stop(l->ev, &l->clock_watch->io);
+	ev_set_priority(&l->clock_watch->io, EV_MAXPRI);
+	ev_io_start(l->ev, &l->clock_watch->io);
+	l->clock_fd = take_fd(&fd);
+	return 0;
 }
 
 static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)

@@ -45,6 +45,14 @@ int loop_watch_signal(struct loop *l, int signo, loop_signal_fn fn, void *ctx);
 /* Every child and (as PID 1) every orphan that ends. */
 int loop_watch_children(struct loop *l, loop_child_fn fn, void *ctx);
 
+/*
+ * Calls fn when the machine was suspended and is awake again, with how long that was. libev's
+ * timers stand still meanwhile; ours are made up for it before: what should have happened happens
+ * now. Once a loop; it lasts as long as the loop. Negative errno.
+ */
+typedef void (*loop_sleep_fn)(void *ctx, uint64_t slept_ms);
+int loop_watch_sleep(struct loop *l, loop_sleep_fn fn, void *ctx);
+
 /* Until loop_stop(). */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);

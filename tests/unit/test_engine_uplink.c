@@ -70,6 +70,41 @@ static void state_is(enum uplink_state s, enum uplink_cause why)
 	assert_int_equal(up.reason.cause, why);
 }
 
+static void a_suspend_is_no_evidence_but_what_follows_is(void **state)
+{
+	(void)state;
+	connected(&plain);
+	pass_s(30);
+	traffic(DATA, 0); /* and then the lid is closed */
+	now += 3600 * 1000;
+	uplink_slept(&up, now);
+	state_is(UPLINK_UP, UPLINK_HANDSHAKE);
+	pass_s(60);
+	assert_int_equal(up.state, UPLINK_UP);
+	traffic(DATA, 0); /* now it counts */
+	pass_s(UPLINK_SILENT_MS / 1000 + 1);
+	state_is(UPLINK_STALE, UPLINK_UNANSWERED);
+	/* One that nobody uses is found out by its session, which is to be renewed from now on. */
+	connected(&plain);
+	pass_s(30);
+	now += 3600 * 1000;
+	uplink_slept(&up, now);
+	assert_in_range(uplink_deadline(&up), now + UPLINK_SESSION_MS, now + 2 * UPLINK_SESSION_MS);
+	pass_s((UPLINK_SESSION_MS + UPLINK_SESSION_SLACK_MS) / 1000 + plain.keepalive_s - 1);
+	assert_int_equal(up.state, UPLINK_UP);
+	pass_s(2);
+	state_is(UPLINK_STALE, UPLINK_SESSION_OVER);
+	assert_in_range(up.reason.handshake_age_ms, 3600 * 1000, 3600 * 1000 * 2);
+	/* What had failed before it has its patience anew. */
+	pass_s(1);
+	assert_false(up.lost);
+	now += 3600 * 1000;
+	uplink_slept(&up, now);
+	assert_false(up.lost);
+	pass_s(DELAY_MS / 1000);
+	assert_true(up.lost);
+}
+
 static void without_an_uplink_none_is_ever_lost(void **state)
 {
 	(void)state;
@@ -657,6 +692,7 @@ int main(void)
 		cmocka_unit_test(an_uplink_that_flaps_must_work_ever_longer_to_return),
 		cmocka_unit_test(who_only_begins_handshakes_does_not_hear_us),
 		cmocka_unit_test(with_a_keepalive_a_session_does_not_get_old),
+		cmocka_unit_test(a_suspend_is_no_evidence_but_what_follows_is),
 		cmocka_unit_test(a_wall_clock_that_is_set_changes_nothing),
 		cmocka_unit_test(a_dead_tunnel_that_nothing_goes_over_is_knocked_at),
 		cmocka_unit_test(probes_go_at_their_interval_while_all_is_well),

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -264,6 +265,95 @@ static void a_forked_child_gives_up_the_loop_undisturbed(void **state)
 	finish(&p);
 }
 
+/* The machine's sleep: how long it was in all, and the descriptor that tells of its end. */
+static uint64_t asleep_ms;
+static int bell[2] = { -1, -1 };
+
+uint64_t __wrap_clock_slept_ms(void);
+uint64_t __wrap_clock_slept_ms(void)
+{
+	return asleep_ms;
+}
+
+int __wrap_clock_watch_new(int *ret_fd);
+int __wrap_clock_watch_new(int *ret_fd)
+{
+	assert_int_equal(pipe2(bell, O_CLOEXEC), 0);
+	*ret_fd = bell[0];
+	return 0;
+}
+
+void __wrap_clock_watch_read(int fd);
+void __wrap_clock_watch_read(int fd)
+{
+	char byte;
+	assert_int_equal(read(fd, &byte, 1), 1);
+}
+
+struct sleeper {
+	struct probe p;
+	struct loop_timer *soon, *later;
+	char order[8];
+	uint64_t told_ms;
+};
+
+static void note(struct sleeper *s, char what)
+{
+	s->order[strlen(s->order)] = what;
+}
+
+static void on_wake(void *ctx, uint64_t slept_ms)
+{
+	struct sleeper *s = (struct sleeper *)ctx;
+	note(s, 'w');
+	s->told_ms = slept_ms;
+}
+
+static void on_soon(void *ctx)
+{
+	note((struct sleeper *)ctx, 's');
+}
+
+static void on_later(void *ctx)
+{
+	struct sleeper *s = (struct sleeper *)ctx;
+	note(s, 'l');
+	loop_stop(s->p.loop);
+}
+
+static void timers_are_made_up_for_the_machines_sleep(void **state)
+{
+	(void)state;
+	struct sleeper s = { 0 };
+	start(&s.p, false);
+	asleep_ms = 5000; /* from before */
+	assert_int_equal(loop_watch_sleep(s.p.loop, on_wake, &s), 0);
+	assert_int_equal(loop_timer_new(s.p.loop, on_soon, &s, &s.soon), 0);
+	assert_int_equal(loop_timer_new(s.p.loop, on_later, &s, &s.later), 0);
+	assert_int_equal(loop_timer_new(s.p.loop, on_timer, &s.p, &s.p.timer), 0);
+	/* The wall clock was set, and nobody slept: everything stays as it was. */
+	loop_timer_set(s.soon, 3600 * 1000);
+	loop_timer_set(s.p.timer, 50);
+	assert_int_equal(write(bell[1], "x", 1), 1);
+	loop_run(s.p.loop);
+	assert_string_equal(s.order, "");
+	/* An hour and a bit: what was due within it is due now, the rest so much earlier. */
+	loop_timer_set(s.later, 3600 * 1000 + 60);
+	loop_timer_set(s.p.limit, 3600 * 1000 + LIMIT_MS);
+	asleep_ms += 3600 * 1000;
+	assert_int_equal(write(bell[1], "x", 1), 1);
+	loop_run(s.p.loop);
+	assert_string_equal(s.order, "wsl");
+	assert_int_equal(s.told_ms, 3600 * 1000);
+	assert_int_equal(s.p.fired, 1); /* what did not run does not run now */
+	/* Freed in any order. */
+	loop_timer_free(s.later);
+	loop_timer_free(s.soon);
+	loop_timer_free(s.p.timer);
+	finish(&s.p);
+	(void)close(bell[1]); /* the other end was the loop's */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +362,7 @@ int main(void)
 		cmocka_unit_test(signals_are_read_by_the_loop),
 		cmocka_unit_test(children_and_orphans_are_reaped),
 		cmocka_unit_test(a_forked_child_gives_up_the_loop_undisturbed),
+		cmocka_unit_test(timers_are_made_up_for_the_machines_sleep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
