@@ -228,13 +228,45 @@ static void check_settings(struct faults *f)
 	}
 }
 
-static void check_backend(const struct config *c, struct faults *f)
+/* Whether this kernel makes links of that kind; where it does not say, the start will find out. */
+static bool kernel_makes(const struct preflight *p, const char *kind)
 {
-	if (c->backend == WG_BACKEND_USERSPACE && access("/dev/net/tun", R_OK | W_OK) < 0)
-		fault(f, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
-		      "WIREGUARD_BACKEND=userspace needs /dev/net/tun (%s). Start with "
-		      "--privileged, or add --device /dev/net/tun",
-		      strerror(errno));
+	return !p->own_rt || link_kind_usable(p->own_rt, kind) != -EOPNOTSUPP;
+}
+
+static void check_backend(const struct config *c, const struct preflight *p, struct faults *f)
+{
+	if (c->backend == WG_BACKEND_NONE)
+		return;
+	bool kernels = c->backend != WG_BACKEND_USERSPACE && kernel_makes(p, "wireguard");
+	if (c->backend == WG_BACKEND_KERNEL && !kernels)
+		fault(f, EX_UNAVAILABLE,
+		      "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. Load its module on "
+		      "the host (modprobe wireguard), or set WIREGUARD_BACKEND=auto");
+	if (c->backend == WG_BACKEND_KERNEL || kernels || access("/dev/net/tun", R_OK | W_OK) == 0)
+		return;
+	fault(f, errno == EACCES || errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE,
+	      "%s needs /dev/net/tun (%s). Start with --privileged, or add --device /dev/net/tun%s",
+	      c->backend == WG_BACKEND_USERSPACE
+		      ? "WIREGUARD_BACKEND=userspace"
+		      : "this kernel has no WireGuard, and wireguard-go, which does instead,",
+	      strerror(errno),
+	      c->backend == WG_BACKEND_USERSPACE
+		      ? ""
+		      : "; or load the kernel's on the host (modprobe wireguard)");
+}
+
+static void check_kind(const struct config *c, const struct preflight *p, struct faults *f)
+{
+	if (c->subscriber_mode == SUBSCRIBER_VLAN && !kernel_makes(p, "vlan"))
+		fault(f, EX_UNAVAILABLE,
+		      "SUBSCRIBER_MODE=vlan:%u: this kernel makes no VLANs. Load its module on the "
+		      "host (modprobe 8021q)",
+		      c->vlan_id);
+	if (c->subscriber_mode == SUBSCRIBER_MACVLAN && !kernel_makes(p, "macvlan"))
+		fault(f, EX_UNAVAILABLE,
+		      "SUBSCRIBER_MODE=macvlan: this kernel makes no macvlans. Load its module on "
+		      "the host (modprobe macvlan)");
 }
 
 /* With a read-only root file system: is there room for the control socket, and for wireguard-go's?
@@ -281,7 +313,8 @@ int preflight_run(const struct config *c, bool hold, void (*tell)(const char *se
 	if ((p->host_rt || !host) && !check_others(c, p, hold, &f))
 		check_nic(c, p, &f);
 	check_settings(&f);
-	check_backend(c, &f);
+	check_backend(c, p, &f);
+	check_kind(c, p, &f);
 	check_places(c, &f);
 	return f.worst;
 }

@@ -21,16 +21,11 @@ static int check_runtime(const struct config *c)
 	log_setup(LOG_WARNING, LOG_TEXT, NULL);
 	struct preflight p;
 	int code = preflight_run(c, false, print_fault, &p);
+	if (code == 0 && c->backend == WG_BACKEND_AUTO && p.own_rt &&
+	    link_kind_usable(p.own_rt, "wireguard") == -EOPNOTSUPP)
+		fprintf(stderr, "warning: this kernel has no WireGuard (modprobe wireguard on the "
+				"host): wireguard-go is used, which is slower\n");
 	preflight_done(&p);
-	bool wireguard = c->backend == WG_BACKEND_AUTO || c->backend == WG_BACKEND_KERNEL;
-	if (wireguard && access("/sys/module/wireguard", F_OK) < 0)
-		fprintf(stderr,
-			"warning: this kernel's WireGuard is not there or not loaded yet, which "
-			"the start would try. %s\n",
-			c->backend == WG_BACKEND_KERNEL ? "Where it cannot, there is no tunnel"
-			: access("/dev/net/tun", R_OK | W_OK) == 0
-				? "Where it cannot, wireguard-go is used instead"
-				: "Where it cannot, wireguard-go needs --device /dev/net/tun");
 	if (access(c->state_dir, W_OK) < 0)
 		fprintf(stderr,
 			"warning: STATE_DIR=%s cannot be written (%s): leases would live in memory "

@@ -326,6 +326,33 @@ int link_make_upon(struct rtnl *rt, unsigned ifindex, uint16_t vlan_id,
 	return r;
 }
 
+/*
+ * By a request that no kernel can carry out: no link can be called that. The kind is looked up
+ * before the name (6.1 and 6.18 alike).
+ */
+int link_kind_usable(struct rtnl *rt, const char *kind)
+{
+	const struct ifinfomsg nothing = { .ifi_family = AF_UNSPEC };
+	struct nl_msg *msg =
+		nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+	if (!msg)
+		return -ENOMEM;
+	int r = nlmsg_append(msg, (void *)(uintptr_t)&nothing, sizeof nothing, NLMSG_ALIGNTO);
+	if (r >= 0)
+		r = nla_put_string(msg, IFLA_IFNAME, "/");
+	struct nlattr *info = r >= 0 ? nla_nest_start(msg, IFLA_LINKINFO) : NULL;
+	if (info)
+		r = nla_put_string(msg, IFLA_INFO_KIND, kind);
+	if (!info || r < 0) {
+		nlmsg_free(msg);
+		return -ENOMEM;
+	}
+	nla_nest_end(msg, info);
+	(void)ready(rt);
+	r = from_nle(nl_send_sync(rt->sock, msg)); /* frees it */
+	return r == -EINVAL ? 0 : r == 0 ? -EPROTO : r;
+}
+
 /* One address of a dump; further ones of other links are passed over. */
 struct addr_dump {
 	unsigned ifindex;

@@ -71,6 +71,12 @@ int link_delete(struct rtnl *rt, unsigned ifindex);
 int link_make_upon(struct rtnl *rt, unsigned ifindex, uint16_t vlan_id,
 		   const uint8_t lladdr[static 6], int netns_fd, const char *name);
 
+/*
+ * Whether this kernel makes links of a kind ("vlan", "macvlan", "wireguard"), its modules included,
+ * which it loads then as it would for a link. Nothing is made. -EOPNOTSUPP: it does not.
+ */
+int link_kind_usable(struct rtnl *rt, const char *kind);
+
 /* An address as found on a link, enough to put it back. */
 struct link_addr {
 	int family;

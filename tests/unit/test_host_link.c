@@ -333,6 +333,21 @@ static void device_of_a_kind_is_no_nic(void **state)
 	rtnl_close(own);
 }
 
+static void kinds_of_links_are_known_without_making_one(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct rtnl *own;
+	char before[256], after[256];
+	assert_int_equal(rtnl_open(-1, &own), 0);
+	link_names(own, before, sizeof before);
+	assert_int_equal(link_kind_usable(own, "veth"), 0);
+	assert_int_equal(link_kind_usable(own, "macvlan"), 0);
+	assert_int_equal(link_kind_usable(own, "no-such-kind"), -EOPNOTSUPP);
+	assert_string_equal(link_names(own, after, sizeof after), before);
+	rtnl_close(own);
+}
+
 /* VBNG_TEST_NIC names a network card that a test may take: one of scripts/vm's. After a crash the
  * kernel may bring it home as dev<N>. */
 static void nic_is_found_by_its_link_layer_address(void **state)
@@ -374,6 +389,7 @@ int main(void)
 		cmocka_unit_test(sets_mtu_and_state),
 		cmocka_unit_test(duplicate_address_detection_is_told_by_events),
 		cmocka_unit_test(device_of_a_kind_is_no_nic),
+		cmocka_unit_test(kinds_of_links_are_known_without_making_one),
 		cmocka_unit_test(nic_is_found_by_its_link_layer_address),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
