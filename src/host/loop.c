@@ -50,7 +50,8 @@ struct loop_timer {
 };
 
 /* libev's own answer to a failing system call is to abort, which PID 1 must not: it retries at the
- * next iteration. */
+ * next iteration. That there is a callback also keeps it from giving up a descriptor where poll()
+ * finds no memory. */
 static void on_syscall_error(const char *msg)
 {
 	(void)msg;
@@ -63,7 +64,11 @@ int loop_new(bool with_children, struct loop **ret_loop)
 	if (!l)
 		return -ENOMEM;
 	l->clock_fd = -1;
-	l->ev = with_children ? ev_default_loop(EVFLAG_NOENV) : ev_loop_new(EVFLAG_NOENV);
+	/* poll(2), for the few descriptors that we have: epoll_ctl(2) may refuse one (ENOSPC, where
+	 * others of our user have used up fs.epoll.max_user_watches), and libev then drops its
+	 * watch, among them its own for signals, which nobody could start again. */
+	const unsigned flags = EVFLAG_NOENV | EVBACKEND_POLL;
+	l->ev = with_children ? ev_default_loop(flags) : ev_loop_new(flags);
 	if (!l->ev) {
 		free(l);
 		return -ENOSYS;
