@@ -305,6 +305,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGPIPE, SIG_IGN);
 	tunnel_done(&a->tunnel); /* the keys are zeros here */
 	preflight_done(&a->at);
+	settings_drop();
 	subscriber_drop(&a->sub);
 	char table[NFT_TABLE_MAX] = "", mode[NIC_MODE_MAX];
 	if (a->guard)

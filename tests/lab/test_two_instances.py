@@ -225,3 +225,42 @@ def test_one_who_claims_every_address_does_not_keep_us_from_serving(lab):
     assert len([a for a in claimed if a.startswith("fe80")]) == 4 and "2001:db8:ffff::1" in claimed
     assert link_local(vbng) not in claimed and vbng.status()["subscriber"]["transfer_duplicate"]
     assert vbng.verb("healthcheck").stdout == "serving\n" and vbng.stop()[0] == EX_OK
+
+
+FORWARDING = "net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"
+
+
+def forwarding(ns):
+    return [ns.exec("sysctl", "-n", key).stdout.strip() for key in FORWARDING]
+
+
+@pytest.mark.parametrize("end", ["first", "second", "kill", "both"])
+def test_of_two_in_one_namespace_the_last_one_puts_its_settings_back(lab, tmp_path, end):
+    own = lab.add(Netns("own"), Netns.delete)
+    own.sysctl(net__ipv6__conf__default__dad_transmits=0)
+    lab.wire_nic("sub1", "cpe1")
+    for dev in "sub0", "sub1":
+        lab.host.ip("link", "set", dev, "netns", own.name)
+        own.ip("link", "set", dev, "up")
+    assert forwarding(own) == ["0", "0"]
+    before = [line for line in own.snapshot() if line.startswith("sysctl net.ipv6")]
+    first = lab.vbng(own=own, SUBSCRIBER_MODE="local").wait_serving()
+    other = second(lab, tmp_path, own=own, SUBSCRIBER_MODE="local").wait_serving()
+    goes, stays = (other, first) if end == "second" else (first, other)
+    if end == "kill":
+        goes.kill()
+    elif end == "both":
+        goes.send(signal.SIGTERM)
+    else:
+        assert goes.stop()[0] == EX_OK
+    if end != "both":
+        assert forwarding(own) == ["1", "1"] and stays.verb("healthcheck").stdout == "serving\n"
+        # Who comes later learns from who is there what it was before.
+        again = lab.vbng(own=own, state=str(tmp_path / "again"), SUBSCRIBER_MODE="local", WIREGUARD_INTERFACE_SUFFIX="again",
+                         ASSIGNED_PREFIX="2001:db8:dddd::/48", SUBSCRIBER_INTERFACE="sub1" if stays is first else "sub0").wait_serving()
+        assert stays.stop()[0] == EX_OK and forwarding(own) == ["1", "1"]
+        stays = again
+    assert stays.stop()[0] == EX_OK
+    goes.process.wait(10)
+    assert forwarding(own) == ["0", "0"]
+    assert [line for line in own.snapshot() if line.startswith("sysctl net.ipv6")] == before
