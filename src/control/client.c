@@ -86,6 +86,21 @@ static bool parse_json_flag(const char *verb, const char *more, int argc, char *
 	return true;
 }
 
+/* As text; out of memory it shows nothing. -ENOMEM, -EIO. */
+static int show(void (*render)(const json_t *what, FILE *out), const json_t *what, FILE *terminal)
+{
+	AUTO_FREE char *shown = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&shown, &n);
+	if (!f)
+		return -ENOMEM;
+	render(what, f);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	render_disarm(shown, n);
+	return fwrite(shown, 1, n, terminal) == n ? 0 : -EIO;
+}
+
 int verb_status(int argc, char **argv)
 {
 	bool json = false;
@@ -101,15 +116,21 @@ int verb_status(int argc, char **argv)
 	(void)fclose(answer); /* only read from */
 	if (!status)
 		return no_answer(err ? err : EPROTO);
-	int code = 0;
+	int r;
 	if (json)
-		code = json_dumpf(status, stdout, JSON_INDENT(2)) == 0 && puts("") >= 0
-			       ? 0
-			       : EX_SOFTWARE;
+		r = json_dumpf(status, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0 &&
+				    puts("") >= 0
+			    ? 0
+			    : -EIO;
 	else
-		render_status(status, stdout);
+		r = show(render_status, status, stdout);
 	json_decref(status);
-	return code;
+	return r < 0 ? EX_SOFTWARE : 0;
+}
+
+static void render_fault(const json_t *result, FILE *out)
+{
+	fprintf(out, "%s\n", json_string_value(json_object_get(result, "fault")));
 }
 
 static int clear(int argc, char **argv)
@@ -131,16 +152,18 @@ static int clear(int argc, char **argv)
 	(void)fclose(answer); /* only read from */
 	if (!result)
 		return no_answer(err ? err : EPROTO);
-	const char *fault = json_string_value(json_object_get(result, "fault"));
+	bool fault = json_is_string(json_object_get(result, "fault"));
 	json_int_t n = json_integer_value(json_object_get(result, "cleared"));
 	/* None at all is what --all is about. */
 	int code = fault ? EX_USAGE : n || all ? 0 : EX_UNAVAILABLE;
-	if (fault)
-		fprintf(stderr, "vbng leases clear: '%s' %s\n", argv[0], fault);
-	else if (n || all)
+	if (fault) {
+		fprintf(stderr, "vbng leases clear: '%s' ", argv[0]);
+		(void)show(render_fault, result, stderr); /* the exit code says it, too */
+	} else if (n || all) {
 		printf("%" JSON_INTEGER_FORMAT " cleared\n", n);
-	else
+	} else {
 		fputs("vbng leases clear: there is no such binding\n", stderr);
+	}
 	json_decref(result);
 	return code;
 }
@@ -158,20 +181,24 @@ int verb_leases(int argc, char **argv)
 	AUTO_FREE char *line = NULL;
 	size_t size = 0, n = 0;
 	bool complete = false;
+	int r = 0;
 	if (json)
 		fputs("[", stdout);
 	else
 		render_leases_head(stdout);
-	while (getline(&line, &size, answer) > 0) {
+	while (r == 0 && getline(&line, &size, answer) > 0) {
 		json_t *lease = json_loads(line, 0, NULL);
 		if (!lease)
 			break;
 		/* The last line says how many there were, so that a cut stream is noticed. */
 		complete = json_object_get(lease, "leases") != NULL;
-		if (!complete && json)
-			printf("%s\n  %.*s", n ? "," : "", (int)strcspn(line, "\n"), line);
-		else if (!complete)
-			render_lease(lease, stdout);
+		if (!complete && json) {
+			fputs(n ? ",\n  " : "\n  ", stdout);
+			r = json_dumpf(lease, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) < 0 ? -EIO
+											    : 0;
+		} else if (!complete) {
+			r = show(render_lease, lease, stdout);
+		}
 		n += !complete;
 		json_decref(lease);
 		if (complete)
@@ -181,9 +208,17 @@ int verb_leases(int argc, char **argv)
 	(void)fclose(answer); /* only read from */
 	if (json)
 		puts(n ? "\n]" : "]");
+	if (r < 0)
+		return EX_SOFTWARE;
 	if (complete)
 		return 0;
 	return no_answer(err == EAGAIN ? ETIMEDOUT : EPROTO);
+}
+
+static void render_health(const json_t *health, FILE *out)
+{
+	const char *state = json_string_value(json_object_get(health, "state"));
+	fprintf(out, "%s\n", state ? state : "no answer");
 }
 
 int verb_healthcheck(int argc, char **argv)
@@ -199,9 +234,8 @@ int verb_healthcheck(int argc, char **argv)
 		return no_answer(errno);
 	json_t *health = json_loadf(answer, 0, NULL);
 	(void)fclose(answer); /* only read from */
-	const char *state = json_string_value(json_object_get(health, "state"));
 	bool serving = json_is_true(json_object_get(health, "healthy"));
-	printf("%s\n", state ? state : "no answer");
+	(void)show(render_health, health, stdout); /* the exit code says it, too */
 	json_decref(health);
 	return serving ? 0 : EX_UNAVAILABLE;
 }

@@ -11,7 +11,20 @@
 
 static json_t *text(const char *s)
 {
-	return s ? json_string(s) : json_null();
+	if (!s)
+		return json_null();
+	json_t *told = json_string(s);
+	if (told)
+		return told;
+	/* JSON is UTF-8; paths and interfaces' names need not be. */
+	char *copy = strdup(s);
+	if (!copy)
+		return NULL;
+	for (char *c = copy; *c; c++)
+		*c = (uint8_t)*c < 0x80 ? *c : '?';
+	told = json_string(copy);
+	free(copy);
+	return told;
 }
 
 static json_t *ms(uint32_t us)
@@ -76,9 +89,8 @@ static json_t *pools_json(const struct status_view *v)
 	json_t *pools = json_array();
 	for (size_t i = 0; i < v->n_pools; i++) {
 		const struct status_pool *p = &v->pools[i];
-		/* A pool of addresses counts 2^64 of them, more than JSON's integers hold
-		 * everywhere. */
-		json_t *capacity = p->capacity > INT64_MAX ? json_real((double)p->capacity)
+		/* The addresses of a /64: nobody uses them up, and no JSON integer holds them. */
+		json_t *capacity = p->capacity > INT64_MAX ? json_null()
 							   : json_integer((json_int_t)p->capacity);
 		json_array_append_new(
 			pools,
@@ -261,6 +273,20 @@ json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t 
 	json_object_set_new(o, "valid_left_s", json_integer((json_int_t)(left_ms / 1000)));
 	json_object_set_new(o, "valid_until", json_string(when));
 	return o;
+}
+
+void render_disarm(char *shown, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = (uint8_t)shown[i], next = (uint8_t)(i + 1 < n ? shown[i + 1] : 0);
+		if ((c < ' ' && c != '\n') || c == 0x7f) {
+			shown[i] = '?';
+		} else if (c == 0xc2 && next < 0xa0) {
+			shown[i] = '?';
+			if (next >= 0x80)
+				shown[++i] = '?';
+		}
+	}
 }
 
 static const char *str(const json_t *o, const char *key)

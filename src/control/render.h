@@ -110,7 +110,7 @@ struct status_view {
 		const char *kind; /* "prefixes" or "addresses" */
 		const char *range;
 		unsigned plen;
-		uint64_t capacity; /* of the usual length */
+		uint64_t capacity; /* of the usual length; more than INT64_MAX: no end */
 		uint64_t used;     /* of those */
 		uint64_t bound;    /* of any length, and reserved ones that lie elsewhere */
 		uint64_t freed;
@@ -144,6 +144,10 @@ json_t *status_to_json(const struct status_view *v);
 /* One binding; valid_left_s and preferred_left_s UINT64_MAX: for ever. A new reference, or NULL. */
 json_t *lease_to_json(const struct binding_record *r, uint64_t now_ms, uint64_t now_unix_ms);
 
+/* Puts '?' in the place of what a terminal would obey instead of showing it: C0 but for newlines,
+ * DEL, and C1 as UTF-8 has them. What is rendered comes from the server, which subscribers may have
+ * taken over, and is shown to root. */
+void render_disarm(char *shown, size_t n);
 void render_status(const json_t *status, FILE *out);
 void render_leases_head(FILE *out);
 void render_lease(const json_t *lease, FILE *out);
