@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import pytest
 
+from test_cables import Monitor
 from test_docker import Provider, ip
 
 
@@ -14,3 +15,9 @@ def provider():
         ip("link", "set", dev, "up", ns=f"cpe{i}")
         ip("link", "set", "lo", "up", ns=f"cpe{i}")
     return made
+
+
+@pytest.fixture(scope="session")
+def monitor():
+    """One for all: QEMU's machine protocol is opened once."""
+    return Monitor()

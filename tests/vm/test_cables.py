@@ -41,13 +41,8 @@ class Monitor:
     def unplug(self):
         self.ask("device_del", id="nic0")
 
-    def plug(self):
-        self.ask("device_add", driver="virtio-net-pci", id="nic0", bus="slot0", netdev="wire0", mac=MAC, romfile="")
-
-
-@pytest.fixture(scope="module")
-def monitor():
-    return Monitor()
+    def plug(self, mac=MAC):
+        self.ask("device_add", driver="virtio-net-pci", id="nic0", bus="slot0", netdev="wire0", mac=mac, romfile="")
 
 
 ENV = {"WIREGUARD_INTERFACE_SUFFIX": "cabled", "WIREGUARD_BACKEND": "none", "ASSIGNED_PREFIX": "2001:db8:ffff::/48",
