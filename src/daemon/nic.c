@@ -9,12 +9,18 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <linux/if_addr.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { RETURN_WAIT_MS = 5000 };
+enum {
+	RETURN_WAIT_MS = 5000,
+	MANAGER_WAIT_MS = 2000, /* for whoever configures it on the host to begin with that */
+	MANAGER_LOOK_MS = 20,
+};
 
 static void note_path(const struct nic *n, char path[static CONFIG_PATH_MAX + 8])
 {
@@ -409,12 +415,51 @@ int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, 
 	return 0;
 }
 
-static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex)
+/* Whoever adds an address without its prefix's route adds the route himself, and looks after both.
+ */
+static bool somebodys(const struct link_addr *a)
 {
-	int first = link_set_addr_gen_mode(rt, ifindex, n->was_addr_gen_mode);
-	int up = link_set_up(rt, ifindex, n->was_up);
-	first = first < 0 ? first : up;
+	return a->flags & IFA_F_NOPREFIXROUTE;
+}
+
+bool nic_managed(const struct nic *n)
+{
+	bool found = false;
+	for (size_t i = 0; i < n->n_addrs; i++)
+		found |= somebodys(&n->addrs[i]);
+	return n->moved && n->was_up && found;
+}
+
+/*
+ * NetworkManager takes a link that comes up with addresses for one that somebody else has
+ * configured, and leaves it alone from then on: without the routes that only it knows. So it finds
+ * the NIC as one that was plugged in, down and bare. Where nobody sets it up in time, it was
+ * somebody who is not there any more.
+ */
+static bool left_to_manager(const struct nic *n, unsigned ifindex)
+{
+	uint64_t until = clock_mono_ms() + MANAGER_WAIT_MS;
+	struct link_info link;
+	while (link_get_by_index(n->host_rt, ifindex, &link) == 0) {
+		if (link.up || clock_mono_ms() >= until)
+			return link.up;
+		const struct timespec pause = { .tv_nsec = MANAGER_LOOK_MS * 1000000L };
+		(void)nanosleep(&pause, NULL); /* shorter is only a look sooner */
+	}
+	return false;
+}
+
+static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex, bool managed)
+{
+	int first = 0;
+	if (!managed) {
+		first = link_set_addr_gen_mode(rt, ifindex, n->was_addr_gen_mode);
+		int up = link_set_up(rt, ifindex, n->was_up);
+		first = first < 0 ? first : up;
+	}
 	for (size_t i = 0; i < n->n_addrs; i++) {
+		if (managed && somebodys(&n->addrs[i]))
+			continue;
 		int r = link_addr_put(rt, ifindex, &n->addrs[i]);
 		if (r < 0 && first == 0)
 			first = r;
@@ -434,7 +479,7 @@ int nic_return(void *arg)
 	if (n->made)
 		return link_delete(n->own_rt, link.ifindex);
 	if (!n->moved)
-		return restore(n, n->own_rt, link.ifindex);
+		return restore(n, n->own_rt, link.ifindex, false);
 	(void)link_set_up(n->own_rt, link.ifindex, false); /* the move does it, too */
 	char name[IFNAMSIZ];
 	memcpy(name, n->home_name, sizeof name);
@@ -450,11 +495,14 @@ int nic_return(void *arg)
 	if (r < 0)
 		return r;
 	r = link_get(n->host_rt, name, &link);
-	if (r == 0)
-		r = restore(n, n->host_rt, link.ifindex);
+	bool managed = false;
+	if (r == 0) {
+		managed = nic_managed(n) && left_to_manager(n, link.ifindex);
+		r = restore(n, n->host_rt, link.ifindex, managed);
+	}
 	if (r == 0)
 		r = forget_note(n);
 	log_info("subscriber", "NIC returned", kv_str("interface", name), kv_bool("up", n->was_up),
-		 kv_u64("addresses", n->n_addrs));
+		 kv_u64("addresses", n->n_addrs), kv_bool("left_to_the_hosts_manager", managed));
 	return r;
 }

@@ -53,7 +53,13 @@ const char *nic_mode(const struct nic *n, const struct config *c, char buf[stati
  * is changed on failure.
  */
 int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, bool *ret_wait);
-/* The inverse of both, for the undo stack: home, with its name, its addresses and its
- * administrative state. arg is the struct nic. Nothing but the note is given back while it is gone.
+/* Whether, when it was taken, a program of the host's looked after it that will want to do so again
+ * (NetworkManager, networkd or dhcpcd with addresses from DHCP). */
+bool nic_managed(const struct nic *n);
+/*
+ * The inverse of both, for the undo stack: home, with its name, its addresses and its
+ * administrative state. One that is managed has up to 2 s to be set up by that program, and only
+ * gets back what that does not know of. arg is the struct nic. Nothing but the note is given back
+ * while it is gone.
  */
 int nic_return(void *arg);

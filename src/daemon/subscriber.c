@@ -393,6 +393,14 @@ int subscriber_take(struct subscriber *s, struct undo *u, bool (*pause)(void *ct
 	log_info("subscriber", "NIC taken", kv_str("interface", s->nic.link.name),
 		 kv_str("mode", nic_mode(&s->nic, s->config, mode)),
 		 kv_u64("addresses_to_give_back", s->nic.n_addrs));
+	if (nic_managed(&s->nic))
+		log_info("subscriber",
+			 "a network manager of the host configures this NIC, and will again when "
+			 "it is back",
+			 kv_str("interface", s->nic.link.name),
+			 kv_str("to_prevent_that",
+				"nmcli device set NIC managed no, or Unmanaged=yes "
+				"in networkd's .network file"));
 	return 0;
 }
 
