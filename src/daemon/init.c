@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/siphash.h"
 #include "control/client.h"
 #include "daemon/config.h"
@@ -280,6 +281,7 @@ static void on_server_message(void *ctx, int fd)
 			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
 				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
 			start_dns(a);
+			memory_settle();
 		} else if (m.type == MESSAGE_CONTESTED) {
 			subscriber_contested(&a->sub);
 		} else if (m.type == MESSAGE_UPLINK_ASK) {

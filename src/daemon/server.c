@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/ratelimit.h"
 #include "base/siphash.h"
 #include "control/client.h"
@@ -872,6 +873,7 @@ static int start(struct server *s)
 	if (r == 0 && s->p->metrics_fd >= 0)
 		r = metrics_new(s->loop, s->p->metrics_fd, metrics_page, s, &s->metrics);
 	arm_expiry(s, clock_mono_ms());
+	memory_settle();
 	const struct message ready = { .type = MESSAGE_READY };
 	return r < 0 ? r : message_send(s->p->init_fd, &ready);
 }

@@ -7,11 +7,15 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import packets
+import pytest
 from clients import WideDhcp6c
 from lab import EX_OK, EX_USAGE, VBNG, run, wait_for
 
+with open(VBNG, "rb") as binary:
+    SANITIZED = b"__asan_init" in binary.read()
 KEY = "YNqHbfBQKaGvzefSSbpt1vkiOuSs5fCjMQCHs8Nxs2I="
 
 
@@ -54,6 +58,19 @@ def test_sigusr1_logs_a_summary(lab):
     line = re.findall(r"info server summary .*", vbng.text())[-1]
     assert "prefixes=1 addresses=1 " in line and "uplink=none" in line and "store_ok=true" in line
     assert int(re.search(r"dhcpv6_answered=(\d+)", line)[1]) >= 2
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers need memory of their own")
+def test_at_rest_both_processes_are_small(lab):
+    """Six mebibytes resident in all, shared pages counted in each, once a client has been served and nothing happens any more."""
+    vbng = lab.vbng().wait_serving()
+    lab.client(WideDhcp6c).wait()
+
+    def resident_kib():
+        kib = [re.search(r"^Rss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M) for pid in vbng.pids()]
+        assert len(kib) == 2 and all(kib), "init and server"
+        return sum(int(k[1]) for k in kib)
+    wait_for("memory that is given back", lambda: resident_kib() <= 6 * 1024)
 
 
 def test_sighup_advertises_at_once(lab):
