@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,31 +29,27 @@ enum {
 
 struct dns {
 	const struct config *config;
+	struct children *children;
 	struct loop *loop;
 	struct loop_timer *timer;
 	struct loop_watch *output_watch;
 	void (*changed)(void *ctx);
 	void *ctx;
 	char ifname[IFNAMSIZ]; /* "": not started yet */
-	uid_t uid;             /* 0: ours */
-	gid_t gid;
-	pid_t pid; /* 0: none is running */
+	pid_t pid;             /* 0: none is running */
 	uint64_t started_ms, retry_ms, restarts;
 	int output_fd; /* what it says; -1 */
 	char line[LINE_MAX], last[LINE_MAX];
 	size_t line_len;
 };
 
-static char program[] = "dnsmasq";
-static char program_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /* Looked for as child_spawn() will. */
 static bool is_there(void)
 {
-	for (const char *at = strchr(program_path, '=') + 1; *at;) {
+	for (const char *at = DNS_PATH; *at;) {
 		size_t n = strcspn(at, ":");
 		char path[64];
-		snprintf(path, sizeof path, "%.*s/%s", (int)n, at, program);
+		snprintf(path, sizeof path, "%.*s/" DNS_PROGRAM, (int)n, at);
 		if (access(path, X_OK) == 0)
 			return true;
 		at += n + (at[n] == ':');
@@ -158,7 +153,7 @@ static int write_configuration(const struct dns *d)
 	AUTO_FREE char *text = NULL;
 	int r = dns_make_folders();
 	/* The control socket in it is for root alone, by its own mode. */
-	if (r == 0 && d->uid && chmod(DNS_OUR_FOLDER, 0711) < 0)
+	if (r == 0 && children_dnsmasq_uid(d->children) && chmod(DNS_OUR_FOLDER, 0711) < 0)
 		r = -errno;
 	if (r == 0)
 		r = dns_configuration(d->config, d->ifname, &text);
@@ -213,8 +208,9 @@ static void end_line(struct dns *d)
 {
 	d->line[d->line_len] = '\0';
 	d->line_len = 0;
-	const char *text =
-		strncmp(d->line, program, sizeof program - 1) == 0 ? strstr(d->line, ": ") : NULL;
+	const char *text = strncmp(d->line, DNS_PROGRAM, strlen(DNS_PROGRAM)) == 0
+				   ? strstr(d->line, ": ")
+				   : NULL;
 	text = text ? text + 2 : d->line;
 	if (!*text)
 		return;
@@ -262,22 +258,12 @@ static int launch(struct dns *d)
 		return -errno;
 	AUTO_CLOSE int theirs = output[1];
 	d->output_fd = output[0];
-	char foreground[] = "-k", config[] = "--conf-file=" DNS_CONFIG;
-	char *const argv[] = { program, foreground, config, NULL };
-	char *const env[] = { program_path, NULL };
-	const struct child_spec spec = { .argv = argv,
-					 .env = env,
-					 .netns_fd = -1,
-					 .privs = 1U << PRIV_NET_BIND_SERVICE,
-					 .uid = d->uid,
-					 .gid = d->gid,
-					 .log_fd = theirs };
 	if (fcntl(d->output_fd, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (r == 0)
 		r = loop_watch_fd(d->loop, d->output_fd, on_output, d, &d->output_watch);
 	if (r == 0)
-		r = child_spawn(&spec, &d->pid);
+		r = children_start_dnsmasq(d->children, theirs, &d->pid);
 	if (r < 0) {
 		close_output(d);
 		return r;
@@ -311,7 +297,8 @@ static void run(struct dns *d)
 		char own[INET6_ADDRSTRLEN];
 		const struct in6_addr addr = config_own_resolver(d->config);
 		log_info("dns", "resolver started", kv_str("address", in6_format(&addr, own)),
-			 kv_str("zone", d->config->dns_zone), kv_u64("uid", d->uid),
+			 kv_str("zone", d->config->dns_zone),
+			 kv_u64("uid", children_dnsmasq_uid(d->children)),
 			 kv_u64("restarts", d->restarts));
 	}
 	d->changed(d->ctx);
@@ -327,16 +314,16 @@ static void run_again(void *ctx)
 }
 
 /* It serves each TCP connection in a process of its own: none of them is to outlive it. */
-static void kill_group(pid_t pid)
+static void kill_children(struct dns *d)
 {
-	(void)kill(-pid, SIGKILL); /* mostly there is none left */
+	(void)children_kill_dnsmasq(d->children); /* mostly there is none left */
 }
 
 bool dns_ended(struct dns *d, pid_t pid, int status)
 {
 	if (!d || pid != d->pid)
 		return false;
-	kill_group(pid);
+	kill_children(d);
 	d->pid = 0;
 	if (d->output_fd >= 0)
 		read_output(d); /* its last words */
@@ -356,30 +343,18 @@ bool dns_ended(struct dns *d, pid_t pid, int status)
 	return true;
 }
 
-/* In /etc/passwd itself: nothing that may block or load a library is asked. */
-static void find_user(struct dns *d)
-{
-	FILE *f = fopen("/etc/passwd", "re");
-	if (!f)
-		return; /* then there is none */
-	for (const struct passwd *p; (p = fgetpwent(f));)
-		if (strcmp(p->pw_name, program) == 0) {
-			d->uid = p->pw_uid;
-			d->gid = p->pw_gid;
-			break;
-		}
-	(void)fclose(f); /* read only */
-}
-
-int dns_new(struct loop *loop, const struct config *config, void (*changed)(void *ctx), void *ctx,
-	    struct dns **ret_dns)
+int dns_new(struct loop *loop, const struct config *config, struct children *children,
+	    void (*changed)(void *ctx), void *ctx, struct dns **ret_dns)
 {
 	struct dns *d = calloc(1, sizeof *d);
 	if (!d)
 		return -ENOMEM;
-	*d = (struct dns){
-		.config = config, .loop = loop, .changed = changed, .ctx = ctx, .output_fd = -1
-	};
+	*d = (struct dns){ .config = config,
+			   .children = children,
+			   .loop = loop,
+			   .changed = changed,
+			   .ctx = ctx,
+			   .output_fd = -1 };
 	int r = loop_timer_new(loop, run_again, d, &d->timer);
 	if (r < 0) {
 		dns_free(d);
@@ -395,10 +370,10 @@ void dns_free(struct dns *d)
 		return;
 	loop_timer_free(d->timer);
 	close_output(d);
-	if (d->pid) {
-		kill_group(d->pid);
+	/* Without a spawner only one of our own user may be killed; another dies with us, and is
+	 * not waited for. */
+	if (d->pid && (children_kill_dnsmasq(d->children) == 0 || kill(-d->pid, SIGKILL) == 0))
 		(void)waitpid(d->pid, NULL, 0); /* a killed child ends */
-	}
 	free(d);
 }
 
@@ -415,12 +390,11 @@ void dns_start(struct dns *d, const char *ifname)
 	bool started = d->ifname[0];
 	snprintf(d->ifname, sizeof d->ifname, "%s", ifname);
 	if (started) {
-		if (d->pid)
-			(void)kill(d->pid, SIGTERM); /* it is our child, and not reaped */
+		if (d->pid && children_end_dnsmasq(d->children) < 0)
+			log_warn("dns", "the resolver cannot be told to end, and goes on with the "
+					"NIC's former name");
 		return;
 	}
-	if (priv_can_become())
-		find_user(d);
 	run(d);
 }
 

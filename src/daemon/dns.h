@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "daemon/children.h"
 #include "daemon/config.h"
 #include "daemon/message.h"
 #include "host/loop.h"
@@ -23,6 +24,8 @@
 #define DNS_DIRECTORY  "/run/vbng/dns"
 #define DNS_NAMES      DNS_DIRECTORY "/names"
 #define DNS_CONFIG     DNS_DIRECTORY "/dnsmasq.conf"
+#define DNS_PROGRAM    "dnsmasq"
+#define DNS_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DNS_OUR_FOLDER "/run/vbng" /* init's, which the resolver must pass */
 
 enum { DNS_TABLE = 118 }; /* routes of what it asks: through the tunnel, or not at all */
@@ -37,11 +40,11 @@ int dns_make_folders(void);
 const char *dns_impossible(const struct config *c);
 
 /*
- * Nothing runs yet. changed(ctx) is called when what dns_view() tells is another. config must
- * outlive it. -ENOMEM.
+ * Nothing runs yet. changed(ctx) is called when what dns_view() tells is another. config and
+ * children must outlive it. -ENOMEM.
  */
-int dns_new(struct loop *loop, const struct config *config, void (*changed)(void *ctx), void *ctx,
-	    struct dns **ret_dns);
+int dns_new(struct loop *loop, const struct config *config, struct children *children,
+	    void (*changed)(void *ctx), void *ctx, struct dns **ret_dns);
 /* Ends dnsmasq, where it runs. NULL is allowed. */
 void dns_free(struct dns *d);
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/siphash.h"
 #include "control/client.h"
+#include "daemon/children.h"
 #include "daemon/config.h"
 #include "daemon/dns.h"
 #include "daemon/filter.h"
@@ -64,6 +65,7 @@ struct appliance {
 	struct undo undo;
 	struct preflight at; /* namespaces and rtnetlink sockets */
 	struct route_batch *routes;
+	struct children *children;
 	struct tunnel tunnel;
 	struct uplink_watch *uplink;
 	struct tunnel_watch *tunnel_watch; /* NULL where there is no tunnel */
@@ -98,6 +100,7 @@ struct appliance {
 	bool guard_loaded;
 
 	bool stopping;
+	bool crippled; /* the end is that a child cannot be started any more */
 	bool stop_overdue;
 	bool server_farewell; /* the server ended by itself, with status 0 */
 };
@@ -305,7 +308,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	tunnel_done(&a->tunnel); /* the keys are zeros here */
+	tunnel_done(&a->tunnel);    /* the keys are zeros here */
+	children_free(a->children); /* init's business */
 	preflight_done(&a->at);
 	settings_drop();
 	subscriber_drop(&a->sub);
@@ -475,6 +479,18 @@ static void forget_keys(void *ctx)
 	explicit_bzero(a->pool_key, sizeof a->pool_key); /* the tunnel's are zeros in a child */
 }
 
+/* Nothing is worse than one that seems to work: the container's restart policy has all of it back
+ * within moments. */
+static void on_children_lost(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	log_error("init", "a program has to be started and nobody is left who may: stopping in "
+			  "order, for the container to be started again");
+	a->crippled = true;
+	a->stopping = true;
+	loop_stop(a->loop);
+}
+
 /* --- the subscriber link
  * ----------------------------------------------------------------------------------- */
 
@@ -537,9 +553,9 @@ static int boot_tunnel(struct appliance *a)
 	const struct config *c = &a->config;
 	if (c->backend == WG_BACKEND_NONE)
 		return 0;
+	a->tunnel.children = a->children;
 	a->tunnel.host_rt = a->at.host_rt;
 	a->tunnel.own_rt = a->at.own_rt;
-	a->tunnel.host_ns = a->at.host_ns;
 	a->tunnel.own_ns = a->at.own_ns;
 	a->tunnel.routes = a->routes;
 	int r = tunnel_begin(&a->tunnel);
@@ -555,10 +571,11 @@ static int boot_tunnel(struct appliance *a)
 		uplink_watch_made(a->uplink);
 		const struct tunnel_watch_params keep = { .config = c,
 							  .loop = a->loop,
+							  .children = a->children,
+							  .host_ns = a->at.host_ns,
 							  .tunnel = &a->tunnel,
 							  .uplink = a->uplink,
 							  .looked = on_tunnel_looked,
-							  .forget = forget_keys,
 							  .ctx = a };
 		r = tunnel_watch_new(&keep, &a->tunnel_watch);
 		return r < 0 ? boot_failed(r, "the tunnel %s cannot be watched", c->tunnel) : 0;
@@ -720,43 +737,41 @@ static int boot_guard(struct appliance *a)
 	return 0;
 }
 
-/* It is started when subscribers are served: until then nobody asks it. */
-static int boot_dns(struct appliance *a)
+/* Our own resolver is started when subscribers are served: until then nobody asks it. */
+static int boot_children(struct appliance *a)
 {
-	if (!a->config.resolver)
-		return 0;
-	const char *why = dns_impossible(&a->config);
+	const char *why = a->config.resolver ? dns_impossible(&a->config) : NULL;
 	if (why) {
 		a->dns_absent = true;
 		config_without_resolver(&a->config);
 		log_warn("dns", "our own resolver cannot run, others are announced instead",
 			 kv_str("why", why));
-		return 0;
 	}
-	int r = dns_new(a->loop, &a->config, tell_dns, a, &a->dns);
-	return r < 0 ? boot_failed(r, "the resolver cannot be prepared") : 0;
+	const struct children_params p = { .config = &a->config,
+					   .host_ns = a->at.host_ns,
+					   .forget = forget_keys,
+					   .lost = on_children_lost,
+					   .ctx = a };
+	int r = children_new(&p, &a->children);
+	if (r == 0 && a->config.resolver)
+		r = dns_new(a->loop, &a->config, a->children, tell_dns, a, &a->dns);
+	return r < 0 ? boot_failed(r, "other programs cannot be started") : 0;
 }
 
 /*
- * What is needed from now on, and no more: SYS_ADMIN for entering the host's namespace (a tunnel
- * made again, a name asked for, a NIC that goes home under another name), NET_RAW and
- * NET_BIND_SERVICE for the sockets on a NIC that was replaced and for dnsmasq, the next three for
- * children that are other users, SETPCAP for taking what they are not to have, DAC_OVERRIDE where
- * STATE_DIR is another user's.
+ * What is needed from now on, and no more: NET_RAW and NET_BIND_SERVICE for the sockets on a NIC
+ * that was replaced, DAC_OVERRIDE where STATE_DIR is another user's. Whatever else its children
+ * need, the spawners have (daemon/children.h); all sockets in the host's namespace are open.
  */
 static void give_up_privileges(struct appliance *a)
 {
-	unsigned needed = 1U << PRIV_NET_ADMIN | 1U << PRIV_NET_RAW | 1U << PRIV_NET_BIND_SERVICE |
-			  1U << PRIV_SETPCAP | 1U << PRIV_SETUID | 1U << PRIV_SETGID |
-			  1U << PRIV_KILL;
+	unsigned needed = 1U << PRIV_NET_ADMIN | 1U << PRIV_NET_RAW | 1U << PRIV_NET_BIND_SERVICE;
 	struct stat st;
-	if (a->at.host_rt)
-		needed |= 1U << PRIV_SYS_ADMIN;
 	if (stat(a->config.state_dir, &st) == 0 && st.st_uid != geteuid())
 		needed |= 1U << PRIV_DAC_OVERRIDE;
-	int r = priv_limit(needed);
+	int r = priv_limit(needed, false);
 	if (r == 0)
-		r = seccomp_enter_init();
+		r = seccomp_enter_spawner();
 	if (r < 0 && r != -EOPNOTSUPP)
 		log_warn("boot",
 			 "privileges that are not needed any more cannot be given up, going on",
@@ -791,8 +806,8 @@ static int boot(struct appliance *a)
 	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
 	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
 		log_warn("boot", "loopback cannot be brought up, going on");
-	int (*const steps[])(struct appliance *) = { boot_dns,   boot_tunnel, boot_routes,
-						     boot_guard, boot_nic,    boot_sockets,
+	int (*const steps[])(struct appliance *) = { boot_children, boot_tunnel, boot_routes,
+						     boot_guard,    boot_nic,    boot_sockets,
 						     boot_loop };
 	for (size_t i = 0; i < ARRAY_LEN(steps) && code == 0 && !a->stopping; i++)
 		code = steps[i](a);
@@ -850,6 +865,8 @@ static void on_child(void *ctx, pid_t pid, int status)
 		server_ended(a, status);
 	} else if (dns_ended(a->dns, pid, status)) {
 		return; /* it is started again */
+	} else if (children_ended(a->children, pid, status)) {
+		return; /* it is missed when it is needed */
 	} else if (pid == a->tunnel.wg.pid && !a->tunnel_watch) {
 		a->tunnel.wg.pid = 0; /* whoever starts it, or has it stopped, sees that */
 	} else if (!tunnel_watch_child(a->tunnel_watch, pid, status)) {
@@ -1002,9 +1019,10 @@ int init_run(const char *version)
 	dns_free(take_ptr(&a.dns));
 	tunnel_watch_free(take_ptr(&a.tunnel_watch)); /* from here on it only goes */
 	stop_server(&a);
-	if (undo_run(&a.undo) > 0 && code == 0)
+	if ((undo_run(&a.undo) > 0 || a.crippled) && code == 0)
 		code = EX_SOFTWARE;
 	tunnel_done(&a.tunnel);
+	children_free(a.children);
 	route_batch_free(a.routes);
 	done_loop(&a);
 	preflight_done(&a.at);

@@ -220,7 +220,7 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 		log_warn("subscriber",
 			 "cannot note the NIC's addresses for a start after a crash, going on",
 			 kv_str("STATE_DIR", n->state_dir), kv_errno(r));
-	r = link_move(n->host_rt, link->ifindex, own_ns, n->home_name);
+	r = link_move(n->host_rt, link->ifindex, own_ns, n->own_rt, n->home_name);
 	struct link_info moved;
 	int seen = r == -EEXIST ? r : find_here(n, link, &moved);
 	if (seen == 0) {
@@ -483,14 +483,14 @@ int nic_return(void *arg)
 	(void)link_set_up(n->own_rt, link.ifindex, false); /* the move does it, too */
 	char name[IFNAMSIZ];
 	memcpy(name, n->home_name, sizeof name);
-	r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
+	r = link_move(n->own_rt, link.ifindex, n->host_ns, n->host_rt, name);
 	if (r == -EEXIST) {
 		snprintf(name, sizeof name, "vbng%u", link.ifindex);
 		log_warn("subscriber",
 			 "somebody took the NIC's name on the host meanwhile, it goes home under "
 			 "another",
 			 kv_str("name", n->home_name), kv_str("new_name", name));
-		r = link_move(n->own_rt, link.ifindex, n->host_ns, name);
+		r = link_move(n->own_rt, link.ifindex, n->host_ns, n->host_rt, name);
 	}
 	if (r < 0)
 		return r;

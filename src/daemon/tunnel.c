@@ -28,7 +28,6 @@ int tunnel_init(struct tunnel *t, const struct config *c)
 {
 	*t = (struct tunnel){
 		.config = c,
-		.host_ns = -1,
 		.own_ns = -1,
 		.settings = {
 			.has_preshared_key = c->has_preshared_key,
@@ -76,7 +75,7 @@ const char *tunnel_backend(const struct tunnel *t)
 
 static int make_kernel(struct tunnel *t)
 {
-	int r = wg_kernel_create(t->host_ns, t->own_ns, t->config->tunnel, &t->wg);
+	int r = wg_kernel_create(t->host_rt, t->own_ns, t->own_rt, t->config->tunnel, &t->wg);
 	struct link_info old;
 	if (r != -EEXIST || link_get(t->own_rt, t->config->tunnel, &old) < 0 ||
 	    strcmp(old.kind, "wireguard") != 0)
@@ -84,7 +83,9 @@ static int make_kernel(struct tunnel *t)
 	log_warn("tunnel", "removing the tunnel that a killed run left here",
 		 kv_str("interface", old.name));
 	r = link_delete(t->own_rt, old.ifindex);
-	return r < 0 ? r : wg_kernel_create(t->host_ns, t->own_ns, t->config->tunnel, &t->wg);
+	return r < 0 ? r
+		     : wg_kernel_create(t->host_rt, t->own_ns, t->own_rt, t->config->tunnel,
+					&t->wg);
 }
 
 static struct route route_of(const struct tunnel *t, const struct wg_allowed_ip *a)
@@ -196,7 +197,7 @@ int tunnel_begin(struct tunnel *t)
 		return complete(t, r);
 	if (backend == WG_BACKEND_AUTO)
 		log_info("tunnel", "this kernel has no WireGuard, using wireguard-go");
-	r = wg_userspace_start(t->host_ns, t->config->tunnel, &t->wg);
+	r = wg_userspace_start(children_start_wireguard_go, t->children, t->config->tunnel, &t->wg);
 	if (r < 0)
 		return complete(t, r);
 	t->starting = true;
@@ -208,7 +209,7 @@ int tunnel_go_on(struct tunnel *t)
 {
 	if (!t->starting)
 		return -EINVAL;
-	int r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns, t->config->wg_mtu);
+	int r = wg_userspace_adopt(&t->wg, t->host_rt, t->own_ns, t->own_rt, t->config->wg_mtu);
 	if (r == -EAGAIN && (clock_mono_ms() > t->start_until_ms || t->wg.pid == 0 ||
 			     (kill(t->wg.pid, 0) < 0 && errno == ESRCH)))
 		r = -ETIMEDOUT;

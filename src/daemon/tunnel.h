@@ -2,6 +2,7 @@
 /* The uplink's tunnel over either backend: made, watched, made again. */
 #pragma once
 
+#include "daemon/children.h"
 #include "daemon/config.h"
 #include "host/link.h"
 #include "host/route.h"
@@ -18,10 +19,10 @@ struct tunnel {
 	struct tunnel_keys *keys;         /* the keys' only place once the environment is wiped: for
 					     making the tunnel again (host/secret.h); NULL in a child */
 	struct sockaddr_storage endpoint; /* what settings.endpoint points to, where it is known */
+	struct children *children;        /* who start wireguard-go */
 	struct rtnl *host_rt;
 	struct rtnl *own_rt;
 	struct route_batch *routes;
-	int host_ns;
 	int own_ns;
 	struct wg_tunnel wg;
 	bool present;   /* there is something to be removed */

@@ -45,7 +45,7 @@ struct tunnel_watch {
 	enum resolver_verdict told_verdict;
 	uint64_t verdict_told_at_ms; /* 0: none was */
 
-	int changes_fd; /* of the host's network, while the tunnel does not work */
+	int changes_fd; /* of the host's network; deaf while the tunnel works */
 	struct loop_watch *changes_watch;
 	struct loop_timer *changes_timer;
 	bool changes_due;
@@ -135,18 +135,7 @@ static void on_resolver_overdue(void *ctx)
 
 static void ask(struct tunnel_watch *w)
 {
-	const struct config *c = w->p.config;
-	struct resolver_question q = { .name = c->wg_endpoint_name,
-				       .netns_fd = w->p.tunnel->host_ns,
-				       .n_servers = c->n_resolvers,
-				       .forget = w->p.forget,
-				       .ctx = w->p.ctx };
-	for (size_t i = 0; i < c->n_resolvers; i++) {
-		q.servers[i].family = c->resolvers[i].family;
-		q.servers[i].v6 = c->resolvers[i].v6; /* the whole union */
-		q.servers[i].port = c->resolvers[i].port;
-	}
-	int r = resolver_start(&q, &w->resolver_pid, &w->resolver_fd);
+	int r = children_resolve(w->p.children, &w->resolver_pid, &w->resolver_fd);
 	if (r == 0)
 		r = loop_watch_fd(w->p.loop, w->resolver_fd, on_resolved, w, &w->resolver_watch);
 	if (r < 0) {
@@ -250,28 +239,36 @@ static void on_changes(void *ctx, int fd)
 						 : CHANGES_SETTLE_MS);
 }
 
-static void close_changes(struct tunnel_watch *w)
+static void stop_listening(struct tunnel_watch *w)
 {
-	loop_unwatch(w->changes_watch);
-	w->changes_watch = NULL;
+	if (w->changes_fd < 0)
+		return;
+	(void)routing_changes_listen(w->changes_fd, false); /* then it is only woken for nothing */
+	link_events_drain(w->changes_fd);
 	loop_timer_stop(w->changes_timer);
 	w->changes_due = false;
-	if (w->changes_fd >= 0)
-		(void)close(take_fd(&w->changes_fd)); /* events nobody reads any more */
 }
 
+static void start_listening(struct tunnel_watch *w)
+{
+	int r = w->changes_fd < 0 ? 0 : routing_changes_listen(w->changes_fd, true);
+	if (r < 0)
+		log_debug("tunnel", "the host's network cannot be watched, going on by the clock",
+			  kv_errno(r));
+}
+
+/* Once, while its namespace can still be entered. */
 static void open_changes(struct tunnel_watch *w)
 {
-	if (w->changes_fd >= 0)
-		return;
-	int r = routing_changes_open(w->p.tunnel->host_ns, &w->changes_fd);
+	int r = routing_changes_open(w->p.host_ns, &w->changes_fd);
 	if (r == 0)
 		r = loop_watch_fd(w->p.loop, w->changes_fd, on_changes, w, &w->changes_watch);
 	if (r == 0)
 		return;
-	close_changes(w);
-	log_debug("tunnel", "the host's network cannot be watched, going on by the clock",
-		  kv_errno(r));
+	if (w->changes_fd >= 0)
+		(void)close(take_fd(&w->changes_fd)); /* nobody would read it */
+	log_warn("tunnel", "the host's network cannot be watched, going on by the clock",
+		 kv_errno(r));
 }
 
 void tunnel_watch_uplink(struct tunnel_watch *w, enum uplink_state is)
@@ -280,10 +277,10 @@ void tunnel_watch_uplink(struct tunnel_watch *w, enum uplink_state is)
 		return;
 	if (is == UPLINK_UP) {
 		endpoint_works(&w->endpoint, &w->p.tunnel->last.endpoint);
-		close_changes(w);
+		stop_listening(w);
 	} else {
 		endpoint_fails(&w->endpoint, clock_mono_ms());
-		open_changes(w);
+		start_listening(w);
 	}
 	/* Not from here, where the uplink is telling us: what follows may change its state. */
 	loop_timer_set(w->endpoint_timer, 0);
@@ -474,6 +471,7 @@ int tunnel_watch_new(const struct tunnel_watch_params *p, struct tunnel_watch **
 	if (c->wg_endpoint_zone[0])
 		w->endpoint.try_at_ms = clock_mono_ms(); /* it was made without */
 	open_changes(w);
+	start_listening(w);
 	run_endpoint(w);
 	*ret_watch = w;
 	return 0;
@@ -496,10 +494,12 @@ void tunnel_watch_free(struct tunnel_watch *w)
 	if (!w)
 		return;
 	close_resolver(w);
-	close_changes(w);
+	loop_unwatch(w->changes_watch);
+	if (w->changes_fd >= 0)
+		(void)close(w->changes_fd); /* events nobody reads any more */
 	loop_unwatch(w->events_watch);
 	if (w->events_fd >= 0)
-		(void)close(w->events_fd); /* events nobody reads any more */
+		(void)close(w->events_fd); /* likewise */
 	loop_timer_free(w->poll_timer);
 	loop_timer_free(w->endpoint_timer);
 	loop_timer_free(w->resolver_timer);

@@ -16,10 +16,11 @@ struct tunnel_watch;
 struct tunnel_watch_params {
 	const struct config *config;
 	struct loop *loop;
+	struct children *children;
+	int host_ns;
 	struct tunnel *tunnel;       /* made */
 	struct uplink_watch *uplink; /* told that it is */
 	void (*looked)(void *ctx);   /* the uplink was told what the tunnel is like now */
-	void (*forget)(void *ctx);   /* in a child that reads from the network: the secrets */
 	void *ctx;
 };
 

@@ -26,7 +26,7 @@
 
 #define NAME(call) #call,
 static const char *const calls[] = { SECCOMP_SERVER_CALLS(NAME) };
-static const char *const refused[] = { SECCOMP_INIT_REFUSED(NAME) };
+static const char *const refused[] = { SECCOMP_SPAWNER_REFUSED(NAME) };
 
 static const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
 				   CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
@@ -42,7 +42,7 @@ static int add(scmp_filter_ctx f, uint32_t action, const char *name, unsigned n,
 	return seccomp_rule_add_array(f, action, number, n, &condition);
 }
 
-static int fill_init(scmp_filter_ctx f)
+static int fill_spawner(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
 	int r = 0;
@@ -125,5 +125,5 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	return make("server_filter", arch, SCMP_ACT_KILL_PROCESS, fill_server) < 0 ||
-	       make("init_filter", arch, SCMP_ACT_ALLOW, fill_init) < 0;
+	       make("spawner_filter", arch, SCMP_ACT_ALLOW, fill_spawner) < 0;
 }

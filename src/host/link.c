@@ -252,7 +252,7 @@ int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex)
  * (do_setlink in 6.1): a clash would leave the link over there, under its old name. So a new name
  * is asked for first.
  */
-static int check_new_name(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name)
+static int check_new_name(struct rtnl *rt, unsigned ifindex, struct rtnl *there, const char *name)
 {
 	struct link_info link, taken;
 	int r = link_get_by_index(rt, ifindex, &link);
@@ -262,18 +262,13 @@ static int check_new_name(struct rtnl *rt, unsigned ifindex, int netns_fd, const
 	r = link_get(rt, name, &taken);
 	if (r == 0 && taken.ifindex == ifindex)
 		return -EEXIST;
-	struct rtnl *there = NULL;
-	r = rtnl_open(netns_fd, &there);
-	if (r < 0)
-		return r;
 	r = link_get(there, name, &taken);
-	rtnl_close(there);
 	return r == 0 ? -EEXIST : r == -ENODEV ? 0 : r;
 }
 
-int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name)
+int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, struct rtnl *there, const char *name)
 {
-	int r = check_new_name(rt, ifindex, netns_fd, name);
+	int r = check_new_name(rt, ifindex, there, name);
 	if (r < 0)
 		return r;
 	struct rtnl_link *change = rtnl_link_alloc();
@@ -300,6 +295,20 @@ int link_delete(struct rtnl *rt, unsigned ifindex)
 	rtnl_link_set_ifindex(which, (int)ifindex);
 	int r = from_nle(rtnl_link_delete(ready(rt), which));
 	rtnl_link_put(which);
+	return r;
+}
+
+int link_make(struct rtnl *rt, const char *kind, int netns_fd, const char *name)
+{
+	struct rtnl_link *link = rtnl_link_alloc();
+	int r = link ? from_nle(rtnl_link_set_type(link, kind)) : -ENOMEM;
+	if (r == 0) {
+		if (netns_fd >= 0)
+			rtnl_link_set_ns_fd(link, netns_fd);
+		rtnl_link_set_name(link, name);
+		r = from_nle(rtnl_link_add(ready(rt), link, NLM_F_CREATE | NLM_F_EXCL));
+	}
+	rtnl_link_put(link);
 	return r;
 }
 

@@ -53,10 +53,17 @@ int link_set_addr_gen_mode(struct rtnl *rt, unsigned ifindex, int mode);
 int link_set_no_autoconf(struct rtnl *rt, unsigned ifindex);
 /*
  * To the namespace, under name, in one request (a move into a taken name fails before anything has
- * happened: -EEXIST). A name other than the link's present one wants PRIV_SYS_ADMIN, for a look
- * whether it is taken there. Addresses and the up state do not survive it.
+ * happened: -EEXIST). there: a socket in that namespace, to be asked whether a name other than the
+ * link's present one is free; NULL will do where the name stays. Addresses and the up state do not
+ * survive it.
  */
-int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, const char *name);
+int link_move(struct rtnl *rt, unsigned ifindex, int netns_fd, struct rtnl *there,
+	      const char *name);
+/*
+ * A link of that kind, born in rt's namespace, living in netns_fd's (-1: there, too). -EOPNOTSUPP:
+ * this kernel has no such links; -EEXIST: the name is taken.
+ */
+int link_make(struct rtnl *rt, const char *kind, int netns_fd, const char *name);
 /* A link that is down. -EEXIST: the name is taken. */
 int link_rename(struct rtnl *rt, unsigned ifindex, const char *name);
 int link_delete(struct rtnl *rt, unsigned ifindex);

@@ -330,7 +330,7 @@ int nft_guard_load(struct nft_guard *g, const char *subscriber, bool ethernet)
 		       subscriber); /* fits */
 	g->rules.ethernet = ethernet;
 	pid_t parent;
-	pid_t pid = child_fork(&parent);
+	pid_t pid = child_fork(CHILD_OF_US, &parent);
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0)

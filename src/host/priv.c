@@ -97,12 +97,15 @@ int priv_keep(unsigned privs, bool inherit)
 	return keep(privs, sets);
 }
 
-int priv_limit(unsigned privs)
+int priv_limit(unsigned privs, bool programs)
 {
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) < 0 &&
 	    errno != EPERM)
 		return -errno;
-	return keep(privs, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET);
+	capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+	if (programs)
+		sets |= CAPNG_BOUNDING_SET;
+	return keep(privs, sets);
 }
 
 bool priv_can_become(void)

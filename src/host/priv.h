@@ -44,11 +44,11 @@ bool priv_can_become(void);
  * signal is to be set again. -EPERM. */
 int priv_become(uid_t uid, gid_t gid);
 /*
- * For init, which goes on forking: as priv_keep(), but the bounding set holds the same privileges
- * and nothing is inheritable or ambient, and root is a user like others from now on: what it
- * executes gets no capability for being root's (SECBIT_NOROOT, locked). The last two only where
- * CAP_SETPCAP allows it.
+ * For who goes on forking: as priv_keep(), with nothing inheritable or ambient, and root is a user
+ * like others from now on: what is executed gets no capability for being root's (SECBIT_NOROOT,
+ * locked). programs: the bounding set holds the same privileges, for others to be executed with
+ * them; else it is empty, too. Both sets and bits only where CAP_SETPCAP allows it.
  */
-int priv_limit(unsigned privs);
+int priv_limit(unsigned privs, bool programs);
 /* For the serving process: priv_keep() of PRIV_NET_ADMIN. */
 int priv_drop_to_net_admin(void);

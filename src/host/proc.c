@@ -41,8 +41,6 @@ static int become(const struct child_spec *spec, pid_t parent)
 		return -r;
 	if (setpgid(0, 0) < 0)
 		return errno;
-	if (spec->netns_fd >= 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
-		return errno;
 	int null = open("/dev/null", O_RDWR);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    (spec->log_fd && dup2(spec->log_fd, STDERR_FILENO) < 0) ||
@@ -65,14 +63,21 @@ static int become(const struct child_spec *spec, pid_t parent)
 	return errno;
 }
 
-pid_t child_fork(pid_t *ret_parent)
+/* The C library has no call for it. What it remembers of its own thread stays the parent's: neither
+ * locks nor threads are used in such a child. */
+static pid_t fork_sibling(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+pid_t child_fork(enum child_of of, pid_t *ret_parent)
 {
 	sigset_t all, before;
-	*ret_parent = getpid();
+	*ret_parent = of == CHILD_OF_US ? getpid() : getppid();
 	sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
 		return -errno;
-	pid_t pid = fork();
+	pid_t pid = of == CHILD_OF_US ? fork() : fork_sibling();
 	int fork_errno = errno;
 	if (pid != 0)
 		(void)sigprocmask(SIG_SETMASK, &before,
@@ -88,7 +93,7 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
 	AUTO_CLOSE int from = report[0];
 	AUTO_CLOSE int to = report[1];
 	pid_t parent;
-	pid_t pid = child_fork(&parent);
+	pid_t pid = child_fork(spec->parent, &parent);
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0) {
@@ -103,7 +108,7 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid)
 		n = read(from, &err, sizeof err);
 	while (n < 0 && errno == EINTR);
 	if (n == sizeof err)
-		return -err; /* the loop reaps it, as any child */
+		return -err; /* its parent reaps it, as any child */
 	*ret_pid = pid;
 	return 0;
 }

@@ -6,21 +6,26 @@
 
 #include <sys/types.h>
 
+/* Who reaps a child, and dies with whom. */
+enum child_of {
+	CHILD_OF_US,
+	CHILD_OF_OUR_PARENT, /* CLONE_PARENT: we are a process that starts others' children */
+};
+
 struct child_spec {
 	char *const *argv; /* argv[0] is looked up in PATH */
 	char *const *env;  /* the whole environment: nothing of ours is passed on */
-	int netns_fd;      /* where it runs; -1: where we are */
 	unsigned privs;    /* what it keeps, bits 1U << PRIV_…: the rest is gone for good */
 	uid_t uid;         /* whose it is (priv_can_become() first), with gid; 0: ours */
 	gid_t gid;
 	int log_fd; /* its descriptors 1 and 2; 0: our stderr */
+	enum child_of parent;
 };
 
 /*
  * Starts it with default signal dispositions, nothing blocked, no descriptor but 0 (/dev/null), 1
- * and 2, in a process group of its own, and so that it dies with us. Returns once it
- * is running: -ENOENT where there is no such program, -EPERM where the namespace may not be
- * entered.
+ * and 2, in a process group of its own, in the namespaces that we are in, and so that it dies with
+ * its parent. Returns once it is running: -ENOENT where there is no such program.
  */
 int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
 /*
@@ -28,7 +33,7 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
  * may run there, for it would write to descriptors that our loop reads. 0 in the child, whose
  * *ret_parent is for child_settle(); else its process id, or a negative errno.
  */
-pid_t child_fork(pid_t *ret_parent);
+pid_t child_fork(enum child_of of, pid_t *ret_parent);
 /* In a forked child that goes on as us: default dispositions for every signal that the loop caught,
  * nothing blocked, dies with its parent. */
 int child_settle(pid_t parent);

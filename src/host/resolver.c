@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "host/netns.h"
 #include "host/priv.h"
-#include "host/proc.h"
 
 #include <ares.h>
 #include <arpa/inet.h>
@@ -13,8 +12,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -83,13 +82,17 @@ size_t resolver_servers(const char *path, bool skip_docker, struct resolver_serv
 	return n;
 }
 
-/* Process 1's view of files is the host's where its network namespace is. */
-static bool host_is_process_1(int netns_fd)
+int resolver_open_etc(int *ret_fd)
 {
-	AUTO_CLOSE int fd = -1;
-	return getpid() != 1 && getppid() != 1 && netns_fd >= 0 &&
-	       (fd = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC)) >= 0 &&
-	       netns_same(fd, netns_fd) == 1;
+	AUTO_CLOSE int own = -1, its = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+	if (getpid() == 1 || getppid() == 1 || its < 0 || netns_open_own(&own) < 0 ||
+	    netns_same(own, its) != 1)
+		return -ENOENT;
+	int fd = open("/proc/1/root/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -ENOENT;
+	*ret_fd = fd;
+	return 0;
 }
 
 static size_t find_servers(const struct resolver_question *q,
@@ -99,9 +102,10 @@ static size_t find_servers(const struct resolver_question *q,
 	size_t n = q->n_servers;
 	if (n == 0)
 		n = resolver_servers(RESOLVER_MOUNTED, false, servers, RESOLVER_SERVERS_MAX);
-	if (n == 0 && host_is_process_1(q->netns_fd))
-		n = resolver_servers("/proc/1/root/etc/resolv.conf", false, servers,
-				     RESOLVER_SERVERS_MAX);
+	char path[64];
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d/resolv.conf", q->etc_fd); /* fits */
+	if (n == 0 && q->etc_fd >= 0)
+		n = resolver_servers(path, false, servers, RESOLVER_SERVERS_MAX);
 	if (n == 0)
 		n = resolver_servers("/etc/resolv.conf", true, servers, RESOLVER_SERVERS_MAX);
 	return n;
@@ -388,14 +392,10 @@ static _Noreturn void child(const struct resolver_question *q, int to, pid_t par
 	if (child_settle(parent) < 0 || prctl(PR_SET_NAME, "vbng-resolver") < 0)
 		_exit(1);
 	(void)alarm(KILLED_AFTER_S); /* cannot fail */
-	if (q->forget)
-		q->forget(q->ctx);
 	struct resolver_server servers[RESOLVER_SERVERS_MAX];
 	size_t n_servers = find_servers(q, servers);
-	if ((q->netns_fd >= 0 && setns(q->netns_fd, CLONE_NEWNET) < 0) ||
-	    dup2(to, ANSWER_FD) != ANSWER_FD)
+	if (dup2(to, ANSWER_FD) != ANSWER_FD)
 		_exit(1);
-	/* The loop's, the sockets, the namespaces. */
 	if (syscall(SYS_close_range, (unsigned)ANSWER_FD + 1, ~0U, 0U) < 0)
 		_exit(1);
 	if (limit_resources() == 0 && become_nobody(parent) == 0)
@@ -403,21 +403,15 @@ static _Noreturn void child(const struct resolver_question *q, int to, pid_t par
 	_exit(write(ANSWER_FD, &answer, sizeof answer) == (ssize_t)sizeof answer ? 0 : 1);
 }
 
-int resolver_start(const struct resolver_question *q, pid_t *ret_pid, int *ret_fd)
+int resolver_run(const struct resolver_question *q, int answer_fd, enum child_of of, pid_t *ret_pid)
 {
-	int pipe_fds[2];
-	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	AUTO_CLOSE int from = pipe_fds[0];
-	AUTO_CLOSE int to = pipe_fds[1];
 	pid_t parent;
-	pid_t pid = child_fork(&parent);
+	pid_t pid = child_fork(of, &parent);
 	if (pid < 0)
 		return (int)pid;
 	if (pid == 0)
-		child(q, to, parent);
+		child(q, answer_fd, parent);
 	*ret_pid = pid;
-	*ret_fd = take_fd(&from);
 	return 0;
 }
 

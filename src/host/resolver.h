@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A name's addresses, asked for by a child process in another network namespace, with the name
- * servers that count there. The child reads bytes from the network, so it has no privilege, no
- * descriptor but the pipe to us, and little time. Its answer is a struct of fixed size, checked
- * before it is believed.
+ * A name's addresses, asked for by a child process in the network namespace that we are in, with
+ * the name servers that count there. The child reads bytes from the network, so it has no
+ * privilege, no descriptor but the pipe to us, and little time. Its answer is a struct of fixed
+ * size, checked before it is believed.
  */
 #pragma once
+
+#include "host/proc.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -42,18 +44,14 @@ struct resolver_addr {
 
 struct resolver_question {
 	const char *name;
-	int netns_fd; /* where it is asked; -1: here */
 	/*
-	 * Whom. Where there are none: those of RESOLVER_MOUNTED; else those of /proc/1's
-	 * resolv.conf, where process 1 is another than we and in that namespace; else those of our
-	 * own, without Docker's 127.0.0.11, which answers in the container's namespace alone.
+	 * Whom. Where there are none: those of RESOLVER_MOUNTED; else those of the resolv.conf in
+	 * etc_fd (resolver_open_etc()); else those of our own, without Docker's 127.0.0.11, which
+	 * answers in the container's namespace alone.
 	 */
+	int etc_fd; /* -1: none */
 	size_t n_servers;
 	struct resolver_server servers[RESOLVER_SERVERS_MAX];
-	/* Called in the child before it hears of the network: what it must not know. May be NULL.
-	 */
-	void (*forget)(void *ctx);
-	void *ctx;
 };
 
 enum resolver_verdict {
@@ -79,12 +77,21 @@ struct resolver_answer {
 };
 
 /*
- * Starts the child. *ret_fd becomes readable with its answer, and is the caller's to close;
- * *ret_pid is a child to be reaped, which ends by itself soon after RESOLVER_LIMIT_MS at the
- * latest, and with us. fork(2)'s and pipe(2)'s errors.
+ * Process 1's /etc, where that is a process of another's, in the network namespace that we are in:
+ * the host's own name servers stand there. To be asked before privileges are given up. -ENOENT:
+ * there is none.
  */
-int resolver_start(const struct resolver_question *q, pid_t *ret_pid, int *ret_fd);
-/* -EAGAIN: not yet. An answer that is none counts as RESOLVER_FAULT. */
+int resolver_open_etc(int *ret_fd);
+
+/*
+ * Starts the child, whose parent is whoever is said. It has a copy of our memory: no secret may be
+ * in that. Its answer is written to answer_fd, which stays the caller's; *ret_pid is to be reaped,
+ * and ends by itself soon after RESOLVER_LIMIT_MS at the latest, and with its parent. fork(2)'s
+ * errors.
+ */
+int resolver_run(const struct resolver_question *q, int answer_fd, enum child_of of,
+		 pid_t *ret_pid);
+/* Of the pipe's other end. -EAGAIN: not yet. An answer that is none counts as RESOLVER_FAULT. */
 int resolver_read(int fd, struct resolver_answer *ret_answer);
 
 /* Of a resolv.conf: at most max servers, without Docker's where skip_docker. How many. */

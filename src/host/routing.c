@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "host/netns.h"
+#include "host/sockopt.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -64,13 +65,25 @@ int routing_changes_open(int netns_fd, int *ret_fd)
 		r = netns_socket(netns_fd, AF_NETLINK, type, NETLINK_ROUTE, &fd);
 	else if ((fd = socket(AF_NETLINK, type, NETLINK_ROUTE)) < 0)
 		r = -errno;
-	const struct sockaddr_nl at = { .nl_family = AF_NETLINK,
-					.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-						     RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+	const struct sockaddr_nl at = { .nl_family = AF_NETLINK };
 	if (r == 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		r = -errno;
 	if (r < 0)
 		return r;
 	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int routing_changes_listen(int fd, bool listen)
+{
+	static const int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+				      RTNLGRP_IPV6_ROUTE };
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		int r = sock_set_int(fd, SOL_NETLINK,
+				     listen ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+				     groups[i]);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }

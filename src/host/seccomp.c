@@ -32,9 +32,9 @@ int seccomp_enter_server(void)
 	return enter(server_filter, ARRAY_LEN(server_filter), 0);
 }
 
-int seccomp_enter_init(void)
+int seccomp_enter_spawner(void)
 {
-	return enter(init_filter, ARRAY_LEN(init_filter), SECCOMP_FILTER_FLAG_LOG);
+	return enter(spawner_filter, ARRAY_LEN(spawner_filter), SECCOMP_FILTER_FLAG_LOG);
 }
 
 #else
@@ -44,7 +44,7 @@ int seccomp_enter_server(void)
 	return -EOPNOTSUPP;
 }
 
-int seccomp_enter_init(void)
+int seccomp_enter_spawner(void)
 {
 	return -EOPNOTSUPP;
 }

@@ -11,7 +11,8 @@
 int seccomp_enter_server(void);
 
 /*
- * From here on, in this process and in all that it forks and executes, the calls of init's list are
- * refused with EPERM, and the kernel's log tells of each. Errors as above.
+ * For a spawner and for init. From here on, in this process and in all that it forks and executes,
+ * the calls that none of them needs are refused with EPERM, and the kernel's log tells of each.
+ * Errors as above.
  */
-int seccomp_enter_init(void);
+int seccomp_enter_spawner(void);

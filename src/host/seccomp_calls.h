@@ -41,7 +41,7 @@
  * undo to run, so it is not killed. It needs setns() and execve() itself. By its capabilities most
  * of it is refused already; this holds where a kernel's bug makes them worth nothing.
  */
-#define SECCOMP_INIT_REFUSED(CALL)                                                                  \
+#define SECCOMP_SPAWNER_REFUSED(CALL)                                                                  \
 	/* others' memory */                                                                        \
 	CALL(ptrace) CALL(process_vm_readv) CALL(process_vm_writev) CALL(kcmp) CALL(pidfd_getfd)    \
 	CALL(process_madvise) CALL(userfaultfd)                                                     \
@@ -56,7 +56,7 @@
 	CALL(iopl) CALL(ioperm) CALL(lookup_dcookie) CALL(vhangup) CALL(nfsservctl)                 \
 	/* what has had many bugs, and nothing of ours uses */                                      \
 	CALL(io_uring_setup) CALL(io_uring_enter) CALL(io_uring_register) CALL(add_key)             \
-	CALL(request_key) CALL(keyctl) CALL(unshare) CALL(fanotify_init) CALL(personality)          \
+	CALL(request_key) CALL(keyctl) CALL(unshare) CALL(setns) CALL(fanotify_init) CALL(personality)          \
 	CALL(modify_ldt) CALL(memfd_secret) CALL(set_mempolicy) CALL(mbind) CALL(migrate_pages)     \
 	CALL(move_pages)                                                                            \
 	/* the clocks */                                                                            \

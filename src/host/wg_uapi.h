@@ -5,8 +5,9 @@
 
 #include "host/wireguard.h"
 
-/* A link name that nothing else has: "vbng" and eight random digits. */
-void wg_born_name(char ret_name[static IFNAMSIZ]);
+/* A link name that nothing else has, of a random number: "vbng" and eight digits. */
+uint32_t wg_born_number(void);
+void wg_born_name(uint32_t number, char ret_name[static IFNAMSIZ]);
 
 /* -ENOENT, -ECONNREFUSED: nobody there; -EPROTO: an answer that is none; else what the other side
  * answered. Without `all` the peer alone is set. */

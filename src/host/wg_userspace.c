@@ -2,7 +2,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "host/netns.h"
 #include "host/proc.h"
 #include "host/wg_uapi.h"
 #include "host/wireguard.h"
@@ -27,13 +26,18 @@ enum { UAPI_TIMEOUT_S = 2, REQUEST_MAX = 4096, ANSWER_MAX = 8192, STALE_AFTER_S 
 /* Compiled into wireguard-go. */
 #define SOCKET_DIR "/var/run/wireguard"
 
-void wg_born_name(char ret_name[static IFNAMSIZ])
+uint32_t wg_born_number(void)
 {
 	uint32_t random = 0;
 	/* Cannot fail for so few bytes once the pool is ready; before that a fixed name does, and
 	 * EEXIST tells of a clash. */
 	(void)!getrandom(&random, sizeof random, 0);
-	snprintf(ret_name, IFNAMSIZ, "vbng%08" PRIx32, random);
+	return random;
+}
+
+void wg_born_name(uint32_t number, char ret_name[static IFNAMSIZ])
+{
+	snprintf(ret_name, IFNAMSIZ, "vbng%08" PRIx32, number);
 }
 
 static void socket_path(const char *born_name, struct sockaddr_un *ret_at)
@@ -94,27 +98,35 @@ static void remove_stale_sockets(void)
 	(void)closedir(dir); /* read only */
 }
 
-int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel)
+int wg_userspace_run(uint32_t number, enum child_of of, pid_t *ret_pid)
 {
 	int r = check_tun();
 	if (r < 0)
 		return r;
-	remove_stale_sockets();
-	struct wg_tunnel t = { .userspace = true };
-	strncpy(t.name, name, sizeof t.name - 1);
-	wg_born_name(t.born_name);
-	char program[] = "wireguard-go", foreground[] = "-f";
+	char program[] = "wireguard-go", foreground[] = "-f", link[IFNAMSIZ];
+	wg_born_name(number, link);
 	/* WG_PROCESS_FOREGROUND also keeps it from advertising the kernel's implementation. */
 	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	     process[] = "WG_PROCESS_FOREGROUND=1";
 	/* At its own error level it complains of the TUN's move; what matters, its answers tell. */
 	char quiet[] = "LOG_LEVEL=silent", verbose[] = "LOG_LEVEL=verbose";
-	char *const argv[] = { program, foreground, t.born_name, NULL };
+	char *const argv[] = { program, foreground, link, NULL };
 	char *const env[] = { path, log_enabled(LOG_DEBUG) ? verbose : quiet, process, NULL };
 	const struct child_spec spec = {
-		.argv = argv, .env = env, .netns_fd = host_ns, .privs = 1U << PRIV_NET_ADMIN
+		.argv = argv, .env = env, .privs = 1U << PRIV_NET_ADMIN, .parent = of
 	};
-	r = child_spawn(&spec, &t.pid);
+	return child_spawn(&spec, ret_pid);
+}
+
+int wg_userspace_start(int (*run)(void *ctx, uint32_t number, pid_t *ret_pid), void *ctx,
+		       const char *name, struct wg_tunnel *ret_tunnel)
+{
+	uint32_t number = wg_born_number();
+	struct wg_tunnel t = { .userspace = true };
+	strncpy(t.name, name, sizeof t.name - 1);
+	wg_born_name(number, t.born_name);
+	remove_stale_sockets();
+	int r = run(ctx, number, &t.pid);
 	if (r < 0)
 		return r;
 	*ret_tunnel = t;
@@ -136,7 +148,8 @@ static int raise(struct rtnl *host_rt, unsigned ifindex, uint32_t mtu)
 	return r < 0 ? r : link_set_up(host_rt, ifindex, true);
 }
 
-int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, uint32_t mtu)
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, struct rtnl *own_rt,
+		       uint32_t mtu)
 {
 	struct link_info link;
 	struct wg_state state;
@@ -150,14 +163,9 @@ int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, ui
 		return r;
 	if (state.listen_port == 0)
 		return -EAGAIN; /* the news has not arrived */
-	r = link_move(host_rt, link.ifindex, own_ns, t->name);
-	if (r < 0)
-		return r;
-	struct rtnl *own_rt = NULL;
-	r = rtnl_open(-1, &own_rt);
+	r = link_move(host_rt, link.ifindex, own_ns, own_rt, t->name);
 	if (r == 0)
 		r = link_get(own_rt, t->name, &link);
-	rtnl_close(own_rt);
 	if (r < 0)
 		return r;
 	t->ifindex = link.ifindex;

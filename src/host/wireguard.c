@@ -2,19 +2,17 @@
 #include "host/wireguard.h"
 
 #include "base/cleanup.h"
-#include "host/netns.h"
 #include "host/wg_uapi.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 #include <linux/wireguard.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+static const char kind[] = "wireguard";
 
 enum { MESSAGE_MAX = 16384, ANSWER_TIMEOUT_S = 5 };
 
@@ -44,63 +42,33 @@ static int transact(int fd, struct nlmsghdr *h, uint32_t seq, mnl_cb_t fn, void 
 	}
 }
 
-static int request_link(int fd, const char *name, int into_ns)
-{
-	_Alignas(struct nlmsghdr) uint8_t buf[512] = { 0 };
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	h->nlmsg_type = RTM_NEWLINK;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-	(void)mnl_nlmsg_put_extra_header(
-		h, sizeof(struct ifinfomsg)); /* zeroed: any index, no flags */
-	mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	if (into_ns >= 0)
-		mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t)into_ns);
-	struct nlattr *info = mnl_attr_nest_start(h, IFLA_LINKINFO);
-	mnl_attr_put_strz(h, IFLA_INFO_KIND, "wireguard");
-	mnl_attr_nest_end(h, info);
-	return transact(fd, h, 1, NULL, NULL);
-}
-
 /* For a kernel that does not create into another namespace: under a name that cannot clash, and
  * moved at once. */
-static int create_and_move(int host_ns, int fd, int own_ns, const char *name)
+static int create_and_move(struct rtnl *host_rt, int own_ns, struct rtnl *own_rt, const char *name)
 {
 	char born[IFNAMSIZ];
-	wg_born_name(born);
-	int r = request_link(fd, born, -1);
-	if (r < 0)
-		return r;
-	struct rtnl *host_rt = NULL;
 	struct link_info link;
-	r = rtnl_open(host_ns, &host_rt);
+	wg_born_name(wg_born_number(), born);
+	int r = link_make(host_rt, kind, -1, born);
 	if (r == 0)
 		r = link_get(host_rt, born, &link);
 	if (r == 0) {
-		r = link_move(host_rt, link.ifindex, own_ns, name);
+		r = link_move(host_rt, link.ifindex, own_ns, own_rt, name);
 		if (r < 0)
 			(void)link_delete(host_rt, link.ifindex); /* r is what the caller hears */
 	}
-	rtnl_close(host_rt);
 	return r;
 }
 
-int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel *ret_tunnel)
+int wg_kernel_create(struct rtnl *host_rt, int own_ns, struct rtnl *own_rt, const char *name,
+		     struct wg_tunnel *ret_tunnel)
 {
-	AUTO_CLOSE int fd = -1;
-	int r = netns_socket(host_ns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd);
-	if (r < 0)
-		return r;
-	r = request_link(fd, name, own_ns);
+	int r = link_make(host_rt, kind, own_ns, name);
 	if (r == -EINVAL)
-		r = create_and_move(host_ns, fd, own_ns, name);
-	if (r < 0)
-		return r;
-	struct rtnl *own_rt = NULL;
+		r = create_and_move(host_rt, own_ns, own_rt, name);
 	struct link_info link = { 0 };
-	r = rtnl_open(-1, &own_rt);
 	if (r == 0)
 		r = link_get(own_rt, name, &link);
-	rtnl_close(own_rt);
 	if (r < 0)
 		return r;
 	struct wg_tunnel t = { .ifindex = link.ifindex };

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "host/link.h"
+#include "host/proc.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -52,24 +53,31 @@ struct wg_tunnel {
 };
 
 /*
- * Creates a kernel tunnel named `name` in own_ns, born in host_ns, in one request; it never appears
- * among the host's links. -EOPNOTSUPP: this kernel has no WireGuard; -EEXIST: the name is taken;
- * -EPERM.
+ * Creates a kernel tunnel named `name` in own_ns, where own_rt is, born where host_rt is, in one
+ * request; it never appears among the host's links. -EOPNOTSUPP: this kernel has no WireGuard;
+ * -EEXIST: the name is taken; -EPERM.
  */
-int wg_kernel_create(int host_ns, int own_ns, const char *name, struct wg_tunnel *ret_tunnel);
+int wg_kernel_create(struct rtnl *host_rt, int own_ns, struct rtnl *own_rt, const char *name,
+		     struct wg_tunnel *ret_tunnel);
 
 /*
- * Starts wireguard-go in host_ns under a name that cannot clash there. Follow with
- * wg_userspace_adopt() until it is no longer -EAGAIN. -ENOENT: no wireguard-go; -ENODEV: no
- * /dev/net/tun; -EPERM, -EACCES: it may not be opened, or host_ns not be entered.
+ * Runs wireguard-go, for a link whose name is made of that number, in the namespace that we are in.
+ * -ENOENT: no wireguard-go; -ENODEV: no /dev/net/tun; -EPERM, -EACCES: it may not be opened.
  */
-int wg_userspace_start(int host_ns, const char *name, struct wg_tunnel *ret_tunnel);
+int wg_userspace_run(uint32_t number, enum child_of of, pid_t *ret_pid);
 /*
- * Takes its TUN into own_ns, named t->name, with that MTU, down. Its UDP socket is open then, and
- * it is ready to be configured. -EAGAIN: it is not that far yet, ask again in a few ms; -EEXIST:
- * the name is taken.
+ * Has it run, in the host's namespace, under a name that cannot clash there, by run(ctx, …), whose
+ * errors these are. Follow with wg_userspace_adopt() until it is no longer -EAGAIN.
  */
-int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, uint32_t mtu);
+int wg_userspace_start(int (*run)(void *ctx, uint32_t number, pid_t *ret_pid), void *ctx,
+		       const char *name, struct wg_tunnel *ret_tunnel);
+/*
+ * Takes its TUN into own_ns, where own_rt is, named t->name, with that MTU, down. Its UDP socket is
+ * open then, and it is ready to be configured. -EAGAIN: it is not that far yet, ask again in a few
+ * ms; -EEXIST: the name is taken.
+ */
+int wg_userspace_adopt(struct wg_tunnel *t, struct rtnl *host_rt, int own_ns, struct rtnl *own_rt,
+		       uint32_t mtu);
 
 /* All settings at once, what was there before is replaced. For userspace it may wait up to 2 s for
  * an answer. */

@@ -151,7 +151,7 @@ static void nic_comes_home_as_it_went(void **state)
 	assert_in_range(a->valid_lft_s, 6990, 7000);
 	assert_in_range(a->preferred_lft_s, 2990, 3000);
 
-	assert_int_equal(link_move(host, nic.ifindex, sandbox.own_ns, "sub0"), 0);
+	assert_int_equal(link_move(host, nic.ifindex, sandbox.own_ns, own, "sub0"), 0);
 	struct link_info here, gone;
 	assert_int_equal(link_get(own, "sub0", &here), 0);
 	assert_int_equal(link_get(host, "nic1", &gone), -ENODEV);
@@ -168,7 +168,7 @@ static void nic_comes_home_as_it_went(void **state)
 	assert_int_equal(link_addrs(own, here.ifindex, none, MAX),
 			 0); /* no link-local address by itself */
 
-	assert_int_equal(link_move(own, here.ifindex, sandbox.host_ns, "nic1"), 0);
+	assert_int_equal(link_move(own, here.ifindex, sandbox.host_ns, host, "nic1"), 0);
 	assert_int_equal(link_get(host, "nic1", &here), 0);
 	assert_int_equal(here.addr_gen_mode, IN6_ADDR_GEN_MODE_EUI64); /* the move forgot it */
 	assert_int_equal(nic.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
@@ -203,15 +203,15 @@ static void move_into_a_taken_name_changes_nothing(void **state)
 	run("ip link add taken type veth peer name taken-peer");
 	struct link_info before, after;
 	assert_int_equal(link_get(host, "nic2", &before), 0);
-	assert_int_equal(link_move(host, before.ifindex, sandbox.own_ns, "taken"), -EEXIST);
+	assert_int_equal(link_move(host, before.ifindex, sandbox.own_ns, own, "taken"), -EEXIST);
 	assert_int_equal(link_get(host, "nic2", &after), 0);
 	assert_true(after.up);
-	assert_int_equal(link_move(host, 4242, sandbox.own_ns, "x"), -ENODEV);
+	assert_int_equal(link_move(host, 4242, sandbox.own_ns, own, "x"), -ENODEV);
 	/* Found by an alternative name, too, but that is not its name. */
 	run_in(sandbox.host_ns, "ip link property add dev nic2 altname other");
 	assert_int_equal(link_get(host, "other", &after), 0);
 	assert_string_equal(after.name, "nic2");
-	assert_int_equal(link_move(host, before.ifindex, sandbox.own_ns, "other"), -EEXIST);
+	assert_int_equal(link_move(host, before.ifindex, sandbox.own_ns, own, "other"), -EEXIST);
 	assert_int_equal(link_get(host, "nic2", &after), 0);
 	assert_true(after.up);
 	struct link_info taken;
@@ -276,7 +276,7 @@ static void duplicate_address_detection_is_told_by_events(void **state)
 	struct link_info l, peer;
 	assert_int_equal(link_get(own, "d0", &l), 0);
 	assert_int_equal(link_get(own, "d1", &peer), 0);
-	assert_int_equal(link_move(own, peer.ifindex, sandbox.host_ns, "d1"), 0);
+	assert_int_equal(link_move(own, peer.ifindex, sandbox.host_ns, NULL, "d1"), 0);
 	run_in(sandbox.host_ns, "ip link set d1 up && ip -6 addr add fe80::2/64 dev d1 nodad");
 	int events = -1;
 	assert_int_equal(link_events_open(-1, &events), 0);
@@ -363,17 +363,17 @@ static void nic_is_found_by_its_link_layer_address(void **state)
 	struct link_info nic, found;
 	assert_int_equal(link_get(first, name, &nic), 0);
 	assert_string_equal(nic.kind, "");
-	assert_int_equal(link_move(first, nic.ifindex, sandbox.own_ns, "sub0"), 0);
+	assert_int_equal(link_move(first, nic.ifindex, sandbox.own_ns, own, "sub0"), 0);
 	assert_int_equal(link_get_by_lladdr(first, nic.lladdr, nic.lladdr_len, &found), -ENODEV);
 	assert_int_equal(link_get_by_lladdr(own, nic.lladdr, nic.lladdr_len, &found), 0);
 	assert_string_equal(found.name, "sub0");
 	assert_int_equal(link_set_up(own, found.ifindex, true), 0);
-	assert_int_equal(link_move(own, found.ifindex, sandbox.first_ns, "away0"), 0);
+	assert_int_equal(link_move(own, found.ifindex, sandbox.first_ns, first, "away0"), 0);
 	assert_int_equal(link_get_by_lladdr(first, nic.lladdr, nic.lladdr_len, &found), 0);
 	assert_string_equal(found.name, "away0");
-	assert_int_equal(link_move(first, found.ifindex, sandbox.own_ns, name), 0);
+	assert_int_equal(link_move(first, found.ifindex, sandbox.own_ns, own, name), 0);
 	assert_int_equal(link_get(own, name, &found), 0);
-	assert_int_equal(link_move(own, found.ifindex, sandbox.first_ns, name), 0);
+	assert_int_equal(link_move(own, found.ifindex, sandbox.first_ns, first, name), 0);
 	assert_int_equal(link_get(first, name, &found), 0);
 	assert_int_equal(link_set_up(first, found.ifindex, nic.up), 0);
 	rtnl_close(first);

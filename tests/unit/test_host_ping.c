@@ -73,7 +73,7 @@ static int make_link(void **state)
 	struct rtnl *own;
 	struct link_info theirs;
 	if (rtnl_open(-1, &own) < 0 || link_get(own, "peer0", &theirs) < 0 ||
-	    link_move(own, theirs.ifindex, sandbox.host_ns, "peer0") < 0)
+	    link_move(own, theirs.ifindex, sandbox.host_ns, NULL, "peer0") < 0)
 		return -1;
 	rtnl_close(own);
 	run("ip link set up0 up && ip -6 addr add 2001:db8::1/64 dev up0 nodad");

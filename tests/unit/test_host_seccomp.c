@@ -336,8 +336,8 @@ static void init_is_refused_what_it_never_needs_and_goes_on(void **state)
 {
 	(void)state;
 	NEEDS_FILTER();
-	assert_int_equal(inside_of(seccomp_enter_init, refused_to_init), 0);
-	assert_int_equal(inside_of(seccomp_enter_init, left_to_init), 0);
+	assert_int_equal(inside_of(seccomp_enter_spawner, refused_to_init), 0);
+	assert_int_equal(inside_of(seccomp_enter_spawner, left_to_init), 0);
 }
 
 int main(void)

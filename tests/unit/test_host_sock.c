@@ -26,7 +26,7 @@ static int make_link(void **state)
 	struct link_info ours, theirs;
 	if (rtnl_open(-1, &own) < 0 || rtnl_open(sandbox.host_ns, &host) < 0 ||
 	    link_get(own, "sub0", &ours) < 0 || link_get(own, "cpe0", &theirs) < 0 ||
-	    link_move(own, theirs.ifindex, sandbox.host_ns, "cpe0") < 0 ||
+	    link_move(own, theirs.ifindex, sandbox.host_ns, host, "cpe0") < 0 ||
 	    link_get(host, "cpe0", &theirs) < 0)
 		return -1;
 	our_index = ours.ifindex;

@@ -47,21 +47,51 @@ struct side {
 	struct wg_tunnel tunnel;
 };
 
-static int make(struct side *s)
+struct running {
+	uint32_t number;
+	pid_t pid;
+};
+
+static int run_here(void *ctx)
 {
-	struct rtnl *host = NULL;
-	if (!s->userspace)
-		return wg_kernel_create(sandbox.host_ns, s->own_ns, "wg-test", &s->tunnel);
-	int r = wg_userspace_start(sandbox.host_ns, "wg-test", &s->tunnel);
+	struct running *r = (struct running *)ctx;
+	return wg_userspace_run(r->number, CHILD_OF_US, &r->pid);
+}
+
+static int run_in_host(void *ctx, uint32_t number, pid_t *ret_pid)
+{
+	struct running r = { .number = number };
+	int result = netns_call(*(const int *)ctx, run_here, &r);
+	*ret_pid = r.pid;
+	return result;
+}
+
+static int make_kernel(struct side *s, struct rtnl *host, struct rtnl *own)
+{
+	return wg_kernel_create(host, s->own_ns, own, "wg-test", &s->tunnel);
+}
+
+static int make_userspace(struct side *s, struct rtnl *host, struct rtnl *own)
+{
+	int r = wg_userspace_start(run_in_host, &sandbox.host_ns, "wg-test", &s->tunnel);
 	if (r < 0)
 		return r;
-	assert_int_equal(rtnl_open(sandbox.host_ns, &host), 0);
 	uint64_t until = clock_mono_ms() + START_MS;
-	while ((r = wg_userspace_adopt(&s->tunnel, host, s->own_ns, MTU)) == -EAGAIN &&
+	while ((r = wg_userspace_adopt(&s->tunnel, host, s->own_ns, own, MTU)) == -EAGAIN &&
 	       clock_mono_ms() < until)
 		pause_ms(PAUSE_MS);
 	struct link_info gone;
 	assert_int_equal(link_get(host, s->tunnel.born_name, &gone), -ENODEV);
+	return r;
+}
+
+static int make(struct side *s)
+{
+	struct rtnl *host = NULL, *own = NULL;
+	assert_int_equal(rtnl_open(sandbox.host_ns, &host), 0);
+	assert_int_equal(rtnl_open(-1, &own), 0);
+	int r = s->userspace ? make_userspace(s, host, own) : make_kernel(s, host, own);
+	rtnl_close(own);
 	rtnl_close(host);
 	return r;
 }
