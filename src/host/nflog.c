@@ -36,8 +36,8 @@ static int await_answer(int fd)
 		if (len < 0 && errno != EINTR)
 			return -errno;
 		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
-		if (len > 0 && mnl_nlmsg_ok(h, (int)len) && h->nlmsg_type == NLMSG_ERROR)
-			return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+		if (len > 0 && nlmsg_ok(h, (int)len) && h->nlmsg_type == NLMSG_ERROR)
+			return nlmsg_error(h);
 	}
 }
 
@@ -123,7 +123,7 @@ void nflog_receive(int fd, void (*fn)(void *ctx, const struct nflog_packet *p), 
 			return;
 		int left = (int)n;
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
-		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		     nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			struct nflog_packet p;
 			if (h->nlmsg_type == (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET) &&
 			    take_packet(h, &p))

@@ -275,14 +275,14 @@ static int receive(int fd, uint32_t seq, void (*fn)(const struct nlmsghdr *h, vo
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		int left = (int)n;
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
-		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		     nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			/* Else it answers an earlier question, which nobody waits for any more. */
 			if (h->nlmsg_seq != seq)
 				continue;
 			if (h->nlmsg_type == NLMSG_DONE)
 				return 0;
 			if (h->nlmsg_type == NLMSG_ERROR)
-				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
+				return nlmsg_error(h);
 			fn(h, ctx);
 		}
 		return 1;

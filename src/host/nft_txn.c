@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "host/nlattr.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,14 +79,12 @@ static int await_answer(int fd, uint32_t first, uint32_t wanted)
 		}
 		int left = (int)n;
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
-		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		     nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
 			/* Else it answers an earlier one, which timed out. */
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first > wanted - first ||
 			    known)
 				continue;
-			const struct nlmsgerr *e =
-				(const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
-			result = e->error;
+			result = nlmsg_error(h);
 			known = result != 0 || h->nlmsg_seq == wanted;
 		}
 	}

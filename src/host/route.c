@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "host/nlattr.h"
 #include "host/sockopt.h"
 
 #include <errno.h>
@@ -185,15 +186,15 @@ static void take_answer(struct route_batch *b, struct part *p, const struct nlms
 	uint32_t i = h->nlmsg_seq - (b->seq + (uint32_t)p->from);
 	if (h->nlmsg_type != NLMSG_ERROR || i >= p->n)
 		return; /* an answer to an earlier batch that timed out */
-	const struct nlmsgerr *e = (const struct nlmsgerr *)mnl_nlmsg_get_payload(h);
+	int error = nlmsg_error(h);
 	p->done = i == p->n - 1;
 	uint16_t type = request_at(b, p->from + i)->nlmsg_type;
 	bool removal = type == RTM_DELROUTE || type == RTM_DELNEIGH;
-	if (e->error == 0 || (removal && (e->error == -ESRCH || e->error == -ENOENT)))
+	if (error == 0 || (removal && (error == -ESRCH || error == -ENOENT)))
 		return;
 	p->failed++;
 	if (failed)
-		failed(ctx, b->tags[p->from + i], e->error);
+		failed(ctx, b->tags[p->from + i], error);
 }
 
 /*
@@ -221,7 +222,7 @@ static int send_part(struct route_batch *b, size_t from, size_t n,
 			return (int)got;
 		int left = (int)got;
 		for (const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
-		     mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+		     nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 			take_answer(b, &p, h, failed, ctx);
 	}
 	return (int)p.failed;
@@ -254,22 +255,18 @@ static int parse_route(const struct nlmsghdr *h, struct route *ret_route)
 {
 	const struct nlattr *attrs[RTA_MAX + 1] = { 0 };
 	const struct rtmsg *m = (const struct rtmsg *)mnl_nlmsg_get_payload(h);
-	if (h->nlmsg_type != RTM_NEWROUTE || m->rtm_protocol != ROUTE_PROTOCOL ||
-	    m->rtm_table != RT_TABLE_MAIN || mnl_attr_parse(h, sizeof *m, parse_attr, attrs) < 0)
+	if (h->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(h) < sizeof *m ||
+	    m->rtm_protocol != ROUTE_PROTOCOL || m->rtm_table != RT_TABLE_MAIN ||
+	    m->rtm_dst_len > 128 || mnl_attr_parse(h, sizeof *m, parse_attr, attrs) < 0)
 		return 0;
 	struct route r = { .prefix.plen = m->rtm_dst_len,
 			   .type = m->rtm_type == RTN_UNREACHABLE ? ROUTE_UNREACHABLE : ROUTE_VIA };
-	if (attrs[RTA_DST] && mnl_attr_get_payload_len(attrs[RTA_DST]) == sizeof r.prefix.addr)
-		memcpy(&r.prefix.addr, mnl_attr_get_payload(attrs[RTA_DST]), sizeof r.prefix.addr);
-	if (attrs[RTA_GATEWAY] &&
-	    mnl_attr_get_payload_len(attrs[RTA_GATEWAY]) == sizeof r.gateway) {
-		r.has_gateway = true;
-		memcpy(&r.gateway, mnl_attr_get_payload(attrs[RTA_GATEWAY]), sizeof r.gateway);
-	}
-	if (attrs[RTA_OIF])
-		r.oif = mnl_attr_get_u32(attrs[RTA_OIF]);
-	if (attrs[RTA_PRIORITY])
-		r.metric = mnl_attr_get_u32(attrs[RTA_PRIORITY]);
+	/* One that has none is of no destination, gateway, interface or metric. */
+	(void)(attrs[RTA_DST] && nlattr_get(attrs[RTA_DST], &r.prefix.addr, sizeof r.prefix.addr));
+	r.has_gateway =
+		attrs[RTA_GATEWAY] && nlattr_get(attrs[RTA_GATEWAY], &r.gateway, sizeof r.gateway);
+	(void)(attrs[RTA_OIF] && nlattr_get(attrs[RTA_OIF], &r.oif, sizeof r.oif));
+	(void)(attrs[RTA_PRIORITY] && nlattr_get(attrs[RTA_PRIORITY], &r.metric, sizeof r.metric));
 	*ret_route = r;
 	return 1;
 }
@@ -289,10 +286,12 @@ static int parse_neighbour(const struct nlmsghdr *h, unsigned ifindex,
 {
 	const struct nlattr *attrs[NDA_MAX + 1] = { 0 };
 	const struct ndmsg *m = (const struct ndmsg *)mnl_nlmsg_get_payload(h);
-	if (h->nlmsg_type != RTM_NEWNEIGH || m->ndm_ifindex != (int)ifindex ||
-	    !(m->ndm_state & NUD_PERMANENT) ||
+	uint8_t protocol = 0;
+	if (h->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(h) < sizeof *m ||
+	    m->ndm_ifindex != (int)ifindex || !(m->ndm_state & NUD_PERMANENT) ||
 	    mnl_attr_parse(h, sizeof *m, parse_neighbour_attr, attrs) < 0 || !attrs[NDA_PROTOCOL] ||
-	    mnl_attr_get_u8(attrs[NDA_PROTOCOL]) != ROUTE_PROTOCOL || !attrs[NDA_DST] ||
+	    !nlattr_get(attrs[NDA_PROTOCOL], &protocol, sizeof protocol) ||
+	    protocol != ROUTE_PROTOCOL || !attrs[NDA_DST] ||
 	    mnl_attr_get_payload_len(attrs[NDA_DST]) != sizeof ret_neighbour->addr)
 		return 0;
 	*ret_neighbour = (struct neighbour){ 0 };
@@ -332,12 +331,12 @@ static int dump_some(struct route_batch *b, int (*fn)(void *ctx, const struct nl
 		return (int)got;
 	int left = (int)got, r = 0;
 	for (const struct nlmsghdr *a = (const struct nlmsghdr *)(const void *)buf;
-	     mnl_nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
+	     nlmsg_ok(a, left); a = mnl_nlmsg_next(a, &left)) {
 		b->interrupted |= (a->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (a->nlmsg_type == NLMSG_DONE)
 			return r;
 		if (a->nlmsg_type == NLMSG_ERROR)
-			return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(a))->error;
+			return nlmsg_error(a);
 		if (r >= 0)
 			r = fn(ctx, a);
 	}

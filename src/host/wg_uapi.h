@@ -13,3 +13,11 @@ void wg_born_name(uint32_t number, char ret_name[static IFNAMSIZ]);
  * answered. Without `all` the peer alone is set. */
 int wg_uapi_configure(const char *born_name, const struct wg_settings *s, bool all);
 int wg_uapi_state(const char *born_name, struct wg_state *ret_state);
+
+/*
+ * What such an answer says, up to its empty line: of a request that sets, and of one that asks. 0;
+ * -EPROTO: it is none, or a value is none; else what the other side says of itself (its errno,
+ * below 0). *ret_state is untouched then. text is changed; it may hold the private key.
+ */
+int wg_uapi_read_answer(const char *text);
+int wg_uapi_read_state(char *text, struct wg_state *ret_state);

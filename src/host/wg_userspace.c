@@ -21,7 +21,13 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { UAPI_TIMEOUT_S = 2, REQUEST_MAX = 4096, ANSWER_MAX = 8192, STALE_AFTER_S = 30 };
+enum {
+	UAPI_TIMEOUT_S = 2,
+	REQUEST_MAX = 4096,
+	ANSWER_MAX = 8192,
+	STALE_AFTER_S = 30,
+	ERRNO_MAX = 4095, /* the kernel's bound */
+};
 
 /* Compiled into wireguard-go. */
 #define SOCKET_DIR "/var/run/wireguard"
@@ -276,6 +282,36 @@ static size_t compose(char request[static REQUEST_MAX], const struct wg_settings
 	return n + (size_t)snprintf(request + n, REQUEST_MAX - n, "\n");
 }
 
+/* A number and nothing else; *ret_value is untouched where it is none. */
+static bool read_number(const char *text, uint64_t max, uint64_t *ret_value)
+{
+	char *rest;
+	errno = 0;
+	unsigned long long v = strtoull(text, &rest, 10);
+	if (text[0] < '0' || text[0] > '9' || *rest || errno || v > max)
+		return false;
+	*ret_value = v;
+	return true;
+}
+
+/* The value of a line "errno=…", as a result: wireguard-go writes it with a sign or without. */
+static int read_errno(const char *text)
+{
+	uint64_t code;
+	return read_number(text + (*text == '-'), ERRNO_MAX, &code) ? -(int)code : -EPROTO;
+}
+
+int wg_uapi_read_answer(const char *text)
+{
+	static const char errno_line[] = "errno=";
+	char value[16];
+	size_t begin = sizeof errno_line - 1;
+	if (strncmp(text, errno_line, begin) != 0)
+		return -EPROTO;
+	snprintf(value, sizeof value, "%.*s", (int)strcspn(text + begin, "\n"), text + begin);
+	return read_errno(value);
+}
+
 int wg_uapi_configure(const char *born_name, const struct wg_settings *s, bool all)
 {
 	char request[REQUEST_MAX], answer[128];
@@ -284,13 +320,7 @@ int wg_uapi_configure(const char *born_name, const struct wg_settings *s, bool a
 	explicit_bzero(request, sizeof request);
 	if (r < 0)
 		return r;
-	if (strncmp(answer, "errno=", 6) != 0)
-		return -EPROTO;
-	char *rest;
-	long code = strtol(answer + 6, &rest, 10);
-	if (rest == answer + 6 || code > INT32_MAX || code < -INT32_MAX)
-		return -EPROTO;
-	return code > 0 ? (int)-code : (int)code;
+	return wg_uapi_read_answer(answer);
 }
 
 static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
@@ -321,25 +351,43 @@ static int parse_endpoint(const char *text, struct sockaddr_storage *ret_addr)
 	return 0;
 }
 
-static void read_line(char *line, struct wg_state *s, int *answer)
+/* 0 or -EPROTO; *answer is what errno= says. */
+static int read_line(char *line, struct wg_state *s, int *answer)
 {
 	char *value = strchr(line, '=');
+	uint64_t port = s->listen_port;
+	bool good = true;
 	if (!value)
-		return;
+		return 0;
 	*value++ = '\0';
 	if (strcmp(line, "errno") == 0)
-		*answer = -abs((int)strtol(value, NULL, 10));
+		*answer = read_errno(value);
 	else if (strcmp(line, "listen_port") == 0)
-		s->listen_port = (uint16_t)strtoul(value, NULL, 10);
+		good = read_number(value, UINT16_MAX, &port);
 	else if (strcmp(line, "rx_bytes") == 0)
-		s->rx_bytes = strtoull(value, NULL, 10);
+		good = read_number(value, UINT64_MAX, &s->rx_bytes);
 	else if (strcmp(line, "tx_bytes") == 0)
-		s->tx_bytes = strtoull(value, NULL, 10);
+		good = read_number(value, UINT64_MAX, &s->tx_bytes);
 	else if (strcmp(line, "last_handshake_time_sec") == 0)
-		s->handshake_unix_s = strtoull(value, NULL, 10);
+		good = read_number(value, INT64_MAX, &s->handshake_unix_s);
 	else if (strcmp(line, "endpoint") == 0)
 		(void)parse_endpoint(
 			value, &s->endpoint); /* one that we cannot read is shown as unknown */
+	s->listen_port = (uint16_t)port;
+	return good ? 0 : -EPROTO;
+}
+
+int wg_uapi_read_state(char *text, struct wg_state *ret_state)
+{
+	struct wg_state s = { 0 };
+	int answer = -EPROTO, r = 0;
+	char *line;
+	while (r == 0 && (line = strsep(&text, "\n")))
+		r = read_line(line, &s, &answer);
+	if (r < 0 || answer < 0)
+		return r < 0 ? r : answer;
+	*ret_state = s;
+	return 0;
 }
 
 int wg_uapi_state(const char *born_name, struct wg_state *ret_state)
@@ -347,16 +395,8 @@ int wg_uapi_state(const char *born_name, struct wg_state *ret_state)
 	static const char get[] = "get=1\n\n";
 	char text[ANSWER_MAX];
 	int r = uapi_ask(born_name, get, sizeof get - 1, text, sizeof text);
-	struct wg_state s = { 0 };
-	int answer = -EPROTO;
-	if (r == 0) {
-		char *rest = text, *line;
-		while ((line = strsep(&rest, "\n")))
-			read_line(line, &s, &answer);
-	}
+	if (r == 0)
+		r = wg_uapi_read_state(text, ret_state);
 	explicit_bzero(text, sizeof text); /* private_key is among the lines */
-	if (r < 0 || answer < 0)
-		return r < 0 ? r : answer;
-	*ret_state = s;
-	return 0;
+	return r;
 }

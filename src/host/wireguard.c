@@ -2,11 +2,13 @@
 #include "host/wireguard.h"
 
 #include "base/cleanup.h"
+#include "host/nlattr.h"
 #include "host/wg_uapi.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
+#include <linux/time_types.h>
 #include <linux/wireguard.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,7 +87,7 @@ static int on_family_attr(const struct nlattr *a, void *ctx)
 {
 	struct family *f = (struct family *)ctx;
 	if (mnl_attr_get_type(a) == CTRL_ATTR_FAMILY_ID)
-		f->id = mnl_attr_get_u16(a);
+		(void)nlattr_get(a, &f->id, sizeof f->id);
 	return MNL_CB_OK;
 }
 
@@ -185,24 +187,25 @@ static int kernel_configure(const struct wg_tunnel *t, const struct wg_settings 
 static int on_peer_attr(const struct nlattr *a, void *ctx)
 {
 	struct wg_state *s = (struct wg_state *)ctx;
+	struct __kernel_timespec handshake;
 	size_t len = mnl_attr_get_payload_len(a);
+	const struct sockaddr *endpoint = (const struct sockaddr *)mnl_attr_get_payload(a);
+	/* A value of another length than its own is left out. */
 	switch (mnl_attr_get_type(a)) {
 	case WGPEER_A_RX_BYTES:
-		s->rx_bytes = mnl_attr_get_u64(a);
+		(void)nlattr_get(a, &s->rx_bytes, sizeof s->rx_bytes);
 		break;
 	case WGPEER_A_TX_BYTES:
-		s->tx_bytes = mnl_attr_get_u64(a);
+		(void)nlattr_get(a, &s->tx_bytes, sizeof s->tx_bytes);
 		break;
 	case WGPEER_A_LAST_HANDSHAKE_TIME:
-		if (len >= sizeof(int64_t)) {
-			int64_t seconds;
-			memcpy(&seconds, mnl_attr_get_payload(a), sizeof seconds);
-			s->handshake_unix_s = seconds > 0 ? (uint64_t)seconds : 0;
-		}
+		if (nlattr_get(a, &handshake, sizeof handshake))
+			s->handshake_unix_s = handshake.tv_sec > 0 ? (uint64_t)handshake.tv_sec : 0;
 		break;
 	case WGPEER_A_ENDPOINT:
-		if (len <= sizeof s->endpoint)
-			memcpy(&s->endpoint, mnl_attr_get_payload(a), len);
+		if ((len == sizeof(struct sockaddr_in) && endpoint->sa_family == AF_INET) ||
+		    (len == sizeof(struct sockaddr_in6) && endpoint->sa_family == AF_INET6))
+			memcpy(&s->endpoint, endpoint, len);
 		break;
 	default:
 		break;
@@ -219,7 +222,7 @@ static int on_device_attr(const struct nlattr *a, void *ctx)
 {
 	struct wg_state *s = (struct wg_state *)ctx;
 	if (mnl_attr_get_type(a) == WGDEVICE_A_LISTEN_PORT)
-		s->listen_port = mnl_attr_get_u16(a);
+		(void)nlattr_get(a, &s->listen_port, sizeof s->listen_port);
 	return mnl_attr_get_type(a) == WGDEVICE_A_PEERS ? mnl_attr_parse_nested(a, on_peer, ctx)
 							: MNL_CB_OK;
 }
