@@ -5,6 +5,7 @@
 #include "daemon/reservations_text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -154,6 +155,8 @@ static void print_reservations(const struct config *c, FILE *out)
 	for (const char *at = c->reservations; *at;) {
 		const char *end, *next = reservations_entry(at, &end);
 		at += strspn(at, " \t\r");
+		while (at < end && isspace((unsigned char)end[-1]))
+			end--;
 		if (at < end) {
 			fprintf(out, "%s%.*s",
 				begun ? "; " : "DHCPV6_RESERVATIONS=", (int)(end - at), at);

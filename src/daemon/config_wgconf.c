@@ -10,6 +10,8 @@
 
 enum section { NOWHERE, INTERFACE, PEER };
 
+enum { SETTING_NAME_MAX = sizeof "PersistentKeepalive" - 1 };
+
 static const struct {
 	enum section section;
 	const char *key;
@@ -87,6 +89,14 @@ static void take_address(const struct conf *c, char *value)
 	}
 }
 
+static bool is_setting(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+		if (strcasecmp(settings[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 static void take_setting(const struct conf *c, const char *key, char *value)
 {
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
@@ -103,8 +113,18 @@ static void take_setting(const struct conf *c, const char *key, char *value)
 			c->on_value(c->ctx, settings[i].variable, value, c->file, c->line);
 		return;
 	}
-	tell(c, true, "'%.40s' is no setting of [%s]", key,
-	     c->section == PEER ? "Peer" : "Interface");
+	tell(c, true, "'%s' is no setting of [%s]", key, c->section == PEER ? "Peer" : "Interface");
+}
+
+/*
+ * Whether something before a '=' can be a setting's name. A key that has slipped into a line of its
+ * own also ends in one: it is longer than all names, and nothing stands behind it.
+ */
+static bool can_be_name(const char *key, const char *value)
+{
+	size_t letters = strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return letters > 0 && letters <= SETTING_NAME_MAX && !key[letters] && *value &&
+	       *value != '=';
 }
 
 static void take_line(struct conf *c, char *line)
@@ -124,20 +144,24 @@ static void take_line(struct conf *c, char *line)
 			     "a second [Peer]: the tunnel has one provider at its other end");
 		return;
 	}
-	char *equals = strchr(line, '=');
-	if (line[0] == '[' || !equals) {
+	char *equals = strchr(line, '='), *value = equals;
+	if (equals) {
+		*equals = '\0';
+		value = trimmed(equals + 1);
+		line = trimmed(line);
+	}
+	bool known = equals && is_setting(line);
+	if (line[0] == '[' || !equals || !(known || can_be_name(line, value))) {
 		/* The line is not repeated: it may be half a key. */
 		tell(c, true, "%s",
 		     line[0] == '[' ? "an unknown section; there are [Interface] and [Peer]"
 				    : "neither a section nor KEY = VALUE");
 		return;
 	}
-	*equals = '\0';
-	char *key = trimmed(line), *value = trimmed(equals + 1);
 	if (c->section == NOWHERE)
-		tell(c, true, "%.40s stands before the first section", key);
+		tell(c, true, "%s stands before the first section", line);
 	else if (c->peers <= 1)
-		take_setting(c, key, value);
+		take_setting(c, line, value);
 }
 
 void wgconf_read(const char *file, char *text,

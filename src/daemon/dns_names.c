@@ -54,17 +54,9 @@ static void remember(struct dns_names *n)
 		FILE *f = fopen(path, "re");
 		if (!f)
 			continue; /* nobody was in line */
-		while (fgets(line, sizeof line, f)) {
-			struct in6_addr addr;
-			char *name = strchr(line, ' ');
-			line[strcspn(line, "\n")] = '\0';
-			if (!name)
-				continue;
-			*name++ = '\0';
-			if (inet_pton(AF_INET6, line, &addr) == 1)
-				(void)names_remember(n->names, &addr, name); /* or it comes anew */
-		}
-		(void)fclose(f); /* read only */
+		while (fgets(line, sizeof line, f))
+			(void)names_remember_line(n->names, line); /* or it comes anew */
+		(void)fclose(f);                                   /* read only */
 	}
 }
 

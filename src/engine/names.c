@@ -413,6 +413,19 @@ int names_remember(struct names *n, const struct in6_addr *addr, const char *nam
 	return join(n, addr, 0, name);
 }
 
+int names_remember_line(struct names *n, char *line)
+{
+	struct prefix6 p;
+	char *name = strchr(line, ' ');
+	if (!name)
+		return -EINVAL;
+	*name++ = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	if (prefix6_parse(line, 128, &p) < 0 || p.plen != 128)
+		return -EINVAL;
+	return names_remember(n, &p.addr, name);
+}
+
 void names_settle(struct names *n)
 {
 	for (unsigned s = 0; s < NAMES_SHARDS && n->n_remembered; s++)

@@ -57,6 +57,9 @@ int names_follow(struct names *n, const struct binding_record *r, bool erased);
  * that nobody came for. -EINVAL: no name.
  */
 int names_remember(struct names *n, const struct in6_addr *addr, const char *name);
+/* The same of a line "ADDRESS NAME" as it was kept, with or without its newline. line is changed.
+ */
+int names_remember_line(struct names *n, char *line);
 void names_settle(struct names *n);
 
 /*

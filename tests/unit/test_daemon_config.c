@@ -439,6 +439,35 @@ static void a_wg_quick_file_gives_what_the_variables_do_not(void **state)
 	unlink(path);
 }
 
+static void a_key_that_slipped_into_a_line_of_its_own_is_not_repeated(void **state)
+{
+	(void)state;
+	static const char *const confs[] = {
+		"[Interface]\nPrivateKey =\n" PRIVATE "\n",
+		PRIVATE "\n[Interface]\n",
+		"[Interface]\n" PRIVATE " # mine\n",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(confs); i++) {
+		char path[] = "/tmp/vbng-test-XXXXXX", entry[128];
+		int fd = mkstemp(path);
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, confs[i], strlen(confs[i])), (ssize_t)strlen(confs[i]));
+		close(fd);
+		struct env e = complete();
+		struct config c;
+		struct config_report report;
+		snprintf(entry, sizeof entry, "WIREGUARD_CONFIG_FILE=%s", path);
+		set(&e, entry);
+		assert_int_equal(config_read(e.entries, &c, &report), -EINVAL);
+		assert_true(in_list(report.faults, report.n_faults,
+				    "neither a section nor KEY = VALUE"));
+		assert_false(in_list(report.faults, report.n_faults, "BQKaGvzef"));
+		config_report_done(&report);
+		done(&e);
+		unlink(path);
+	}
+}
+
 static void without_a_tunnel_its_variables_are_not_wanted(void **state)
 {
 	(void)state;
@@ -1515,7 +1544,7 @@ static void reservations_are_printed_as_one_line_of_an_env_file(void **state)
 	assert_non_null(out);
 	config_print(&c, out);
 	assert_int_equal(fclose(out), 0);
-	assert_non_null(strstr(text, "\nDHCPV6_RESERVATIONS=duid 0001 2001:db8:ffff:8000::/56  ; "
+	assert_non_null(strstr(text, "\nDHCPV6_RESERVATIONS=duid 0001 2001:db8:ffff:8000::/56; "
 				     "interface-id \"a;b #c\" 2001:db8:ffff:8100::/56\n"));
 	done(&e);
 }
@@ -1564,6 +1593,7 @@ int main(void)
 		cmocka_unit_test(what_becomes_of_a_lost_uplink_is_configured),
 		cmocka_unit_test(values_come_from_files),
 		cmocka_unit_test(a_wg_quick_file_gives_what_the_variables_do_not),
+		cmocka_unit_test(a_key_that_slipped_into_a_line_of_its_own_is_not_repeated),
 		cmocka_unit_test(without_a_tunnel_its_variables_are_not_wanted),
 		cmocka_unit_test(metrics_can_be_had_at_an_address_of_ours_or_of_the_host),
 		cmocka_unit_test(wiping_leaves_no_secret_in_the_environment),
