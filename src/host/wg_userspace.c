@@ -395,7 +395,7 @@ int wg_uapi_state(const char *born_name, struct wg_state *ret_state)
 	static const char get[] = "get=1\n\n";
 	char text[ANSWER_MAX];
 	int r = uapi_ask(born_name, get, sizeof get - 1, text, sizeof text);
-	if (r == 0)
+	if (r >= 0)
 		r = wg_uapi_read_state(text, ret_state);
 	explicit_bzero(text, sizeof text); /* private_key is among the lines */
 	return r;
