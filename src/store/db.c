@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/db.h"
 
+#include "store/heap.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +113,7 @@ static int db_text(sqlite3 *db, const char *sql, char *ret_text, size_t size)
 int db_open(const char *path, sqlite3 **ret_db)
 {
 	sqlite3 *db = NULL;
+	heap_install();
 	int rc = sqlite3_open_v2(
 		path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (!db)
@@ -120,8 +123,6 @@ int db_open(const char *path, sqlite3 **ret_db)
 	if (r < 0)
 		return r;
 	(void)sqlite3_extended_result_codes(db, 1); /* cannot fail on an open database */
-	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512,
-				64); /* less memory; a refusal costs nothing */
 	/* SQLite falls back to reading where it may not write. */
 	if (sqlite3_db_readonly(db, "main") == 1)
 		return -EROFS;
