@@ -48,3 +48,10 @@ def test_renewal_in_time(access, client):
         time.sleep(VALID_S * 0.45)
         assert client.renew(ia_pd(1, iaprefix(prefix))).ia().lifetimes() == {prefix: (PREFERRED_S, VALID_S)}
     assert access.route(prefix) == HOME
+
+
+@rule("RFC 8987 §4.2", "a lease that ends while the delegating router is away has no route when it is back")
+def test_expiry_over_a_restart(access, client):
+    prefix = client.obtain().prefix()
+    access.restart(lambda: time.sleep(VALID_S + 0.1))
+    assert access.route(prefix) is None and not client.bound()

@@ -10,7 +10,8 @@ from access import HOME, PREFERRED_S, VALID_S, each, inside, rule
 from lab import POOL
 from packets import REBIND, RENEW, REQUEST, SOLICIT, ia_pd, iaprefix, oro, walk
 
-ENV = {"DHCPV6_PD_MIN_LENGTH": "52", "DHCPV6_PD_DELEGATION_LENGTH": "56", "DHCPV6_PD_MAX_LENGTH": "62", "DHCPV6_PD_EXCLUDE": "1/64"}
+ENV = {"DHCPV6_PD_MIN_LENGTH": "52", "DHCPV6_PD_DELEGATION_LENGTH": "56", "DHCPV6_PD_MAX_LENGTH": "62", "DHCPV6_PD_EXCLUDE": "1/64",
+       "DHCPV6_CLIENT_LIMIT": "11"}
 PD_EXCLUDE = 67
 
 
@@ -62,6 +63,12 @@ def test_several_lengths_in_one_message(access, client):
     networks = sorted(map(ipaddress.ip_network, given))
     assert not any(a.overlaps(b) for a, b in zip(networks, networks[1:]))
     assert [access.route(p) for p in given] == [HOME] * 5
+
+
+@rule("RFC 8987 §4.1", "how many leases a client may hold is the operator's to say")
+def test_the_limit_is_configured(client):
+    given = [ia.resources[0].what for ia in client.obtain(*(ia_pd(n, iaprefix("::/62")) for n in range(13))).ias() if ia.resources]
+    assert len(given) == len(client.bound()) == 11
 
 
 @each(REQUEST, RENEW, REBIND, SOLICIT)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The delegating router's own part (RFC 8987): what the kernel of its namespace has, and what becomes of packets."""
 import ipaddress
+import os
+import signal
 import struct
 import time
 
 import pytest
 from scapy.layers import inet6 as si6
 
-from access import ELSEWHERE, HOME, rule
-from lab import OUR_PROTOCOL, POOL, TRANSFER
+from access import ELSEWHERE, HOME, RELAY, rule
+from lab import OUR_PROTOCOL, POOL, TRANSFER, wait_for
 from packets import RAPID_COMMIT, SOLICIT, ia_na, ia_pd, iaprefix, opt
 
 
@@ -71,6 +73,24 @@ def test_a_route_is_healed(access, client):
     assert access.route(prefix) == HOME
 
 
+@rule("RFC 8987 §4.2", "an offer makes no route")
+def test_an_offer_makes_no_route(access, client):
+    before = access.vbng.delegated()
+    prefix = client.solicit(ia_pd(1)).prefix()
+    assert not routes(access, prefix) and access.vbng.delegated() == before
+
+
+@rule("RFC 8987 §4.3", "a fault of the delegating router's server takes neither a lease nor a route away")
+def test_a_fault(access, client):
+    prefix = client.obtain().prefix()
+    bound, server = access.bound(), access.vbng.pids()[1]
+    os.kill(server, signal.SIGKILL)
+    assert access.route(prefix) == HOME
+    wait_for("the next server", lambda: access.vbng.verb("healthcheck", check=False).stdout == "serving\n")
+    assert access.bound() == bound and access.route(prefix) == HOME
+    assert client.renew(ia_pd(1, iaprefix(prefix))).prefix() == prefix
+
+
 @rule("RFC 8987 §4.3", "leases and routes survive a restart of the delegating router")
 def test_restart(access, client):
     had = client.obtain(ia_pd(1), ia_pd(2), ia_na(1))
@@ -86,6 +106,19 @@ def test_leases_are_shown(access, client):
     lease = [x for x in access.vbng.leases() if x["duid"] == client.name]
     assert [(x["prefix"], x["state"], x["next_hop"], x["iaid"]) for x in lease] == [(prefix, "bound", HOME, 1)]
     assert 14390 <= lease[0]["valid_left_s"] <= 14400
+
+
+@rule("RFC 8987 §4.4", "an operator clears one lease, all of a client, or all there are, each with its route")
+def test_leases_are_cleared(access, client):
+    other = access.client().obtain().prefix()
+    first, second, third = (ia.resources[0].what for ia in client.obtain(*(ia_pd(i) for i in range(3))).ias())
+    for which, left in (first, {second: HOME, third: HOME, other: HOME}), (client.name, {other: HOME}), ("--all", {}):
+        access.vbng.verb("leases", "clear", which)
+        assert {p: access.route(p) for p in (first, second, third, other) if access.route(p)} == left
+        assert {p for p in (first, second, third, other) if p in access.bound().values()} == set(left)
+    assert not access.bound() and not access.vbng.delegated()
+    # It is told at its next RENEW, and has the same again.
+    assert client.renew(ia_pd(0, iaprefix(first))).prefix() == first and access.route(first) == HOME
 
 
 def send_into(access, source, target, mac=None):
@@ -125,6 +158,12 @@ def test_a_packet_into_ones_own_prefix(access, client):
     assert send_into(access, *two_hosts(client.obtain().prefix())) == [(DESTINATION_UNREACHABLE, REJECT_ROUTE)]
 
 
+@rule("RFC 8987 §4.2", "a packet that a subscriber sends from one of its own prefixes into another is not sent back either")
+def test_a_packet_into_ones_own_other_prefix(access, client):
+    one, other = (ia.resources[0].what for ia in client.obtain(ia_pd(1), ia_pd(2)).ias())
+    assert send_into(access, two_hosts(one)[0], two_hosts(other)[0]) == [(DESTINATION_UNREACHABLE, REJECT_ROUTE)]
+
+
 @rule("RFC 8987 §4.2", "a packet for a part of the pool that nobody holds is refused")
 def test_a_packet_into_what_nobody_holds(access, client):
     source = two_hosts(client.obtain().prefix())[0]
@@ -132,3 +171,14 @@ def test_a_packet_into_what_nobody_holds(access, client):
     free = next(p for p in map(str, ipaddress.ip_network(POOL).subnets(new_prefix=56)) if p not in held)
     came = send_into(access, source, two_hosts(free)[0])
     assert len(came) == 1 and came[0][0] == DESTINATION_UNREACHABLE
+
+
+@rule("RFC 8987 §4.2", "who may send from a prefix is its holder, as long as it holds it: ingress filters follow the leases")
+def test_sources_follow_the_leases(access, client):
+    prefix = client.obtain().prefix()
+    source = two_hosts(prefix)[0]
+    assert (ECHO_REQUEST, 0) in send_into(access, source, RELAY)
+    assert not send_into(access, source, RELAY, mac="02:00:5e:99:99:99"), "from somebody else's hardware"
+    assert not send_into(access, "2001:db8:77::1", RELAY), "from no prefix of ours"
+    client.release(ia_pd(1, iaprefix(prefix)))
+    assert not send_into(access, source, RELAY), "it is nobody's now"
