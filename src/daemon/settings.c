@@ -45,6 +45,8 @@ static struct need {
 	int fd; /* of the claim, where it is ours */
 } needs[ARRAY_LEN(table)];
 
+static uint32_t our_tag; /* of each start anew: it tells ours from others' */
+
 size_t settings_count(void)
 {
 	return ARRAY_LEN(table);
@@ -73,6 +75,7 @@ static int lock(void)
 }
 
 struct others {
+	char ours[TAG_CHARS + 1];
 	bool need[ARRAY_LEN(table)];
 	char before[ARRAY_LEN(table)][SYSCTL_VALUE_MAX]; /* "": they do not know either */
 };
@@ -80,8 +83,9 @@ struct others {
 static void on_need(void *ctx, const char *text)
 {
 	struct others *o = (struct others *)ctx;
-	const char *key = text + sizeof NEED - 1 + TAG_CHARS + 1;
-	if (strlen(text) < sizeof NEED + TAG_CHARS)
+	const char *tag = text + sizeof NEED - 1, *key = tag + TAG_CHARS + 1;
+	/* Ours may still be held by a child that was forked a moment ago. */
+	if (strlen(text) < sizeof NEED + TAG_CHARS || strncmp(tag, o->ours, TAG_CHARS) == 0)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		size_t len = strlen(table[i].key);
@@ -99,6 +103,7 @@ static void on_need(void *ctx, const char *text)
 static int look_around(struct others *ret_others)
 {
 	*ret_others = (struct others){ 0 };
+	(void)snprintf(ret_others->ours, sizeof ret_others->ours, "%08" PRIx32, our_tag); /* fits */
 	int r = claim_list(-1, NEED, on_need, ret_others);
 	return r == -ENOENT ? 0 : r;
 }
@@ -106,10 +111,10 @@ static int look_around(struct others *ret_others)
 /* --- ours
  * ---------------------------------------------------------------------------------------------- */
 
-static int hold(uint32_t tag, size_t i)
+static int hold(size_t i)
 {
 	char text[1][CLAIM_TEXT_MAX];
-	if (snprintf(text[0], sizeof text[0], NEED "%08" PRIx32 "/%s=%s", tag, table[i].key,
+	if (snprintf(text[0], sizeof text[0], NEED "%08" PRIx32 "/%s=%s", our_tag, table[i].key,
 		     needs[i].before) >= (int)sizeof text[0])
 		return -ENAMETOOLONG;
 	int r = claim_hold(-1, (const char(*)[CLAIM_TEXT_MAX])text, 1, &needs[i].fd);
@@ -149,9 +154,8 @@ static int put_back(void *arg)
 int settings_apply(struct undo *u, const char **ret_key)
 {
 	struct others others;
-	uint32_t tag;
 	*ret_key = table[0].key;
-	if (getrandom(&tag, sizeof tag, 0) != sizeof tag)
+	if (getrandom(&our_tag, sizeof our_tag, 0) != sizeof our_tag)
 		return -EAGAIN;
 	AUTO_CLOSE int locked = lock();
 	int r = look_around(&others);
@@ -165,7 +169,7 @@ int settings_apply(struct undo *u, const char **ret_key)
 		if (r == 0 && others.before[i][0])
 			memcpy(n->before, others.before[i], sizeof n->before);
 		if (r == 0)
-			r = hold(tag, i);
+			r = hold(i);
 		if (r < 0 && table[i].required) {
 			*ret_key = table[i].key;
 			return r;
