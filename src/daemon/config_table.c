@@ -559,7 +559,7 @@ const struct config_variable config_variables[] = {
 	  "our UDP port on the host", listen_port, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_ENDPOINT_RESOLVER", CONFIG_OPTIONAL, "9.9.9.9,[2620:fe::fe]:53", "the host's",
 	  "DNS servers, comma separated, that are asked for the endpoint's name in the host's "
-	  "network",
+	  "network (127.0.0.53 there is the host's)",
 	  value_resolvers, false, CONFIG_FOR_TUNNEL },
 	{ "WIREGUARD_BACKEND", CONFIG_OPTIONAL, "auto", "auto",
 	  "`kernel`, `userspace` (wireguard-go), `auto`, or `none` for an access network without "

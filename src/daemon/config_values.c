@@ -263,6 +263,8 @@ int value_endpoint(const char *text, struct config *c, struct why *why)
 	return 0;
 }
 
+#define DOCKER_DNS 0x7f00000bU /* 127.0.0.11 */
+
 static int add_resolver(void *ctx, const char *item, struct why *why)
 {
 	struct config *c = (struct config *)ctx;
@@ -292,6 +294,15 @@ static int add_resolver(void *ctx, const char *item, struct why *why)
 			why, "'%.60s' is no DNS server's ADDRESS, IPV4:PORT or [IPV6]:PORT", item);
 	if (s.family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&s.v6))
 		return value_fault(why, "'%.60s' is link-local; give another address of it", item);
+	/* Loopback is the host's own, and often right (127.0.0.53). */
+	if (s.family == AF_INET && s.v4.s_addr == htonl(DOCKER_DNS))
+		return value_fault(why,
+				   "'%.60s' is Docker's, for containers: it is asked in the "
+				   "host's network, where that one is not",
+				   item);
+	if (s.family == AF_INET ? s.v4.s_addr == INADDR_ANY || IN_MULTICAST(ntohl(s.v4.s_addr))
+				: IN6_IS_ADDR_UNSPECIFIED(&s.v6) || IN6_IS_ADDR_MULTICAST(&s.v6))
+		return value_fault(why, "'%.60s' is no single server's address", item);
 	s.port = ntohs(port);
 	c->resolvers[c->n_resolvers++] = s;
 	return 0;

@@ -195,7 +195,7 @@ int tunnel_begin(struct tunnel *t)
 	int r = backend == WG_BACKEND_USERSPACE ? -EOPNOTSUPP : make_kernel(t);
 	if (r != -EOPNOTSUPP || backend == WG_BACKEND_KERNEL)
 		return complete(t, r);
-	if (backend == WG_BACKEND_AUTO)
+	if (backend == WG_BACKEND_AUTO && !t->userspace) /* not each time that it is made again */
 		log_info("tunnel", "this kernel has no WireGuard, using wireguard-go");
 	r = wg_userspace_start(children_start_wireguard_go, t->children, t->config->tunnel, &t->wg);
 	if (r < 0)

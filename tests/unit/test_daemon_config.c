@@ -269,6 +269,13 @@ static void faults_say_what_was_wrong_and_give_an_example(void **state)
 	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=192.0.2.1:0", "is no port");
 	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=]", "is no DNS server's ADDRESS");
 	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=fe80::1", "is link-local");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=192.0.2.53,127.0.0.11:53",
+		     "'127.0.0.11:53' is Docker's, for containers");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=0.0.0.0", "is no single server's address");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=::", "is no single server's address");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=224.0.0.251", "is no single server's address");
+	assert_fault("WIREGUARD_ENDPOINT_RESOLVER=[ff02::fb]:5353",
+		     "is no single server's address");
 	assert_fault("WIREGUARD_ENDPOINT=192.0.2.1:0", "is no port");
 	assert_fault("WIREGUARD_INTERFACE_SUFFIX=much-too-long-a-name", "it can have 1 to 12");
 	assert_fault("ASSIGNED_PREFIX=2001:db8:ffff::1/48", "did you mean 2001:db8:ffff::/48?");
