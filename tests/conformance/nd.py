@@ -93,9 +93,9 @@ def send(access, data, src=HOME, dst=ALL_ROUTERS, hop_limit=255, checksum=None):
     return at
 
 
-def wait(access, dst, timeout=MIN_DELAY_S + MAX_RA_DELAY_S + 1, after=0.0):
+def wait(access, dst, after=0.0):
     """The first advertisement for that destination."""
-    return Heard(access.line.wait(f"an advertisement for {dst}", lambda x: isinstance(x, Advertisement) and x.ip.dst == dst and x.at >= after, timeout))
+    return Heard(access.line.wait(f"an advertisement for {dst}", lambda x: isinstance(x, Advertisement) and x.ip.dst == dst and x.at >= after))
 
 
 def solicit(access, *options, src=HOME, **how):
@@ -119,11 +119,10 @@ def assert_dropped(access, reason, data, **how):
     assert after["rs_dropped"] - before["rs_dropped"] == (1 if reason else 0)
 
 
-def multicast_for(access, seconds):
-    """All multicast ones of that time."""
-    end = time.monotonic() + seconds
-    found = []
-    while time.monotonic() < end:
-        found += [x for x in advertisements(access) if x.dst == ALL_NODES]
-        time.sleep(0.02)
-    return found
+def settle(access):
+    """Until no multicast one is due, and none was sent so lately that the next would have to wait."""
+    heard = True
+    while heard:
+        advertisements(access)
+        time.sleep(MIN_DELAY_S + MAX_RA_DELAY_S)
+        heard = [x for x in advertisements(access) if x.dst == ALL_NODES]

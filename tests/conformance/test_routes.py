@@ -10,7 +10,7 @@ import pytest
 from scapy.layers import inet6 as si6
 
 from access import ELSEWHERE, HOME, RELAY, rule
-from lab import OUR_PROTOCOL, POOL, TRANSFER, wait_for
+from lab import OUR_PROTOCOL, PATIENCE_S, POOL, TRANSFER, wait_for
 from packets import RAPID_COMMIT, SOLICIT, ia_na, ia_pd, iaprefix, opt
 
 
@@ -105,7 +105,7 @@ def test_leases_are_shown(access, client):
     prefix = client.obtain().prefix()
     lease = [x for x in access.vbng.leases() if x["duid"] == client.name]
     assert [(x["prefix"], x["state"], x["next_hop"], x["iaid"]) for x in lease] == [(prefix, "bound", HOME, 1)]
-    assert 14390 <= lease[0]["valid_left_s"] <= 14400
+    assert 14300 <= lease[0]["valid_left_s"] <= 14400
 
 
 @rule("RFC 8987 §4.4", "an operator clears one lease, all of a client, or all there are, each with its route")
@@ -122,11 +122,11 @@ def test_leases_are_cleared(access, client):
 
 
 def send_into(access, source, target, mac=None):
-    """An echo request of a subscriber's: [(ICMPv6 type, code)] of what came of it within half a second, the request itself not counted."""
+    """An echo request of a subscriber's: [(ICMPv6 type, code)] of what comes of it first, the request itself not counted."""
     line, seq = access.line, next(access.numbers)
     line.wire.read()
     line.wire.send(line.frame(si6.ICMPv6EchoRequest(id=4711, seq=seq), str(target), src=str(source), hop_limit=64, mac=mac))
-    end, came = time.monotonic() + 0.5, []
+    end, came = time.monotonic() + PATIENCE_S, []
     while time.monotonic() < end and not came:
         for _, mine, data in line.wire.read():
             if not mine and data[12:14] == b"\x86\xdd" and data[20] == 58 and struct.pack("!HH", 4711, seq) in data:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 
-from lab import popen, stop_process, wait_for
+from lab import PATIENCE_S, popen, stop_process, wait_for
 
 LAN = "lan0"
 
@@ -92,17 +92,17 @@ mount --bind {own_resolv_conf} /etc/resolv.conf
         found = self.ns.addresses(LAN)
         return found[0]["local"] if found else None
 
-    def wait(self, timeout=20):
+    def wait(self):
         try:
-            return wait_for(f"an address from the delegated prefix on {self.program}'s LAN", self.lan_address, timeout)
+            return wait_for(f"an address from the delegated prefix on {self.program}'s LAN", self.lan_address)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.text()[-4000:]}") from None
 
-    def release(self, timeout=10):
+    def release(self):
         """It gives back what it has, and ends."""
         os.kill(self.pid(), signal.SIGTERM)
         try:
-            self.process.wait(timeout)
+            self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.program} does not end\n{self.text()[-4000:]}") from None
 
@@ -110,7 +110,7 @@ mount --bind {own_resolv_conf} /etc/resolv.conf
         """A power cut: nothing is released, and the LAN has no address any more."""
         if self.process and self.process.poll() is None:
             os.kill(self.pid(), signal.SIGKILL)
-            self.process.wait(5)
+            self.process.wait(PATIENCE_S)
         self.forget()
 
     def forget(self):
@@ -120,7 +120,7 @@ mount --bind {own_resolv_conf} /etc/resolv.conf
         if self.process:
             if self.process.poll() is None:
                 os.kill(self.pid(), signal.SIGKILL)
-                self.process.wait(5)
+                self.process.wait(PATIENCE_S)
             self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -184,8 +184,8 @@ exit 0
         self.again = f"dhclient -r -P -N {files} {self.dev}"
         return self.launch(self.hide() + f"exec dhclient -d -v -P -N {files} {self.dev}\n")
 
-    def release(self, timeout=10):
-        self.ns.exec(*self.again.split(), timeout=timeout)
+    def release(self):
+        self.ns.exec(*self.again.split())
         stop_process(self.process)
 
 

@@ -8,8 +8,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as lab_module  # noqa: E402
 
 
+# With the tests that take longest, the longest first: where several run at a time, none of them is left for the end.
+FIRST = ["test_fault_injection", "test_uplink", "test_tunnel", "test_two_instances", "test_shared_nic", "test_nic", "test_street"]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: FIRST.index(item.module.__name__) if item.module.__name__ in FIRST else len(FIRST))
     for item in items:
         if os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))

@@ -71,7 +71,7 @@ class Cpe(p.Subscriber):
         self.wire.send(self.frame(si6.ICMPv6ND_NA(tgt=target, R=1, S=1, O=1) / si6.ICMPv6NDOptDstLLAddr(lladdr=self.mac),
                                   frame[si6.IPv6].src, target))
 
-    def wait_for(self, what, match, timeout=5):
+    def wait_for(self, what, match):
         """All that came until something matches, and that one last."""
         heard = []
 
@@ -79,7 +79,7 @@ class Cpe(p.Subscriber):
             heard.extend(self.came())
             return next((f for f in heard if match(f)), None)
         try:
-            found = wait_for(what, look, timeout, 0.005)
+            found = wait_for(what, look, every=0.005)
         except AssertionError as e:
             raise AssertionError(f"{e}; heard {[f.summary() for f in heard]}") from None
         return heard, found

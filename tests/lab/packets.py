@@ -14,6 +14,8 @@ from scapy.layers import inet6 as si6  # noqa: E402
 from scapy.layers.inet import UDP  # noqa: E402
 from scapy.layers.l2 import Ether  # noqa: E402
 
+from lab import PATIENCE_S  # noqa: E402
+
 SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE, RECONFIGURE, INFORMATION_REQUEST, RELAY_FORW, RELAY_REPL = range(1, 14)
 NAMES = ("SOLICIT ADVERTISE REQUEST CONFIRM RENEW REBIND REPLY RELEASE DECLINE RECONFIGURE INFORMATION_REQUEST RELAY_FORW RELAY_REPL").split()
 CLIENTID, SERVERID, IA_NA, IA_TA, IAADDR, ORO, PREFERENCE, ELAPSED, RELAY_MSG = range(1, 10)
@@ -276,18 +278,18 @@ class Subscriber:
                 self.heard.append(Advertisement(frame, at))
         return self.heard
 
-    def wait(self, what, match, timeout=5):
+    def wait(self, what, match):
         """The first thing heard that matches; it is taken out."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + PATIENCE_S
         while True:
             for i, thing in enumerate(self.collect()):
                 if match(thing):
                     return self.heard.pop(i)
             if time.monotonic() > end:
-                raise AssertionError(f"timed out after {timeout} s waiting for {what}; heard {[type(h).__name__ for h in self.heard]}")
+                raise AssertionError(f"timed out waiting for {what}; heard {[type(h).__name__ for h in self.heard]}")
             time.sleep(0.002)
 
-    def ask(self, data, timeout=5, **how):
+    def ask(self, data, **how):
         """The answer to a message, known by its transaction id."""
         self.send(data, **how)
         inner = data
@@ -297,7 +299,7 @@ class Subscriber:
                 at += 4 + int.from_bytes(inner[at + 2:at + 4], "big")
             inner = inner[at + 4:at + 4 + int.from_bytes(inner[at + 2:at + 4], "big")]
         x = int.from_bytes(inner[1:4], "big")
-        return self.wait(f"the answer to {NAMES[inner[0] - 1]}", lambda a: isinstance(a, Answer) and a.xid == x, timeout)
+        return self.wait(f"the answer to {NAMES[inner[0] - 1]}", lambda a: isinstance(a, Answer) and a.xid == x)
 
     def assert_ignored(self, data, **how):
         """No answer: one that is answered surely is sent after it, and messages are answered in their order."""

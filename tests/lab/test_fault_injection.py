@@ -14,7 +14,7 @@ import time
 import pytest
 
 from clients import WideDhcp6c
-from lab import (EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, VBNG, Lab, Netns, Vbng, assert_same, wait_for)
+from lab import (EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, PATIENCE_S, VBNG, Lab, Netns, Vbng, assert_same, wait_for)
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -84,7 +84,7 @@ class Stage:
             os.unlink(os.path.join(self.lab.state, "lock"))  # each run may be the one that makes it
         vbng = Vbng(self.lab.env(**self.env), self.lab.state, self.own, pid1=False, under=f"strace -D -o {self.trace} {' '.join(strace)}").start()
         try:
-            served, end = False, time.monotonic() + 60
+            served, end = False, time.monotonic() + PATIENCE_S
             while vbng.process.poll() is None:
                 if not served and "init serving" in vbng.text():
                     served = True

@@ -51,7 +51,7 @@ class Roads(Street):
 
     def passes(self, cpe, src, dst=BEYOND):
         ident = cpe.echo(src, dst)
-        wait_for(f"what {cpe.mac} sends from {src}", lambda: self.came_out(ident), 5, 0.005)
+        wait_for(f"what {cpe.mac} sends from {src}", lambda: self.came_out(ident), every=0.005)
 
     def stays(self, cpe, src, honest, dst=BEYOND):
         """honest: who sends something after it that passes, and from where."""
@@ -318,7 +318,7 @@ def test_subscribers_reach_our_services_and_nothing_else(lab):
 
         def reset():
             return any(not mine and data[12:14] == b"\x86\xdd" and data[20] == 6 and data[67] & 4 for _, mine, data in cpe.wire.read())
-        wait_for("the kernel's reset", reset, 5, 0.005)
+        wait_for("the kernel's reset", reset, every=0.005)
         before = roads.turned_away("subscriber_service")
         for dport in 546, 123, 9547, 1024:
             udp(cpe, src, dst, dport)

@@ -22,7 +22,7 @@ import struct
 import subprocess
 import time
 
-from lab import OUR_PROTOCOL, VBNG, wait_for
+from lab import OUR_PROTOCOL, PATIENCE_S, VBNG, wait_for
 
 KILLS = int(os.environ.get("VBNG_KILLS", "200"))
 DHCP6LOAD = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench", "dhcp6load")
@@ -171,14 +171,14 @@ class Killer:
             time.sleep(self.rng.uniform(0, 0.15))
             return
         self.compare()
-        wait_for("answers after the last kill", self.answers, 20, 0.005)
+        wait_for("answers after the last kill", self.answers, every=0.005)
         time.sleep(self.rng.uniform(0, 0.3))
 
     def answers(self):
         return os.path.getsize(self.ledger.path) >= self.seen + 50 * TOLD.size
 
     def kill(self, which):
-        pids = wait_for("a process to kill", lambda: self.vbng.pids()[which:], 20, 0.005)
+        pids = wait_for("a process to kill", lambda: self.vbng.pids()[which:], every=0.005)
         at = time.time()
         os.kill(pids[0], signal.SIGKILL)
         self.seen = os.path.getsize(self.ledger.path)
@@ -193,7 +193,7 @@ class Killer:
     def kill_everything(self, name):
         """And start it again."""
         self.kill(0)
-        self.vbng.process.wait(10)
+        self.vbng.process.wait(PATIENCE_S)
         self.vbng.log.close()
         self.compare()
         time.sleep(0.02)  # what was answered is with the load by now; a moment for it to write that down
@@ -243,7 +243,7 @@ def test_no_answered_binding_is_lost_and_no_prefix_has_two_clients_however_often
         wait_for("answers after the last kill", killer.answers, 20)
     finally:
         load.send_signal(signal.SIGTERM)
-        said = json.loads(load.communicate(timeout=20)[0])
+        said = json.loads(load.communicate(timeout=PATIENCE_S)[0])
     ledger.read()
     ledger.assert_right(seed)
     held = compare_all(lab, vbng, ledger, scratch, next_hop)
@@ -275,7 +275,7 @@ def restart_when_quiet(lab, vbng):
 
 def compare_all(lab, vbng, ledger, scratch, next_hop):
     """Clients, database, `vbng leases` and the kernel's table say the same. The server stands still between two batches meanwhile."""
-    wait_for("its status", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n", 10)
+    wait_for("its status", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n")
 
     def listing():
         return {(bytes.fromhex(x["duid"].replace(":", "")), x["iaid"]): x for x in vbng.leases() if x["kind"] == "prefix" and x["state"] == "bound"}
@@ -284,7 +284,7 @@ def compare_all(lab, vbng, ledger, scratch, next_hop):
         server = vbng.pids()[1]
         os.kill(server, signal.SIGSTOP)
         try:
-            wait_for("it to stand still", lambda: open(f"/proc/{server}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "T", 5, 0.001)
+            wait_for("it to stand still", lambda: open(f"/proc/{server}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "T", every=0.001)
             copy_database(lab.state, scratch)
             return time.time(), read_database(scratch), delegated_routes(show_routes(vbng.own))
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import packets
 import pytest
 from clients import WideDhcp6c
-from lab import EX_OK, EX_USAGE, VBNG, run, wait_for
+from lab import EX_OK, EX_USAGE, VBNG, Stopwatch, run, wait_for
 
 with open(VBNG, "rb") as binary:
     SANITIZED = b"__asan_init" in binary.read()
@@ -86,10 +86,10 @@ def test_sighup_advertises_at_once(lab):
     time.sleep(3.2)
     advertised()
     seen.clear()
-    begun = time.monotonic()
+    watch = Stopwatch()
     vbng.send(signal.SIGHUP)
-    wait_for("the advertisement", advertised, 5, 0.01)
-    assert time.monotonic() - begun < 1
+    wait_for("the advertisement", advertised, every=0.01)
+    assert watch.seconds() < 1
     assert vbng.status()["state"] == "serving"
 
 
@@ -133,7 +133,7 @@ def test_orphans_are_reaped(lab):
 
     # Fifty, the parents of which end before them.
     run("nsenter", "-t", init, "--mount", "--pid", "sh", "-c", "for i in $(seq 50); do (sleep 1 >/dev/null 2>&1 &); done")
-    wait_for("the orphans at init", lambda: len(children()) > 40, 5, 0.01)
+    wait_for("the orphans at init", lambda: len(children()) > 40, every=0.01)
     wait_for("their end", lambda: len(children()) == 1)
     vbng.wait_log("reaped an orphan", count=50)
     assert children() == [str(vbng.pids()[1])] and vbng.status()["server_restarts"] == 0

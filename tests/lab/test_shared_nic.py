@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from clients import WideDhcp6c
-from lab import EX_OK, EX_UNAVAILABLE, assert_same, wait_for
+from lab import EX_OK, EX_UNAVAILABLE, PATIENCE_S, assert_same, wait_for
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def test_two_instances_share_a_nic_that_stays_the_hosts(lab, nic, tmp_path):
     assert first.status()["subscriber"]["mode"] == "macvlan"
     macs = {first.own.mac("sub0"), other.own.mac("sub0"), nic.mac("sub0")}
     assert len(macs) == 3
-    wait_for("addresses of both", lambda: {a["local"][:13] for a in lab.cpe.addresses("cpe0")} >= {"2001:db8:ffff", "2001:db8:eeee"}, 25)
-    wait_for("each other's advertisements", lambda: first.status()["subscriber"]["routers"] and other.status()["subscriber"]["routers"], 25)
+    wait_for("addresses of both", lambda: {a["local"][:13] for a in lab.cpe.addresses("cpe0")} >= {"2001:db8:ffff", "2001:db8:eeee"})
+    wait_for("each other's advertisements", lambda: first.status()["subscriber"]["routers"] and other.status()["subscriber"]["routers"])
     client = lab.client(WideDhcp6c)
     client.wait()
     client.kill()
@@ -47,7 +47,7 @@ def test_two_instances_share_a_nic_that_stays_the_hosts(lab, nic, tmp_path):
 def test_what_a_killed_run_left_is_no_obstacle(lab, nic):
     killed = lab.vbng(SUBSCRIBER_MODE="macvlan").wait_serving()
     os.kill(killed.pids()[0], signal.SIGKILL)
-    killed.process.wait(5)
+    killed.process.wait(PATIENCE_S)
     again = lab.vbng(own=killed.own, SUBSCRIBER_MODE="macvlan").wait_serving()
     assert again.stop()[0] == EX_OK and "sub0" not in killed.own.links()
 

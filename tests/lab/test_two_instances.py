@@ -9,9 +9,10 @@ import time
 import packets
 import pytest
 from clients import WideDhcp6c
-from lab import EX_OK, Netns, wait_for
+from lab import EX_OK, PATIENCE_S, Netns, crowd, wait_for
 
 OTHER = "2001:db8:eeee::/48"
+DAD_S = 0.9  # RETRANS_TIMER (RFC 4861 §10), less what a packet takes
 
 
 class Street:
@@ -83,9 +84,9 @@ def test_two_providers_boot_on_one_link_and_a_host_has_both(lab, street, tmp_pat
     eui64 = bytes([int(mac[:2], 16) ^ 2]) + bytes.fromhex(mac[3:8].replace(":", "")) + b"\xff\xfe" + bytes.fromhex(mac[9:].replace(":", ""))
     assert ipaddress.ip_address(link_local(other)).packed[8:] == eui64
     assert "fe80::1 is somebody else's on this link" in other.verb("status").stdout
-    wait_for("both default routers", lambda: default_routers(lab.cpe) == {"fe80::1", link_local(other)}, 25)
+    wait_for("both default routers", lambda: default_routers(lab.cpe) == {"fe80::1", link_local(other)})
     wait_for("addresses of both", lambda: prefixes_of(lab.cpe) >= {"2001:db8:ffff::/64", "2001:db8:eeee::/64"})
-    wait_for("each sees the other", lambda: set(routers(first)) == {link_local(other)} and set(routers(other)) == {"fe80::1"}, 25)
+    wait_for("each sees the other", lambda: set(routers(first)) == {link_local(other)} and set(routers(other)) == {"fe80::1"})
     seen = routers(first)[link_local(other)]
     assert seen["prefix"] == "2001:db8:eeee::/64" and seen["lifetime_s"] == 1800 and seen["differs"] is None and not seen["conflicts"]
     assert f"another router: {link_local(other)}, 2001:db8:eeee::/64" in first.verb("status").stdout
@@ -120,9 +121,9 @@ def test_two_segments_are_joined_and_one_of_two_gives_way(lab, street, tmp_path)
     goes.wait_log("another router advertises from our link-local address, asking")
     goes.wait_log("somebody on the link has our link-local address, taking another")
     wait_for("another address", lambda: link_local(goes) != "fe80::1")
-    wait_for("its advertisements from there", lambda: set(routers(stays)) >= {link_local(goes)}, 20)
+    wait_for("its advertisements from there", lambda: set(routers(stays)) >= {link_local(goes)})
     assert link_local(stays) == "fe80::1" and "taking another" not in stays.text()
-    wait_for("both default routers", lambda: default_routers(lab.cpe) == {"fe80::1", link_local(goes)}, 20)
+    wait_for("both default routers", lambda: default_routers(lab.cpe) == {"fe80::1", link_local(goes)})
     server = goes.pids()[1]
     assert goes.verb("healthcheck").stdout == "serving\n" and goes.pids()[1] == server and goes.status()["server_restarts"] == 0
     for vbng in stays, goes:
@@ -141,11 +142,11 @@ def test_the_same_prefix_twice_is_told_clearly_and_heals_when_one_leaves(lab, st
     other.wait_log("error subscriber somebody on the link has our transfer address: a second instance with the same TRANSFER_PREFIX")
     assert other.status()["subscriber"]["transfer_duplicate"] and not first.status()["subscriber"]["transfer_duplicate"]
     assert "CLASH" in other.verb("status").stdout
-    wait_for("the conflict at the first", lambda: any(r["conflicts"] for r in routers(first).values()), 25)
+    wait_for("the conflict at the first", lambda: any(r["conflicts"] for r in routers(first).values()))
     assert "our prefix" in routers(first)[link_local(other)]["differs"]
     first.wait_log("warning ra another router advertises on the subscriber link.*conflicts=\"our prefix")
     assert first.stop()[0] == EX_OK
-    other.wait_log("our transfer address is ours alone now", 45)
+    other.wait_log("our transfer address is ours alone now")
     assert not other.status()["subscriber"]["transfer_duplicate"]
     assert other.stop()[0] == EX_OK
 
@@ -160,6 +161,7 @@ def advertisement(src, mac, prefix="2001:db8:1::/64", lifetime=1800, mtu=1420):
                  / si6.ICMPv6NDOptMTU(mtu=mtu) / si6.ICMPv6NDOptPrefixInfo(prefix=str(net.network_address), prefixlen=net.prefixlen))
 
 
+@crowd
 def test_a_flood_of_forged_routers_fills_neither_memory_nor_log(lab):
     vbng = lab.vbng().wait_serving()
     wire = lab.wire()
@@ -174,7 +176,7 @@ def test_a_flood_of_forged_routers_fills_neither_memory_nor_log(lab):
         wire.send(advertisement("fe80::1", "02:00:00:00:00:00"))
         time.sleep(0.05)
     vbng.wait_log("another router advertises from our link-local address, asking whether it has it")
-    wait_for("our address", lambda: [a for a in vbng.ns().addresses("sub0", "link") if a["local"] == "fe80::1"], 5)
+    wait_for("our address", lambda: [a for a in vbng.ns().addresses("sub0", "link") if a["local"] == "fe80::1"])
     wait_for("service", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n")
     assert link_local(vbng) == "fe80::1" and "taking another" not in vbng.text()
     assert len(routers(vbng)) == 16 and "fe80::77" in routers(vbng)
@@ -202,16 +204,14 @@ def test_our_own_advertisement_is_not_taken_for_anothers(lab):
     assert vbng.stop()[0] == EX_OK
 
 
-def test_one_who_claims_every_address_does_not_keep_us_from_serving(lab):
-    """Answers all duplicate address detection (RFC 4862 §5.4): by accident nobody does that."""
+def claim_all(wire, vbng):
+    """While it boots: the addresses that it asked for, and whether each was claimed before the kernel took it for its own."""
     from scapy.layers import inet6 as si6
     from scapy.layers.l2 import Ether
-    wire = lab.wire()
-    vbng = lab.vbng()
-    claimed = set()
-    end = time.monotonic() + 30
+    claimed, in_time = set(), True
+    end = time.monotonic() + PATIENCE_S
     while "init serving" not in vbng.text() and time.monotonic() < end:
-        for _, mine, data in wire.read():
+        for at, mine, data in wire.read():
             asked = None if mine else packets.icmp6_in(data, 135)
             if asked is None or asked[si6.IPv6].src != "::":
                 continue
@@ -219,8 +219,21 @@ def test_one_who_claims_every_address_does_not_keep_us_from_serving(lab):
             claimed.add(target)
             wire.send(bytes(Ether(src=wire.mac, dst="33:33:00:00:00:01") / si6.IPv6(src=target, dst="ff02::1", hlim=255)
                             / si6.ICMPv6ND_NA(tgt=target, R=0, S=0, O=1) / si6.ICMPv6NDOptDstLLAddr(lladdr=wire.mac)))
+            in_time &= time.monotonic() < at + DAD_S
         time.sleep(0.01)
-    vbng.wait_serving()
+    return claimed, in_time
+
+
+def test_one_who_claims_every_address_does_not_keep_us_from_serving(lab):
+    """Answers all duplicate address detection (RFC 4862 §5.4): by accident nobody does that."""
+    wire = lab.wire()
+    while True:
+        vbng = lab.vbng()
+        claimed, in_time = claim_all(wire, vbng)
+        vbng.wait_serving()
+        if in_time:
+            break
+        assert vbng.stop()[0] == EX_OK  # this machine was too busy for somebody who answers all of it
     assert "somebody claims every link-local address that we ask for, taking one without asking" in vbng.text()
     assert len([a for a in claimed if a.startswith("fe80")]) == 4 and "2001:db8:ffff::1" in claimed
     assert link_local(vbng) not in claimed and vbng.status()["subscriber"]["transfer_duplicate"]
