@@ -58,7 +58,7 @@ class Answer:
 
 def dig(ns, *what, at=OWN, wait=2):
     """status is None where nobody answers."""
-    return Answer(ns.exec("dig", f"+time={wait}", "+tries=1", "+noall", "+comments", "+answer", f"@{at}", *what, check=False, timeout=wait + 10))
+    return Answer(ns.exec("dig", f"+time={wait}", "+tries=1", "+noall", "+comments", "+answer", f"@{at}", *what, check=False, timeout=wait + PATIENCE_S))
 
 
 def resolves(ns, *what, **how):
