@@ -430,6 +430,12 @@ void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms)
 		broke(k, r, "commit");
 }
 
+void keeper_tidy(struct keeper *k)
+{
+	if (k->store)
+		store_tidy(k->store);
+}
+
 const char *keeper_path(const struct keeper *k)
 {
 	return k->path;

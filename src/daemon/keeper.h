@@ -46,6 +46,8 @@ void keeper_load(struct keeper *k, struct dhcp6_server *dhcp6);
 
 /* On the disk when it returns, or told that it is not. */
 void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms);
+/* What commits put off: after each one, once its answers have left (store_tidy()). */
+void keeper_tidy(struct keeper *k);
 
 const char *keeper_path(const struct keeper *k);
 const char *keeper_fault(const struct keeper *k); /* NULL: it works */

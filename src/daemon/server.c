@@ -246,6 +246,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	if (forwarding_astray(s->forwarding) && !was_astray)
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	reply(s);
+	keeper_tidy(s->keeper);
 	log_changes(s, now_ms);
 	log_moves(s, now_ms);
 	log_exhausted(s, now_ms);

@@ -9,7 +9,6 @@
 
 enum {
 	CACHE_KIB = 1024,
-	WAL_PAGES = 4000,
 	WAL_BYTES_KEPT = 8 << 20, /* what a large transaction made of it is given back */
 	SHAPE_MAX = 4096,
 };
@@ -130,9 +129,9 @@ int db_open(const char *path, sqlite3 **ret_db)
 	snprintf(pragmas, sizeof pragmas,
 		 "PRAGMA page_size=1024; PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF;"
 		 "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
-		 "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=%d;"
+		 "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=0;"
 		 "PRAGMA journal_size_limit=%d;",
-		 CACHE_KIB, WAL_PAGES, WAL_BYTES_KEPT);
+		 CACHE_KIB, WAL_BYTES_KEPT);
 	return db_run(db, pragmas);
 }
 

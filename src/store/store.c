@@ -16,7 +16,8 @@
 enum {
 	PATH_MAX_DIR = STORE_PATH_MAX - 64,
 	RESCUE_ROOM = 256,
-	AHEAD_MS = 2000, /* the two clocks are not read in the same moment */
+	LOG_PAGES = 4000, /* after which it is moved into the database */
+	AHEAD_MS = 2000,  /* the two clocks are not read in the same moment */
 };
 
 /* Whose time is over for so long is not set aside any more. */
@@ -38,6 +39,7 @@ struct numbers {
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
+	int log_pages; /* in the write-ahead log, by the last commit */
 	/* As the last load found: to be set aside, and to be set aside no longer. */
 	struct numbers foreign, settled;
 };
@@ -227,6 +229,15 @@ static int prepare(struct store *s)
 	return 0;
 }
 
+static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct store *s = (struct store *)ctx;
+	(void)db;
+	(void)name;
+	s->log_pages = pages;
+	return SQLITE_OK;
+}
+
 /* rescue: filled where the file is -EUCLEAN; NULL is allowed. */
 static int open_file(const char *path, struct store **ret_store, int64_t *ret_version,
 		     struct rescue *rescue)
@@ -239,6 +250,8 @@ static int open_file(const char *path, struct store **ret_store, int64_t *ret_ve
 		r = db_prepare(s->db, &steps, ret_version);
 	if (r == 0)
 		r = prepare(s);
+	if (r == 0)
+		(void)sqlite3_wal_hook(s->db, on_commit, s); /* the one before: none */
 	if (r == -EUCLEAN && rescue)
 		rescue_from(s->db, rescue);
 	if (r < 0) {
@@ -416,6 +429,15 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 	if (r < 0 && !sqlite3_get_autocommit(s->db))
 		(void)db_step(s->rollback); /* r is what the caller hears */
 	return r;
+}
+
+void store_tidy(struct store *s)
+{
+	if (s->log_pages < LOG_PAGES)
+		return;
+	s->log_pages = 0;
+	/* Where it fails the log grows, until a commit fails: that one is told. */
+	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 /* sql with each of the numbers in turn. */

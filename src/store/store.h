@@ -84,6 +84,13 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 		 struct store_now now);
 
 /*
+ * Where the write-ahead log has become long (4,000 pages: once in thousands of rows), moves it into
+ * the database, which takes some milliseconds: so after the answers, not before them. Whoever never
+ * calls it has a log that grows until the database is closed.
+ */
+void store_tidy(struct store *s);
+
+/*
  * Catching up after commits failed: begin empties the table inside a transaction, but for what was
  * foreign to the last load, put adds records, end commits (commit = true) or takes it all back. An
  * error in between leaves the caller to call store_rewrite_end(s, false).

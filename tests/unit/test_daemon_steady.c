@@ -163,6 +163,7 @@ static void exchange(uint8_t type, uint32_t first)
 	assert_int_equal(f.batch->n_answers, GROUP);
 	assert_int_equal(f.batch->n_changes, type == SOLICIT ? 0 : GROUP);
 	keeper_commit(f.keeper, f.batch, now_ms);
+	keeper_tidy(f.keeper);
 	for (size_t i = 0; i < GROUP; i++) {
 		const struct answer *a = &f.batch->answers[i];
 		memcpy(f.prefixes[first + i], a->bytes + a->len - 16, 16);

@@ -637,6 +637,35 @@ static void an_empty_file_is_a_new_one(void **state)
 	assert_int_equal(count_all(f), 0);
 }
 
+static off_t size_of_database(const struct fixture *f)
+{
+	struct stat st;
+	assert_int_equal(stat(f->db, &st), 0);
+	return st.st_size;
+}
+
+static void a_long_log_is_moved_into_the_database_when_it_is_tidied(void **state)
+{
+	enum { ROWS = 60000, A_ROW_MIN = 64 };
+	struct fixture *f = *state;
+	struct binding_change c = change(1, false);
+	open_it(f);
+	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+	off_t short_log = size_of_database(f);
+	store_tidy(f->store); /* nothing: it is short */
+	assert_int_equal(size_of_database(f), short_log);
+	assert_int_equal(store_rewrite_begin(f->store), 0);
+	for (uint32_t i = 1; i <= ROWS; i++) {
+		c.record.number = i;
+		assert_int_equal(store_rewrite_put(f->store, &c.record, now), 0);
+	}
+	assert_int_equal(store_rewrite_end(f->store, true), 0);
+	assert_int_equal(size_of_database(f), short_log);
+	store_tidy(f->store);
+	assert_true(size_of_database(f) > (off_t)ROWS * A_ROW_MIN);
+	close_it(f);
+}
+
 static void a_schema_that_is_not_ours_is_moved_aside(void **state)
 {
 	static const char *const damages[] = {
@@ -935,6 +964,7 @@ int main(void)
 		STORE_TEST(a_file_of_version_1_is_read),
 		STORE_TEST(a_damaged_file_of_version_1_is_rescued),
 		STORE_TEST(every_older_version_is_brought_up_to_date),
+		STORE_TEST(a_long_log_is_moved_into_the_database_when_it_is_tidied),
 		STORE_TEST(a_step_that_fails_leaves_the_file_as_it_was),
 	};
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);
