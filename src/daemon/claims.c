@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -170,14 +171,13 @@ static int lock_state(struct claims *claims, const struct config *c, bool keep,
 	(void)snprintf(path, sizeof path, "%s/lock", c->state_dir); /* fits */
 	/* For reading: a file that is open for writing would keep the volume from being mounted
 	 * read-only. */
-	AUTO_CLOSE int fd =
-		open(path, O_RDONLY | (keep ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO_CLOSE int fd = file_open(path, O_RDONLY | (keep ? O_CREAT : 0) | O_NOFOLLOW);
 	if (fd < 0) {
 		/* There is no such directory, or nobody can write there: nothing to share. */
-		if (errno != ENOENT && errno != EROFS)
+		if (fd != -ENOENT && fd != -EROFS)
 			log_warn("boot",
 				 "STATE_DIR cannot be locked against another instance, going on",
-				 kv_str("path", path), kv_errno(errno));
+				 kv_str("path", path), kv_str("error", file_why(fd)));
 		return 0;
 	}
 	if (flock(fd, (keep ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
@@ -199,7 +199,7 @@ static int lock_state(struct claims *claims, const struct config *c, bool keep,
 	if (!keep)
 		return 0;
 	/* For the message that somebody else gets: without it that only says less. */
-	AUTO_CLOSE int name_fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	AUTO_CLOSE int name_fd = file_open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW);
 	if (name_fd >= 0)
 		(void)!write(name_fd, c->suffix, strlen(c->suffix));
 	claims->lock_fd = take_fd(&fd);

@@ -11,12 +11,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FILE_VALUE_MAX = 65536 };
+enum {
+	FILE_VALUE_MAX = 65536,
+	FILE_WAIT_MS = 5000, /* for what writes into a pipe */
+};
 
 /* The variables of which there is one for each option code. */
 static const char option_prefix[] = "DHCPV6_OPTION_", option_pattern[] = "DHCPV6_OPTION_<code>";
@@ -100,31 +104,55 @@ static const char *lookup(char *const *env, const char *name)
 /* --- where values come from
  * --------------------------------------------------------------------------------- */
 
+/* A pipe may be one into which nobody writes: errno is ETIMEDOUT then. */
+static bool wait_readable(int fd)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	int n;
+	do
+		n = poll(&readable, 1, FILE_WAIT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n > 0;
+}
+
+static int read_text(int fd, char *text, size_t *ret_len)
+{
+	size_t n = 0;
+	ssize_t more = 1;
+	while (more && n < FILE_VALUE_MAX) {
+		more = wait_readable(fd) ? read(fd, text + n, FILE_VALUE_MAX - n) : -1;
+		if (more < 0)
+			return -errno;
+		n += (size_t)more;
+	}
+	*ret_len = n;
+	return n == FILE_VALUE_MAX ? -EFBIG : memchr(text, '\0', n) ? -EILSEQ : 0;
+}
+
 static int read_file(const char *path, char **ret_text)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	AUTO_FREE char *text = malloc(FILE_VALUE_MAX + 1);
-	if (!text)
-		return -ENOMEM;
+	char *text = malloc(FILE_VALUE_MAX + 1);
 	size_t n = 0;
-	for (;;) {
-		ssize_t r = read(fd, text + n, FILE_VALUE_MAX - n);
-		if (r < 0)
-			return -errno;
-		if (r == 0)
-			break;
-		n += (size_t)r;
-		if (n == FILE_VALUE_MAX)
-			return -EFBIG;
+	int r = text ? read_text(fd, text, &n) : -ENOMEM;
+	if (r < 0) {
+		free(text);
+		return r;
 	}
 	text[n] = '\0';
-	if (strlen(text) != n)
-		return -EILSEQ; /* zero bytes: no text */
 	*ret_text = text;
-	text = NULL;
 	return 0;
+}
+
+static const char *read_file_why(int r)
+{
+	return r == -EILSEQ      ? "it is no text"
+	       : r == -ETIMEDOUT ? "it is a pipe, and nobody writes into it"
+				 : strerror(-r);
 }
 
 static void trim_end(char *text, const char *what)
@@ -199,8 +227,7 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 	int r = read_file(path, &text);
 	if (r < 0 || !text) {
 		rd->faulty[i] = true;
-		reading_fault(rd, "%s=%s: cannot be read: %s", file_name, path,
-			      r == -EILSEQ ? "it is no text" : strerror(-r));
+		reading_fault(rd, "%s=%s: cannot be read: %s", file_name, path, read_file_why(r));
 		return;
 	}
 	trim_end(text, "\r\n");
@@ -356,7 +383,7 @@ static void read_conf(struct reading *rd)
 	int r = read_file(rd->raws[i].value, &text);
 	if (r < 0 || !text) {
 		reading_fault(rd, "WIREGUARD_CONFIG_FILE=%s: cannot be read: %s", rd->raws[i].value,
-			      r == -EILSEQ ? "it is no text" : strerror(-r));
+			      read_file_why(r));
 		return;
 	}
 	wgconf_read(rd->raws[i].value, text, on_conf_value, on_conf_note, rd);

@@ -7,9 +7,11 @@
 #include "daemon/config.h"
 #include "daemon/dns.h"
 #include "engine/names.h"
+#include "host/file.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -21,6 +23,7 @@ enum {
 	PAUSE_SHARE = 20, /* of the time at most goes into writing: one in so many */
 	RETRY_MS = 60000, /* what cannot be written is tried again, or with the next change */
 	PATH_SIZE = CONFIG_PATH_MAX + 32,
+	LINES_MAX = 16 << 20, /* bytes of one of 64 files */
 };
 
 struct dns_names {
@@ -45,15 +48,33 @@ static void shard_path(char path[static PATH_SIZE], const char *dir, unsigned sh
 	snprintf(path, PATH_SIZE, "%s/%02u%s", dir, shard, suffix);
 }
 
+/* What is no file, or far longer than we make them, is passed over: so is who was in line there. */
+static FILE *open_lines(const char *path)
+{
+	struct stat st;
+	AUTO_CLOSE int fd = file_open(path, O_RDONLY);
+	int r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	if (r == 0 && st.st_size > LINES_MAX)
+		r = -EFBIG;
+	FILE *f = r == 0 ? fdopen(fd, "r") : NULL;
+	if (f)
+		(void)take_fd(&fd); /* it is f's now */
+	else if (r != -ENOENT)
+		log_warn("dns",
+			 "who was in line for names cannot be read, they go to who asks first",
+			 kv_str("file", path), kv_str("why", r < 0 ? file_why(r) : "no memory"));
+	return f;
+}
+
 /* Lines of "ADDRESS NAME"; others are passed over. */
 static void remember(struct dns_names *n)
 {
 	char path[PATH_SIZE], line[INET6_ADDRSTRLEN + NAME_STRLEN + 8];
 	for (unsigned s = 0; s < NAMES_SHARDS; s++) {
 		shard_path(path, n->order_dir, s, "");
-		FILE *f = fopen(path, "re");
+		FILE *f = open_lines(path);
 		if (!f)
-			continue; /* nobody was in line */
+			continue;
 		while (fgets(line, sizeof line, f))
 			(void)names_remember_line(n->names, line); /* or it comes anew */
 		(void)fclose(f);                                   /* read only */
@@ -80,6 +101,19 @@ static int write_line(void *ctx, const struct in6_addr *addr, const char *name)
 	return 0;
 }
 
+static int create(const char *path, FILE **ret_f)
+{
+	AUTO_CLOSE int fd = file_create(path);
+	if (fd < 0)
+		return fd;
+	FILE *f = fdopen(fd, "w");
+	if (!f)
+		return -errno;
+	(void)take_fd(&fd); /* it is f's now */
+	*ret_f = f;
+	return 0;
+}
+
 /* Nobody ever reads half a file: it gets its name when it is whole, or goes where it would be
  * empty. */
 static int finish(FILE *f, const char *part, const char *path, bool empty)
@@ -98,9 +132,10 @@ static int write_having(const struct dns_names *n, unsigned shard)
 	static const char part[] = DNS_DIRECTORY "/part";
 	char path[PATH_SIZE];
 	shard_path(path, DNS_NAMES, shard, "");
-	struct writing w = { .zone = n->zone, .f = fopen(part, "we") };
-	if (!w.f)
-		return -errno;
+	struct writing w = { .zone = n->zone };
+	int r = create(part, &w.f);
+	if (r < 0)
+		return r;
 	(void)names_having(n->names, shard, write_line, &w); /* never ends early */
 	return finish(w.f, part, path, w.n == 0);
 }
@@ -110,9 +145,10 @@ static int write_lines(const struct dns_names *n, unsigned shard)
 	char part[PATH_SIZE], path[PATH_SIZE];
 	shard_path(part, n->order_dir, shard, "~");
 	shard_path(path, n->order_dir, shard, "");
-	struct writing w = { .f = fopen(part, "we") };
-	if (!w.f)
-		return -errno;
+	struct writing w = { 0 };
+	int r = create(part, &w.f);
+	if (r < 0)
+		return r;
 	(void)names_lines(n->names, shard, write_line, &w); /* never ends early */
 	return finish(w.f, part, path, w.n == 0);
 }
