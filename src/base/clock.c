@@ -32,6 +32,13 @@ uint64_t clock_unix_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
+uint64_t clock_cpu_us(void)
+{
+	struct timespec ts = { 0 };
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts); /* likewise */
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 static void put_digits(char *at, uint64_t value, size_t n)
 {
 	while (n > 0) {

@@ -13,6 +13,8 @@ uint64_t clock_mono_ms(void);
 uint64_t clock_slept_ms(void);
 /* Milliseconds since 1970 by the wall clock; only for what is stored. It may jump. */
 uint64_t clock_unix_ms(void);
+/* Microseconds of a processor that this process has had since its fork. */
+uint64_t clock_cpu_us(void);
 
 enum { CLOCK_RFC3339_LEN = sizeof "1970-01-01T00:00:00.000Z" };
 /* As RFC 3339 writes it, in UTC, to the millisecond. Years beyond 9999 stay at its end. Returns

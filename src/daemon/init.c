@@ -5,12 +5,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/ratelimit.h"
 #include "base/siphash.h"
 #include "control/client.h"
 #include "daemon/children.h"
 #include "daemon/config.h"
 #include "daemon/dns.h"
 #include "daemon/filter.h"
+#include "daemon/inbox.h"
 #include "daemon/message.h"
 #include "daemon/preflight.h"
 #include "daemon/server.h"
@@ -52,6 +54,8 @@ enum {
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 5000,
 	LIVED_LONG_ENOUGH_MS = 10000, /* a server that lasted so long is made again at once */
+	SERVED_MS = 100, /* one that served is, too, where it did so for as long; else then */
+	TELL_LOG_EVERY_S = 60,
 	CONTROL_BACKLOG = 16,
 };
 
@@ -86,7 +90,8 @@ struct appliance {
 	struct loop_timer *server_timer;
 	struct loop_timer *tell_timer; /* what the server did not take */
 	struct loop_timer *replace_timer;
-	struct loop_watch *server_watch;
+	struct inbox *inbox;       /* what the server says */
+	struct ratelimit log_told; /* what it does not listen to */
 	struct loop_watch *guard_watch;
 
 	pid_t server_pid; /* 0: none is running */
@@ -95,6 +100,9 @@ struct appliance {
 	uint64_t server_retry_ms;
 	uint64_t server_restarts;
 	bool server_ready;
+	uint64_t server_ready_ms; /* since when it is, or the one before it was */
+	uint64_t server_ended_ms; /* when the one before it was gone; 0: it is the first */
+	bool store_sound;         /* the latest one that was read all of its database */
 	bool replace_server; /* the NIC is another: it ends, and the next has sockets on that */
 	bool serving_told;
 	bool guard_loaded;
@@ -160,34 +168,54 @@ static void server_tell(struct appliance *a, const struct message *m)
 	int r = message_send(a->server_fd, m);
 	if (r == 0 || r == -EPIPE)
 		return;
-	log_warn("init", "the server does not take a message, it will be told again", kv_errno(r),
-		 kv_u64("message", (uint64_t)m->type), kv_u64("in_ms", TELL_AGAIN_MS));
+	/* The bucket counts in seconds, which are to be longer ones here. */
+	if (ratelimit_allow(&a->log_told, clock_mono_ms() / TELL_LOG_EVERY_S, NULL))
+		log_warn("init", "the server does not take a message, it will be told again",
+			 kv_errno(r), kv_u64("message", (uint64_t)m->type),
+			 kv_u64("every_ms", TELL_AGAIN_MS));
 	loop_timer_set(a->tell_timer, TELL_AGAIN_MS);
+}
+
+static struct message link_message(const struct appliance *a)
+{
+	return (struct message){ .type = MESSAGE_LINK, .link = a->sub.link };
+}
+
+static struct message uplink_message(const struct appliance *a)
+{
+	struct message m;
+	uplink_watch_message(a->uplink, &m);
+	return m;
+}
+
+static struct message dns_message(const struct appliance *a)
+{
+	struct message m = { .type = MESSAGE_DNS };
+	if (a->dns)
+		m.dns = dns_view(a->dns);
+	else
+		m.dns.state = a->dns_absent ? DNS_ABSENT : DNS_OFF;
+	return m;
 }
 
 static void tell_link(struct appliance *a)
 {
 	if (!a->server_ready)
 		return;
-	const struct message link = { .type = MESSAGE_LINK, .link = a->sub.link };
-	server_tell(a, &link);
+	const struct message m = link_message(a);
+	server_tell(a, &m);
 }
 
 static void tell_uplink(struct appliance *a)
 {
-	struct message m;
-	uplink_watch_message(a->uplink, &m);
+	const struct message m = uplink_message(a);
 	server_tell(a, &m);
 }
 
 static void tell_dns(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
-	struct message m = { .type = MESSAGE_DNS };
-	if (a->dns)
-		m.dns = dns_view(a->dns);
-	else
-		m.dns.state = a->dns_absent ? DNS_ABSENT : DNS_OFF;
+	const struct message m = dns_message(a);
 	server_tell(a, &m);
 }
 
@@ -268,34 +296,48 @@ static void start_dns(struct appliance *a)
 	dns_start(a->dns, a->sub.nic.link.name);
 }
 
-static void on_server_message(void *ctx, int fd)
+static bool on_server_message(void *ctx, const struct message *m)
 {
 	struct appliance *a = (struct appliance *)ctx;
-	struct message m;
-	int r;
-	while ((r = message_recv(fd, &m)) == 0) {
-		if (m.type == MESSAGE_READY) {
-			a->server_ready = true;
-			tell_uplink(a); /* before it advertises anything */
-			tell_link(a);
-			tell_dns(a);
-		} else if (m.type == MESSAGE_SERVING && !a->serving_told) {
-			a->serving_told = true;
-			log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
-				 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
-			start_dns(a);
-			memory_settle();
-		} else if (m.type == MESSAGE_CONTESTED) {
-			subscriber_contested(&a->sub);
-		} else if (m.type == MESSAGE_UPLINK_ASK) {
-			tunnel_watch_look(a->tunnel_watch);
-		}
+	switch (m->type) {
+	case MESSAGE_READY:
+		if (a->server_ready)
+			return false;
+		a->server_ready = true;
+		a->server_ready_ms = clock_mono_ms();
+		if (a->server_ended_ms)
+			log_info("init", "another server serves",
+				 kv_u64("after_ms", a->server_ready_ms - a->server_ended_ms));
+		tell_again(a); /* what has changed since it was forked */
+		return true;
+	case MESSAGE_SERVING:
+		if (a->serving_told)
+			return true;
+		a->serving_told = true;
+		log_info("init", "serving", kv_str("interface", a->sub.nic.link.name),
+			 kv_u64("since_start_ms", clock_mono_ms() - a->started_at_ms));
+		start_dns(a);
+		memory_settle();
+		return true;
+	case MESSAGE_CONTESTED:
+		subscriber_contested(&a->sub);
+		return true;
+	case MESSAGE_UPLINK_ASK:
+		tunnel_watch_look(a->tunnel_watch);
+		return true;
+	default:
+		return false;
 	}
-	if (r != -EPIPE && r != -EPROTO)
-		return; /* there is nothing, or no memory for it now */
-	/* It is ending: what its status was, the loop's child watcher tells. */
-	loop_unwatch(a->server_watch);
-	a->server_watch = NULL;
+}
+
+/* Whatever has become of it, the next one is sound. */
+static void on_server_wrong(void *ctx)
+{
+	struct appliance *a = (struct appliance *)ctx;
+	if (!a->server_pid)
+		return;
+	log_error("init", "the server says what it should not, killing it");
+	(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
 }
 
 static int server_child(struct appliance *a, int fd, pid_t init_pid)
@@ -304,6 +346,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	if (r < 0)
 		return EX_OSERR;
 	loop_free(a->loop); /* with init's handling of signals */
+	const struct message news[SERVER_NEWS] = { uplink_message(a), link_message(a),
+						   dns_message(a) };
 	/* A terminal's ^C reaches the whole group, but the order to stop comes from init. */
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
@@ -345,6 +389,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.transfer_addr = a->sub.transfer_addrs[0],
 		.started_at_ms = a->started_at_ms,
 		.restarts = a->server_restarts,
+		.sound = a->store_sound,
+		.news = { news[0], news[1], news[2] },
 	};
 	return server_run(&p);
 }
@@ -354,16 +400,19 @@ static int server_start(struct appliance *a)
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
-	pid_t self = getpid();
-	pid_t pid = fork();
+	pid_t self;
+	pid_t pid = child_fork(&self);
 	if (pid == 0) {
 		(void)close(pair[0]); /* init's end */
 		_exit(server_child(a, pair[1], self));
 	}
-	int r = pid < 0 ? -errno : 0;
+	int r = pid < 0 ? (int)pid : 0;
 	(void)close(pair[1]); /* the server's end */
+	const struct inbox_calls calls = { .ctx = a,
+					   .on_message = on_server_message,
+					   .on_wrong = on_server_wrong };
 	if (r == 0)
-		r = loop_watch_fd(a->loop, pair[0], on_server_message, a, &a->server_watch);
+		r = inbox_new(a->loop, pair[0], &calls, &a->inbox);
 	if (r < 0) {
 		(void)close(pair[0]); /* with it a server that was forked notices, and ends */
 		return r;
@@ -419,14 +468,30 @@ static void server_again(void *ctx)
 	loop_timer_set(a->server_timer, delay ? delay : RETRY_MIN_MS);
 }
 
+/*
+ * Ever longer pauses are for one that cannot start. One that served has subscribers waiting in its
+ * sockets: it is made again at once, however often, and at most ten times a second.
+ */
+static uint64_t server_pause(struct appliance *a, bool served)
+{
+	uint64_t now_ms = clock_mono_ms();
+	if (!served)
+		return next_retry(&a->server_retry_ms, now_ms - a->server_started_ms);
+	a->server_retry_ms = 0;
+	uint64_t for_ms = now_ms - a->server_ready_ms;
+	return for_ms < SERVED_MS ? SERVED_MS - for_ms : 0;
+}
+
 static void server_ended(struct appliance *a, int status)
 {
+	inbox_read(a->inbox); /* whether it was ready before it ended */
 	bool served = a->server_ready;
-	loop_unwatch(a->server_watch);
-	a->server_watch = NULL;
+	inbox_free(take_ptr(&a->inbox));
 	(void)close(take_fd(&a->server_fd)); /* the other end is gone */
 	a->server_pid = 0;
 	a->server_ready = false;
+	a->server_ended_ms = clock_mono_ms();
+	a->store_sound = served;
 	a->server_farewell = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	if (a->stopping)
 		return;
@@ -434,11 +499,7 @@ static void server_ended(struct appliance *a, int status)
 		server_again(a);
 		return;
 	}
-	uint64_t delay = next_retry(&a->server_retry_ms, clock_mono_ms() - a->server_started_ms);
-	/* Ever longer pauses are for one that cannot start. One that served has subscribers waiting
-	 * in its sockets. */
-	if (served && delay > RETRY_MIN_MS)
-		delay = a->server_retry_ms = RETRY_MIN_MS;
+	uint64_t delay = server_pause(a, served);
 	if (WIFSIGNALED(status))
 		log_error("init", "the server was killed, starting it again",
 			  kv_i64("signal", WTERMSIG(status)), kv_u64("in_ms", delay));
@@ -966,6 +1027,18 @@ static int read_config(struct config *ret_config)
 	return r == 0 ? 0 : r == -EINVAL ? EX_CONFIG : EX_SOFTWARE;
 }
 
+/* To process 1 a signal that nobody handles yet is as if it had not been sent, and whoever stopped
+ * us would wait for ever. One that is blocked waits until there is a handler. */
+static void block_signals(int how)
+{
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		sigaddset(&set, all[i]);
+	(void)sigprocmask(how, &set, NULL); /* cannot fail with these arguments */
+}
+
 static void ignore_broken_pipes(void)
 {
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail */
@@ -978,7 +1051,7 @@ static void done_loop(struct appliance *a)
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++)
 		loop_timer_free(timers[i]);
 	subscriber_done(&a->sub);
-	loop_unwatch(a->server_watch);
+	inbox_free(a->inbox);
 	loop_unwatch(a->guard_watch);
 	uplink_watch_free(a->uplink);
 	loop_free(a->loop);
@@ -992,7 +1065,9 @@ int init_run(const char *version)
 			       .metrics_fd = -1,
 			       .nflog_fd = -1,
 			       .server_fd = -1,
+			       .log_told = { .per_s = 1, .burst = 1 },
 			       .started_at_ms = clock_mono_ms() };
+	block_signals(SIG_BLOCK);
 	ignore_broken_pipes();
 	log_setup(LOG_INFO, LOG_TEXT, NULL);
 	/* An environment with keys in it is not for a core file. */
@@ -1012,6 +1087,7 @@ int init_run(const char *version)
 	a.sub.config = &a.config;
 	subscriber_init(&a.sub);
 	int r = init_loop(&a);
+	block_signals(SIG_UNBLOCK);
 	code = r < 0 ? boot_failed(r, "the event loop cannot be made") : boot(&a);
 	if (code == 0 && !a.stopping)
 		loop_run(a.loop);

@@ -40,6 +40,7 @@ struct keeper {
 	bool behind; /* commits were missed: everything is written anew when it works again */
 	bool loaded; /* what it held is in memory */
 	bool corrupt;
+	bool unchecked; /* it was taken for sound when it was opened */
 	uint64_t retry_at_ms, told_at_ms;
 	int64_t offset_ms; /* of the wall clock from the monotonic one, as it is in the store */
 };
@@ -108,10 +109,10 @@ static void tell_moved(const char *moved_to, size_t rescued)
 		  kv_str("moved_to", moved_to), kv_u64("rescued", rescued));
 }
 
-static int open_store(struct keeper *k)
+static int open_store(struct keeper *k, bool sound)
 {
 	struct store_found found;
-	int r = store_open(k->state_dir, clock_unix_ms(), &k->store, &found);
+	int r = store_open(k->state_dir, clock_unix_ms(), sound, &k->store, &found);
 	if (found.moved_aside[0])
 		tell_moved(found.moved_aside, found.rescued);
 	if (found.migrated_from)
@@ -213,7 +214,7 @@ static int reopen(struct keeper *k)
 	if (r == 0) {
 		k->corrupt = false;
 		if (!k->store)
-			r = open_store(k);
+			r = open_store(k, false);
 	}
 	/* What it held before we could read it: who has come since then has the older right. */
 	if (r == 0 && !k->loaded) {
@@ -317,9 +318,10 @@ void keeper_free(struct keeper *k)
 	free(k);
 }
 
-void keeper_open(struct keeper *k)
+void keeper_open(struct keeper *k, bool sound)
 {
-	int r = open_store(k);
+	k->unchecked = sound;
+	int r = open_store(k, sound);
 	if (r < 0)
 		broke(k, r, "open");
 }
@@ -405,17 +407,20 @@ void keeper_put_advertised(struct keeper *k, const uint8_t note[static STORE_NOT
 	put_note(k, STORE_ADVERTISED, note, "advertisement's number");
 }
 
-void keeper_load(struct keeper *k, struct dhcp6_server *dhcp6)
+int keeper_load(struct keeper *k, struct dhcp6_server *dhcp6)
 {
 	size_t changed = 0;
 	k->dhcp6 = dhcp6;
 	if (!k->store)
-		return;
+		return 0;
 	int r = load(k, &changed);
+	if (r == -EUCLEAN && k->unchecked)
+		return r;
 	if (r == 0 && changed)
 		r = catch_up(k);
 	if (r < 0)
 		broke(k, r, "load");
+	return 0;
 }
 
 void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms)

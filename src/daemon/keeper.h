@@ -23,8 +23,8 @@ int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void 
 	       struct keeper **ret_keeper);
 void keeper_free(struct keeper *k); /* NULL is allowed */
 
-/* First of all; then what is kept beside the bindings can be asked for. */
-void keeper_open(struct keeper *k);
+/* First of all; then what is kept beside the bindings can be asked for. sound: as store_open(). */
+void keeper_open(struct keeper *k, bool sound);
 
 /* The one that is kept, else fresh, which is kept from now on. */
 void keeper_duid(struct keeper *k, const struct duid *fresh, struct duid *ret_duid);
@@ -41,8 +41,12 @@ void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_
 bool keeper_advertised(struct keeper *k, uint8_t ret_note[static STORE_NOTE_LEN]);
 void keeper_put_advertised(struct keeper *k, const uint8_t note[static STORE_NOTE_LEN]);
 
-/* Loads what is held into dhcp6, which is kept from now on and outlives the keeper's use of it. */
-void keeper_load(struct keeper *k, struct dhcp6_server *dhcp6);
+/*
+ * Loads what is held into dhcp6, which is kept from now on and outlives the keeper's use of it.
+ * -EUCLEAN: what was taken for sound is damaged. There is more to be had of it than has been loaded
+ * now, by a process that checks it when it opens it.
+ */
+int keeper_load(struct keeper *k, struct dhcp6_server *dhcp6);
 
 /* On the disk when it returns, or told that it is not. */
 void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms);

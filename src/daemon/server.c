@@ -650,23 +650,34 @@ static void follow_link(struct server *s)
 	arm_expiry(s, clock_mono_ms());
 }
 
+/* What init knows of the world. False: it is something else. */
+static bool follow_news(struct server *s, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_LINK:
+		on_link(s, m);
+		follow_link(s);
+		return true;
+	case MESSAGE_UPLINK:
+		follow_uplink(s, m);
+		return true;
+	case MESSAGE_DNS:
+		s->dns = m->dns;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void on_init_message(void *ctx, int fd)
 {
 	struct server *s = (struct server *)ctx;
 	struct message m;
 	int r;
 	while ((r = message_recv(fd, &m)) == 0) {
+		if (follow_news(s, &m))
+			continue;
 		switch (m.type) {
-		case MESSAGE_LINK:
-			on_link(s, &m);
-			follow_link(s);
-			break;
-		case MESSAGE_UPLINK:
-			follow_uplink(s, &m);
-			break;
-		case MESSAGE_DNS:
-			s->dns = m.dns;
-			break;
 		case MESSAGE_ANNOUNCE:
 			if (provisioning_reserve(s->c, s->dhcp6, true) == 0)
 				follow_reservations(s);
@@ -846,7 +857,7 @@ static int start(struct server *s)
 		r = dns_names_new(s->loop, s->c->dns_zone, s->c->state_dir, &s->names);
 	if (r < 0)
 		return r;
-	keeper_open(s->keeper);
+	keeper_open(s->keeper, s->p->sound);
 	r = init_advertiser(s);
 	if (r == 0)
 		r = init_dhcp6(s);
@@ -855,7 +866,9 @@ static int start(struct server *s)
 	r = provisioning_reserve(s->c, s->dhcp6, false);
 	if (r < 0)
 		return r;
-	keeper_load(s->keeper, s->dhcp6);
+	r = keeper_load(s->keeper, s->dhcp6);
+	if (r < 0)
+		return r;
 	dns_names_load(s->names, s->dhcp6);
 	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
 	tell_of_changes(s);
@@ -876,7 +889,14 @@ static int start(struct server *s)
 	arm_expiry(s, clock_mono_ms());
 	memory_settle();
 	const struct message ready = { .type = MESSAGE_READY };
-	return r < 0 ? r : message_send(s->p->init_fd, &ready);
+	if (r == 0)
+		r = message_send(s->p->init_fd, &ready);
+	/* Nobody waits for init to tell what it knew when it forked us: it does so after this. */
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(s->p->news); i++)
+		(void)follow_news(s, &s->p->news[i]); /* they are nothing else */
+	log_debug("server", "ready", kv_u64("cpu_us", clock_cpu_us()),
+		  kv_bool("database_checked", !s->p->sound));
+	return r;
 }
 
 int server_run(const struct server_params *p)

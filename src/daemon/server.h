@@ -8,12 +8,15 @@
 
 #include "daemon/config.h"
 #include "daemon/forwarding.h"
+#include "daemon/message.h"
 #include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/nd_sock.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+enum { SERVER_NEWS = 3 };
 
 struct server_params {
 	const struct config *config;
@@ -37,6 +40,8 @@ struct server_params {
 	const uint8_t *pool_key; /* 16 bytes; chooses prefixes; from the configuration alone */
 	uint64_t started_at_ms;  /* the appliance's start, monotonic */
 	uint64_t restarts;       /* of the server, so far */
+	bool sound;              /* the server before us has read all of the database, and served */
+	struct message news[SERVER_NEWS]; /* the uplink, the link and DNS when we were forked */
 };
 
 /* Runs until told to stop. An exit code for the process: 0 after a farewell, else a fault that init

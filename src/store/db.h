@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -41,9 +42,10 @@ struct db_steps {
 /*
  * Brings the schema to the newest version, all steps in one transaction, and checks that pages and
  * tables are what they should be. *ret_from is the version that was found, 0 in a new file.
- * -ENOTSUP: a later version has written it, and it is as it was. -EUCLEAN: damaged.
+ * -ENOTSUP: a later version has written it, and it is as it was. -EUCLEAN: damaged. sound: that has
+ * just been checked by somebody else, and is not done again.
  */
-int db_prepare(sqlite3 *db, const struct db_steps *steps, int64_t *ret_from);
+int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *ret_from);
 
 /* The steps alone, without the checks of pages, inside a transaction of the caller's. */
 int db_migrate(sqlite3 *db, const struct db_steps *steps, int64_t from);

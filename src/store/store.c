@@ -239,7 +239,7 @@ static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
 }
 
 /* rescue: filled where the file is -EUCLEAN; NULL is allowed. */
-static int open_file(const char *path, struct store **ret_store, int64_t *ret_version,
+static int open_file(const char *path, bool sound, struct store **ret_store, int64_t *ret_version,
 		     struct rescue *rescue)
 {
 	struct store *s = calloc(1, sizeof *s);
@@ -247,7 +247,7 @@ static int open_file(const char *path, struct store **ret_store, int64_t *ret_ve
 		return -ENOMEM;
 	int r = db_open(path, &s->db);
 	if (r == 0)
-		r = db_prepare(s->db, &steps, ret_version);
+		r = db_prepare(s->db, &steps, sound, ret_version);
 	if (r == 0)
 		r = prepare(s);
 	if (r == 0)
@@ -323,7 +323,7 @@ static int replace(const char *path, uint64_t unix_ms, const struct rescue *resc
 	snprintf(fresh, sizeof fresh, "%.256s.new", path);
 	int r = aside_remove(fresh); /* of a start that was killed here */
 	if (r == 0)
-		r = open_file(fresh, &s, &version, NULL);
+		r = open_file(fresh, false, &s, &version, NULL);
 	if (r == 0)
 		r = put_rescued(s, rescue);
 	if (r == 0)
@@ -362,7 +362,7 @@ static int check_access(const char *dir, const char *path)
 	return access(dir, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
 }
 
-int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
+int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret_store,
 	       struct store_found *ret_found)
 {
 	char path[STORE_PATH_MAX];
@@ -373,11 +373,11 @@ int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
 	if (r == 0)
 		r = check_access(dir, path);
 	if (r == 0)
-		r = open_file(path, ret_store, &version, &rescue);
+		r = open_file(path, sound, ret_store, &version, &rescue);
 	if (r == -EUCLEAN) {
 		r = replace(path, unix_ms, &rescue, ret_found);
 		if (r == 0)
-			r = open_file(path, ret_store, &version, NULL);
+			r = open_file(path, false, ret_store, &version, NULL);
 	}
 	rescue_done(&rescue);
 	if (r == 0 && version < (int64_t)steps.n)

@@ -39,11 +39,15 @@ struct store_found {
  * that is not ours is moved aside, with its log, to leases.db.corrupt-<unix time>; the bindings,
  * the server's DUID and the notes that could still be read of it are in the new one.
  *
+ * sound: its pages were checked in this start of the appliance, by a process that was killed since.
+ * They are not again, which is a good part of the time that opening takes; what damage the load
+ * meets it tells.
+ *
  * -EROFS, -EACCES: the directory or the file may not be written; -ENOSPC; -EIO: the medium;
  * -EBUSY: another process has it; -ENOTSUP: written by a later version, and left as it is; -ENOMEM,
  * -ENAMETOOLONG, and what mkdir(2) says. Nothing has been moved or lost where it fails.
  */
-int store_open(const char *dir, uint64_t unix_ms, struct store **ret_store,
+int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret_store,
 	       struct store_found *ret_found);
 void store_close(struct store *s); /* NULL is allowed */
 

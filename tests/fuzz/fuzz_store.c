@@ -256,7 +256,7 @@ static void open_and_use(struct input *in)
 	struct store_found found;
 	struct store_counts counts;
 	struct seen seen = { .now = now };
-	int r = store_open(dir, UINT64_C(1800000000000), &s, &found);
+	int r = store_open(dir, UINT64_C(1800000000000), false, &s, &found);
 	FUZZ_CHECK((r == 0) == (s != NULL));
 	if (r < 0)
 		return;
@@ -316,7 +316,7 @@ static void make_sound(void)
 	static struct binding_change changes[SOUND_ROWS];
 	for (uint32_t i = 0; i < SOUND_ROWS; i++)
 		changes[i] = some_change(i);
-	FUZZ_CHECK(store_open(dir, now.unix_ms, &s, &found) == 0);
+	FUZZ_CHECK(store_open(dir, now.unix_ms, false, &s, &found) == 0);
 	FUZZ_CHECK(store_commit(s, changes, SOUND_ROWS, now) == 0);
 	FUZZ_CHECK(store_duid(s, &changes[0].record.duid, &got) == 0);
 	store_close(s);

@@ -96,13 +96,13 @@ static void begin(void)
 	assert_int_equal(loop_new(false, &f.loop), 0);
 	assert_int_equal(loop_timer_new(f.loop, on_tick, NULL, &f.tick), 0);
 	assert_int_equal(keeper_new(f.loop, f.dir, on_loaded, NULL, &f.keeper), 0);
-	keeper_open(f.keeper);
+	keeper_open(f.keeper, false);
 	keeper_duid(f.keeper, &fresh, &f.duid);
 	assert_int_equal(keeper_secret(f.keeper, f.secret), 0);
 	f.config.server_id = f.duid;
 	assert_int_equal(dhcp6_server_new(&f.config, &f.server), 0);
 	assert_int_equal(batch_new(&f.batch), 0);
-	keeper_load(f.keeper, f.server);
+	assert_int_equal(keeper_load(f.keeper, f.server), 0);
 	assert_true(dhcp6_server_consistent(f.server));
 }
 

@@ -55,7 +55,7 @@ static int teardown(void **state)
 
 static void open_it(struct fixture *f)
 {
-	assert_int_equal(store_open(f->dir, now.unix_ms, &f->store, &f->found), 0);
+	assert_int_equal(store_open(f->dir, now.unix_ms, false, &f->store, &f->found), 0);
 }
 
 static int collect(void *ctx, const struct binding_record *r)
@@ -231,7 +231,7 @@ static void a_second_process_is_refused(void **state)
 	open_it(f);
 	struct binding_change c = change(1, false);
 	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
-	assert_int_equal(store_open(f->dir, now.unix_ms, &second, &f->found), -EBUSY);
+	assert_int_equal(store_open(f->dir, now.unix_ms, false, &second, &f->found), -EBUSY);
 	assert_null(second);
 }
 
@@ -760,7 +760,7 @@ static int open_unprivileged(struct fixture *f)
 		struct store_found found;
 		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
 			_exit(255);
-		_exit(-store_open(f->dir, now.unix_ms, &s, &found));
+		_exit(-store_open(f->dir, now.unix_ms, false, &s, &found));
 	}
 	int status = 0;
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -789,7 +789,7 @@ static void a_directory_that_cannot_be_is_told_as_such(void **state)
 	close_it(f);
 	struct store *s = NULL;
 	struct store_found found;
-	assert_int_equal(store_open(f->db, now.unix_ms, &s, &found), -ENOTDIR);
+	assert_int_equal(store_open(f->db, now.unix_ms, false, &s, &found), -ENOTDIR);
 	assert_null(s);
 }
 
@@ -869,13 +869,13 @@ static void every_older_version_is_brought_up_to_date(void **state)
 		const struct db_steps old = { future_sql, from }, all = { future_sql, 3 };
 		int64_t found = -1, value = 0;
 		sqlite3 *db = open_for_steps(f);
-		assert_int_equal(db_prepare(db, &old, &found), 0);
+		assert_int_equal(db_prepare(db, &old, false, &found), 0);
 		assert_int_equal(found, 0);
 		if (from)
 			assert_int_equal(db_run(db, "INSERT INTO a(x) VALUES(42)"), 0);
 		sqlite3_close(db);
 		db = open_for_steps(f);
-		assert_int_equal(db_prepare(db, &all, &found), 0);
+		assert_int_equal(db_prepare(db, &all, false, &found), 0);
 		assert_int_equal(found, from);
 		assert_int_equal(db_int(db, "PRAGMA user_version", &value), 0);
 		assert_int_equal(value, 3);
@@ -896,12 +896,12 @@ static void a_step_that_fails_leaves_the_file_as_it_was(void **state)
 	const struct db_steps old = { broken_sql, 1 }, all = { broken_sql, 3 };
 	int64_t value = 0;
 	sqlite3 *db = open_for_steps(f);
-	assert_int_equal(db_prepare(db, &old, &value), 0);
+	assert_int_equal(db_prepare(db, &old, false, &value), 0);
 	assert_int_equal(db_run(db, "INSERT INTO a(x) VALUES(42)"), 0);
-	assert_int_equal(db_prepare(db, &all, &value), -EUCLEAN);
+	assert_int_equal(db_prepare(db, &all, false, &value), -EUCLEAN);
 	sqlite3_close(db);
 	db = open_for_steps(f);
-	assert_int_equal(db_prepare(db, &old, &value), 0);
+	assert_int_equal(db_prepare(db, &old, false, &value), 0);
 	assert_int_equal(value, 1);
 	assert_int_equal(db_int(db, "SELECT count(*) FROM pragma_table_info('a')", &value), 0);
 	assert_int_equal(value, 1);
@@ -924,7 +924,7 @@ static void a_later_versions_file_is_left_alone(void **state)
 	struct fixture *f = *state;
 	run_sql(f, "CREATE TABLE future(x); PRAGMA user_version=99");
 	uint64_t before = sum_of(f->db);
-	assert_int_equal(store_open(f->dir, now.unix_ms, &f->store, &f->found), -ENOTSUP);
+	assert_int_equal(store_open(f->dir, now.unix_ms, false, &f->store, &f->found), -ENOTSUP);
 	assert_string_equal(f->found.moved_aside, "");
 	assert_null(f->store);
 	assert_true(sum_of(f->db) == before);

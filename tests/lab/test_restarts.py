@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The server killed again and again under load: how long nobody is answered, and that what waits in its sockets is.
+
+VBNG_RESTARTS: how many kills (20). VBNG_RESTARTS_BINDINGS: how many bindings are held (1000), besides those of the load.
+Milliseconds by the clock depend on what else the machine does; they are printed. What a restart costs of a processor's time is asserted.
+"""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import time
+
+from lab import VBNG, wait_for
+
+KILLS = int(os.environ.get("VBNG_RESTARTS", "20"))
+BINDINGS = int(os.environ.get("VBNG_RESTARTS_BINDINGS", "1000"))
+DHCP6LOAD = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench", "dhcp6load")
+CLIENTS, RATE, UNDER_WAY = 5000, 4000, 1024  # of the load
+WAITING = 200
+ALL_AGENTS, SERVER_PORT, CLIENT_PORT = "ff02::1:2", 547, 546
+SOLICIT, ADVERTISE = 1, 2
+ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT = 133, 134
+PACKET_IGNORE_OUTGOING, SO_TIMESTAMPNS, SO_RCVBUFFORCE = 23, 35, 33
+# A pool with room for all that a test on demand wants.
+LARGE = {"ASSIGNED_PREFIX": "2001:db8:ff00::/40", "TRANSFER_PREFIX": "2001:db8:ff00::/64", "DHCPV6_PD_DELEGATION_LENGTH": "64"}
+
+
+class Ear:
+    """What comes from the server's port from now on, with the kernel's time of each."""
+
+    def __init__(self, ns, dev):
+        with ns.inside():
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x86DD))
+            self.sock.bind((dev, 0x86DD))
+        self.sock.setsockopt(263, PACKET_IGNORE_OUTGOING, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+    def first_after(self, moment, timeout):
+        """time.time() of the first answer after that one."""
+        self.sock.settimeout(timeout)
+        while True:
+            data, more, _, _ = self.sock.recvmsg(64, 128)
+            seconds, ns = struct.unpack("qq", more[0][2][:16])
+            at = seconds + ns / 1e9
+            if data[6] == socket.IPPROTO_UDP and data[40:42] == SERVER_PORT.to_bytes(2, "big") and at > moment:
+                return at
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
+def kill_server(vbng):
+    """When it was killed, and when it was dead."""
+    server = wait_for("a server to kill", lambda: vbng.pids()[1:], 20, 0.005)[0]
+    fd = os.pidfd_open(server)
+    try:
+        at = time.time()
+        os.kill(server, signal.SIGKILL)
+        assert select.select([fd], [], [], 20)[0], "it does not die"
+        return at, time.time()
+    finally:
+        os.close(fd)
+
+
+def hold(lab, n):
+    """Bindings that nobody touches."""
+    said = json.loads(lab.cpe.exec(DHCP6LOAD, "-i", "cpe0", "-m", "sarr", "-n", n, "-w", 64, "-b", 1000000, "-s", 120, "-t", 2000, timeout=150).stdout)
+    assert said["completed"] >= 0.99 * n
+
+
+def test_a_server_killed_again_and_again_under_load_is_back_at_once(lab, capsys):
+    vbng = lab.vbng(**LARGE).wait_serving()
+    wait_for("the load's address", lambda: lab.cpe.addresses("cpe0", "link"))
+    hold(lab, BINDINGS)
+    load = lab.cpe.popen(DHCP6LOAD, "-i", "cpe0", "-m", "churn", "-n", CLIENTS, "-r", RATE, "-w", UNDER_WAY, "-t", 500, "-s", 600, "-l", "/dev/null",
+                         stdout=subprocess.PIPE, text=True)
+    gaps = []
+    try:
+        for _ in range(KILLS):
+            with Ear(lab.cpe, "cpe0") as ear:
+                served = ear.first_after(time.time(), 30)
+                ear.first_after(served + 0.2, 30)
+            with Ear(lab.cpe, "cpe0") as ear:
+                killed, dead = kill_server(vbng)
+                gaps.append(1000 * (ear.first_after(dead, 30) - killed))
+    finally:
+        load.send_signal(signal.SIGTERM)
+        said = json.loads(load.communicate(timeout=20)[0])
+    text = vbng.text()
+    pauses = [int(ms) for ms in re.findall(r"the server was killed.*in_ms=(\d+)", text)]
+    again = [int(ms) for ms in re.findall(r"another server serves after_ms=(\d+)", text)]
+    cpu = [int(us) / 1000 for us in re.findall(r"server ready cpu_us=(\d+) database_checked=false", text)]
+    held = len(vbng.prefixes())
+    with capsys.disabled():
+        ordered = sorted(gaps)
+        print(f"\n{KILLS} kills, {held} bindings held; killed to the first answer: median {statistics.median(gaps):.0f} ms, "
+              f"p99 {ordered[int(0.99 * (len(gaps) - 1))]:.0f} ms, most {ordered[-1]:.0f} ms; init has seen the end to the next one serves: "
+              f"median {statistics.median(again):.0f} ms, most {max(again)} ms; processor time of that: median {statistics.median(cpu):.1f} ms, most {max(cpu):.1f} ms; "
+              f"processes that wanted to run: {os.getloadavg()[0]:.1f} on {os.cpu_count()}\nload: {said}", flush=True)
+    assert said["lost"] == said["dup"] == 0
+    assert len(pauses) == len(again) == len(cpu) == KILLS
+    assert max(pauses) == 0, "one that served is made again at once"
+    assert max(gaps) < 10000
+    assert statistics.median(cpu) < max(100, 0.01 * BINDINGS)
+
+
+def solicit(number):
+    duid = bytes((0, 3, 0, 1, 2, 0x51)) + number.to_bytes(4, "big")
+    options = ((1, duid), (8, bytes(2)), (25, number.to_bytes(4, "big") + bytes(8)))
+    return bytes((SOLICIT,)) + number.to_bytes(3, "big") + b"".join(struct.pack(">HH", code, len(body)) + body for code, body in options)
+
+
+def test_what_waited_in_the_sockets_of_a_killed_server_is_answered_by_the_next(lab):
+    vbng = lab.vbng().wait_serving()
+    wait_for("an address to ask from", lambda: lab.cpe.addresses("cpe0", "link"))
+    with lab.cpe.inside():
+        asks = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        asks.bind(("::", CLIENT_PORT))
+        solicits = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        to = socket.if_nametoindex("cpe0")
+    with asks, solicits:
+        asks.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
+        solicits.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        server = vbng.pids()[1]
+        os.kill(server, signal.SIGSTOP)
+        wait_for("it to stand still", lambda: open(f"/proc/{server}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[0] == "T", 10, 0.005)
+        for number in range(1, WAITING + 1):
+            asks.sendto(solicit(number), (ALL_AGENTS, SERVER_PORT, 0, to))
+        solicits.sendto(bytes((ROUTER_SOLICITATION,)) + bytes(7), ("ff02::2", 0, 0, to))
+        assert not select.select([asks], [], [], 0.2)[0], "it stands still"
+        while select.select([solicits], [], [], 0)[0]:
+            solicits.recv(2048)
+        os.kill(server, signal.SIGKILL)
+        answered, advertised = set(), False
+        end = time.monotonic() + 20
+        while (len(answered) < WAITING or not advertised) and time.monotonic() < end:
+            ready = select.select([asks, solicits], [], [], 1)[0]
+            if asks in ready:
+                data = asks.recv(2048)
+                assert data[0] == ADVERTISE
+                answered.add(int.from_bytes(data[1:4], "big"))
+            if solicits in ready:
+                advertised |= solicits.recv(2048)[0] == ROUTER_ADVERTISEMENT
+        assert answered == set(range(1, WAITING + 1)), f"{WAITING - len(answered)} of {WAITING} are not answered"
+        assert advertised
+    assert vbng.status()["server_restarts"] == 1
