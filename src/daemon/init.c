@@ -93,6 +93,7 @@ struct appliance {
 	struct inbox *inbox;       /* what the server says */
 	struct ratelimit log_told; /* what it does not listen to */
 	struct loop_watch *guard_watch;
+	struct loop_watch *refused_watch;
 
 	pid_t server_pid; /* 0: none is running */
 	int server_fd;    /* our end of the socket pair, -1 */
@@ -354,6 +355,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGPIPE, SIG_IGN);
 	tunnel_done(&a->tunnel);    /* the keys are zeros here */
 	children_free(a->children); /* init's business */
+	seccomp_drop_reports();
 	preflight_done(&a->at);
 	settings_drop();
 	subscriber_drop(&a->sub);
@@ -401,7 +403,7 @@ static int server_start(struct appliance *a)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	pid_t self;
-	pid_t pid = child_fork(&self);
+	pid_t pid = child_fork(CHILD_OF_US, &self);
 	if (pid == 0) {
 		(void)close(pair[0]); /* init's end */
 		_exit(server_child(a, pair[1], self));
@@ -819,6 +821,17 @@ static int boot_children(struct appliance *a)
 	return r < 0 ? boot_failed(r, "other programs cannot be started") : 0;
 }
 
+static void on_refused(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)fd;
+	for (int call; (call = seccomp_refused()) >= 0;)
+		log_error("init",
+			  "init made a system call that it never needs, which was refused: a fault "
+			  "of ours, or somebody has taken it over",
+			  kv_i64("call", call));
+}
+
 /*
  * What is needed from now on, and no more: NET_RAW and NET_BIND_SERVICE for the sockets on a NIC
  * that was replaced, DAC_OVERRIDE where STATE_DIR is another user's. Whatever else its children
@@ -832,10 +845,16 @@ static void give_up_privileges(struct appliance *a)
 		needed |= 1U << PRIV_DAC_OVERRIDE;
 	int r = priv_limit(needed, false);
 	if (r == 0)
-		r = seccomp_enter_spawner();
+		r = seccomp_enter_init();
 	if (r < 0 && r != -EOPNOTSUPP)
 		log_warn("boot",
 			 "privileges that are not needed any more cannot be given up, going on",
+			 kv_errno(r));
+	if (seccomp_report_fd() < 0)
+		return;
+	r = loop_watch_fd(a->loop, seccomp_report_fd(), on_refused, a, &a->refused_watch);
+	if (r < 0)
+		log_warn("boot", "system calls that are refused are told at the stop alone",
 			 kv_errno(r));
 }
 
@@ -924,10 +943,8 @@ static void on_child(void *ctx, pid_t pid, int status)
 	struct appliance *a = (struct appliance *)ctx;
 	if (pid == a->server_pid) {
 		server_ended(a, status);
-	} else if (dns_ended(a->dns, pid, status)) {
-		return; /* it is started again */
-	} else if (children_ended(a->children, pid, status)) {
-		return; /* it is missed when it is needed */
+	} else if (dns_ended(a->dns, pid, status) || children_ended(a->children, pid, status)) {
+		return; /* it is started again, or missed when it is needed */
 	} else if (pid == a->tunnel.wg.pid && !a->tunnel_watch) {
 		a->tunnel.wg.pid = 0; /* whoever starts it, or has it stopped, sees that */
 	} else if (!tunnel_watch_child(a->tunnel_watch, pid, status)) {
@@ -1053,6 +1070,7 @@ static void done_loop(struct appliance *a)
 	subscriber_done(&a->sub);
 	inbox_free(a->inbox);
 	loop_unwatch(a->guard_watch);
+	loop_unwatch(a->refused_watch);
 	uplink_watch_free(a->uplink);
 	loop_free(a->loop);
 }
@@ -1102,6 +1120,7 @@ int init_run(const char *version)
 	route_batch_free(a.routes);
 	done_loop(&a);
 	preflight_done(&a.at);
+	on_refused(&a, -1); /* what the undo met with */
 	log_info("init", "stopped", kv_i64("exit_code", code));
 	return code;
 }

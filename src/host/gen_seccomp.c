@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,7 +26,9 @@
 #endif
 
 #define NAME(call) #call,
-static const char *const calls[] = { SECCOMP_SERVER_CALLS(NAME) };
+#define LEN(array) (sizeof(array) / sizeof((array)[0]))
+static const char *const server_calls[] = { SECCOMP_SERVER_CALLS(NAME) };
+static const char *const init_calls[] = { SECCOMP_INIT_CALLS(NAME) };
 static const char *const refused[] = { SECCOMP_SPAWNER_REFUSED(NAME) };
 
 static const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -46,7 +49,7 @@ static int fill_spawner(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < sizeof refused / sizeof *refused; i++)
+	for (size_t i = 0; r == 0 && i < LEN(refused); i++)
 		r = add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0, none);
 	/* One bit at a time: only all of a mask's bits together can be compared. */
 	for (uint64_t bit = 1; r == 0 && bit <= namespaces; bit <<= 1)
@@ -56,16 +59,26 @@ static int fill_spawner(scmp_filter_ctx f)
 	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
 }
 
+struct conditional {
+	const char *name;
+	struct scmp_arg_cmp condition;
+};
+
+static int allow_if(scmp_filter_ctx f, const struct conditional *c, size_t n)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add(f, SCMP_ACT_ALLOW, c[i].name, 1, c[i].condition);
+	return r;
+}
+
 static int fill_server(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < sizeof calls / sizeof *calls; i++)
-		r = add(f, SCMP_ACT_ALLOW, calls[i], 0, none);
-	const struct {
-		const char *name;
-		struct scmp_arg_cmp condition;
-	} conditional[] = {
+	for (size_t i = 0; r == 0 && i < LEN(server_calls); i++)
+		r = add(f, SCMP_ACT_ALLOW, server_calls[i], 0, none);
+	const struct conditional conditional[] = {
 		{ "clone", SCMP_A0_64(SCMP_CMP_MASKED_EQ, namespaces, 0) },
 		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
@@ -74,9 +87,32 @@ static int fill_server(scmp_filter_ctx f)
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_VMA) },
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_GET_DUMPABLE) },
 	};
-	for (size_t i = 0; r == 0 && i < sizeof conditional / sizeof *conditional; i++)
-		r = add(f, SCMP_ACT_ALLOW, conditional[i].name, 1, conditional[i].condition);
+	if (r == 0)
+		r = allow_if(f, conditional, LEN(conditional));
 	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
+}
+
+static int fill_init(scmp_filter_ctx f)
+{
+	static const struct scmp_arg_cmp none = { 0 };
+	int r = fill_server(f);
+	for (size_t i = 0; r == 0 && i < LEN(init_calls); i++)
+		r = add(f, SCMP_ACT_ALLOW, init_calls[i], 0, none);
+	const struct conditional conditional[] = {
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX) },
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_INET6) },
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_PACKET) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_PDEATHSIG) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_GET_NO_NEW_PRIVS) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_CAPBSET_READ) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_CAPBSET_DROP) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_CAP_AMBIENT) },
+		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_GET_SECUREBITS) },
+		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, SIOCGIFHWADDR) },
+		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, SIOCGIFMTU) },
+	};
+	return r ? r : allow_if(f, conditional, LEN(conditional));
 }
 
 static int print(scmp_filter_ctx f, const char *name)
@@ -124,6 +160,11 @@ int main(int argc, char **argv)
 			argc == 2 ? argv[1] : "nothing");
 		return 1;
 	}
+	/* seccomp.c knows how to refuse a call with a report of its own on these two alone. */
+	uint32_t refuse = arch == SCMP_ARCH_X86_64 || arch == SCMP_ARCH_AARCH64
+				  ? SCMP_ACT_TRAP
+				  : SCMP_ACT_ERRNO(EPERM);
 	return make("server_filter", arch, SCMP_ACT_KILL_PROCESS, fill_server) < 0 ||
+	       make("init_filter", arch, refuse, fill_init) < 0 ||
 	       make("spawner_filter", arch, SCMP_ACT_ALLOW, fill_spawner) < 0;
 }

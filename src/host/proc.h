@@ -29,9 +29,9 @@ struct child_spec {
  */
 int child_spawn(const struct child_spec *spec, pid_t *ret_pid);
 /*
- * fork(2) that leaves every signal blocked in the child until child_settle(): no handler of ours
- * may run there, for it would write to descriptors that our loop reads. 0 in the child, whose
- * *ret_parent is for child_settle(); else its process id, or a negative errno.
+ * fork(2) that leaves every signal (but SIGSYS) blocked in the child until child_settle(): no
+ * handler of ours may run there, for it would write to descriptors that our loop reads. 0 in the
+ * child, whose *ret_parent is for child_settle(); else its process id, or a negative errno.
  */
 pid_t child_fork(enum child_of of, pid_t *ret_parent);
 /* In a forked child that goes on as us: default dispositions for every signal that the loop caught,

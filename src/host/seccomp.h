@@ -11,7 +11,21 @@
 int seccomp_enter_server(void);
 
 /*
- * For a spawner and for init. From here on, in this process and in all that it forks and executes,
+ * For init, which has an undo to run and is therefore not killed. From here on, in this process and
+ * its children, a call that is not of init's list is refused with EPERM. In a child that has set
+ * SIGSYS back to its default it kills. Once a process; errors as above, and pipe2(2)'s.
+ */
+int seccomp_enter_init(void);
+/* Readable where a call was refused in this process; -1 before seccomp_enter_init(), and where this
+ * architecture's calls are refused without a report of ours. */
+int seccomp_report_fd(void);
+/* The number of a call that was refused, or -EAGAIN. */
+int seccomp_refused(void);
+/* In a forked child: no reports of it. */
+void seccomp_drop_reports(void);
+
+/*
+ * For a spawner. From here on, in this process and in all that it forks and executes,
  * the calls that none of them needs are refused with EPERM, and the kernel's log tells of each.
  * Errors as above.
  */

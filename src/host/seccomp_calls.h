@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls that are left to the server, all of them. gen_seccomp makes the filters of these
+ * The system calls that are left to the server and to init, all of them, and those that nobody has.
+ * gen_seccomp makes the filters of these
  * lists when the program is built; whoever wants more adds it here, with a reason for what is not
  * obvious. Names that an architecture has not are passed over there.
  */
@@ -37,9 +38,18 @@
 	CALL(sigaltstack) CALL(set_robust_list) CALL(rseq) CALL(exit) CALL(exit_group)
 
 /*
- * What init, which forks programs that are not ours, refuses itself and them, with EPERM: it has an
- * undo to run, so it is not killed. It needs setns() and execve() itself. By its capabilities most
- * of it is refused already; this holds where a kernel's bug makes them worth nothing.
+ * What init has beside these: it makes sockets, starts servers and sees them end, and runs an undo.
+ * Whatever a server does before it enters its own filter must be here or there.
+ */
+#define SECCOMP_INIT_CALLS(CALL)                                                                    \
+	CALL(connect) CALL(socketpair) CALL(pipe2) CALL(fork) CALL(wait4) CALL(kill) CALL(chmod)    \
+	CALL(fchmodat) CALL(capget) CALL(capset) CALL(seccomp) CALL(epoll_create1) CALL(dup3)       \
+	CALL(prlimit64)
+
+/*
+ * What a spawner refuses itself and the programs that it starts, which are not ours, with EPERM. By
+ * their capabilities most of it is refused already; this holds where a kernel's bug makes them
+ * worth nothing.
  */
 #define SECCOMP_SPAWNER_REFUSED(CALL)                                                                  \
 	/* others' memory */                                                                        \
@@ -63,10 +73,14 @@
 	CALL(settimeofday) CALL(clock_settime) CALL(clock_adjtime) CALL(adjtimex) CALL(stime)
 
 /*
- * With conditions on their arguments, in gen_seccomp.c:
+ * With conditions on their arguments, in gen_seccomp.c, for the server and for init:
  *   clone             without a new namespace: a child lists the leases while subscribers are served
  *   mmap, mprotect    without PROT_EXEC: what comes over the wire is never run
- *   socket            AF_NETLINK alone: routes, neighbours, stations
+ *   socket            AF_NETLINK: routes, neighbours, stations
  *   prctl             PR_SET_NAME, PR_SET_VMA and PR_GET_DUMPABLE, of the C library
+ * For init alone:
+ *   socket            AF_UNIX, AF_INET6, AF_PACKET: wireguard-go, the NIC that was replaced
+ *   prctl             what a server gives its privileges up with, and that it dies with init
+ *   ioctl             SIOCGIFHWADDR, SIOCGIFMTU
  * clone3 is answered with ENOSYS, so that the C library takes clone.
  */

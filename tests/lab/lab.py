@@ -41,8 +41,8 @@ EX_OK, EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_NOPERM, EX_CONFIG = 0, 64, 69, 
 # What surely comes is waited for this long at least: a limit ends what never comes, and must not tell how busy the machine is.
 PATIENCE_S = 90
 
-# What a sanitized build says when it has found something.
-SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:")
+# What no instance ever says, but for a sanitized build that has found something, and a filter that lacks a call.
+FAULT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|made a system call that it never needs")
 
 
 # With more stations than the kernel has room for among its neighbours, which is one room for all namespaces: one of these tests at a time.
@@ -361,6 +361,7 @@ class Vbng:
         self.pid1 = pid1
         self.setup, self.wrap, self.under, self.verb_name = setup, wrap, under, verb
         self.process = None
+        self.abused = False  # a test makes it do what it never does
         self.log_path = os.path.join(self.dir, "log")
 
     def start(self):
@@ -485,7 +486,7 @@ class Vbng:
         if self.owns_ns:
             self.own.delete()
         shutil.rmtree(self.dir, ignore_errors=True)
-        assert not SANITIZER.search(said), f"a sanitizer has found something:\n{said}"
+        assert self.abused or not FAULT.search(said), f"a sanitizer or a filter has found something:\n{said}"
 
 
 def sanitizer_env():

@@ -2,12 +2,14 @@
 """What the running processes may do and what they hold, read from /proc: not what the code says of itself."""
 import base64
 import contextlib
+import errno
 import os
 import re
 
 import pytest
 
-from lab import VBNG, Netns, run, wait_for
+import calls
+from lab import EX_SOFTWARE, VBNG, Netns, run, wait_for
 
 with open(VBNG, "rb") as binary:
     SANITIZED = b"__asan_init" in binary.read()
@@ -155,21 +157,80 @@ def test_init_keeps_what_it_still_needs_and_nothing_else(lab, where):
     assert vbng.stop()[0] == 0, vbng.text()
 
 
-def test_children_that_are_programs_have_less_still(lab, private):
-    """wireguard-go what a tunnel takes, dnsmasq the right to port 53, whoever they run as; nobody gets anything back by being root."""
-    vbng = lab.vbng().wait_serving()
+@pytest.mark.parametrize("backend", ["userspace", "auto"])
+def test_every_process_has_what_it_needs_and_nothing_else(lab, private, backend):
+    """By name; whoever they run as, nobody gets anything back by being root, and no_new_privs is set for all."""
+    vbng = lab.vbng(WIREGUARD_BACKEND=backend).wait_serving()
     wait_for("dnsmasq", lambda: any(status(p)["Name"] == "dnsmasq" for p in vbng.family()))
-    allowed = {"wireguard-go": NET_ADMIN, "dnsmasq": 1 << INIT["NET_BIND_SERVICE"]}
+    of = {name: 1 << number for name, number in {**INIT, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8}.items()}
+    others = of["SETUID"] | of["SETGID"] | of["SETPCAP"]
+    keeps = of["NET_ADMIN"] | of["NET_RAW"] | of["NET_BIND_SERVICE"]
+    # permitted and effective, and what a program that it executed could have at most
+    allowed = {
+        "init": (keeps, 0),
+        "vbng": (NET_ADMIN, 0),
+        "vbng-spawner": (others | of["KILL"] | of["NET_BIND_SERVICE"],) * 2,
+        "vbng-spawner-h": (others | NET_ADMIN,) * 2,
+        "wireguard-go": (NET_ADMIN, NET_ADMIN),
+        "dnsmasq": (of["NET_BIND_SERVICE"],) * 2,
+    }
+    init = vbng.pids()[0]
     seen = set()
     for pid in vbng.family():
-        name = status(pid)["Name"]
-        if name not in allowed:
-            continue
-        seen.add(name)
-        has = capabilities(pid)
-        assert has["CapPrm"] | has["CapBnd"] | has["CapAmb"] | has["CapInh"] == allowed[name], (name, has)
-        assert status(pid)["NoNewPrivs"] == "1"
-    assert "dnsmasq" in seen and (lab.net.kernel or "wireguard-go" in seen)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that ended
+            name = "init" if pid == init else status(pid)["Name"]
+            has = capabilities(pid)
+            assert (has["CapPrm"], has["CapEff"], has["CapBnd"]) == (allowed[name][0], allowed[name][0], allowed[name][1]), (name, has)
+            assert has["CapInh"] == has["CapAmb"] == (allowed[name][0] if name in ("wireguard-go", "dnsmasq") else 0), (name, has)
+            assert status(pid)["NoNewPrivs"] == "1", name
+            assert SANITIZED or status(pid)["Seccomp"] == "2", name
+            seen.add(name)
+    assert seen == set(allowed) - ({"wireguard-go"} if backend == "auto" and lab.net.kernel else set())
+
+
+FORBIDDEN = ("execve", "execveat", "ptrace", "mount", "setns", "unshare", "bpf", "init_module", "finit_module", "process_vm_readv", "io_uring_setup")
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers make system calls of their own: such a build has no filter")
+@pytest.mark.skipif(not calls.CAN, reason="the registers of this architecture are not known to the test")
+def test_whoever_takes_a_process_over_can_neither_execute_nor_trace_nor_mount_nor_leave(lab, private):
+    """In init such a call is refused and told, in the server it kills; both go on, or are there again, at once."""
+    vbng = lab.vbng().wait_serving()
+    vbng.abused = True
+    wait_for("dnsmasq", lambda: any(status(p)["Name"] == "dnsmasq" for p in vbng.family()))
+    init, server = vbng.pids()[:2]
+    assert calls.attempt(init, "getpid") > 0, "the attempt itself works"
+    for name in FORBIDDEN:
+        assert calls.attempt(init, name, report=True) == calls.REFUSED, name
+        vbng.wait_log(f"made a system call that it never needs, .* call={calls.NUMBERS[name]}\n")
+    for pid in vbng.family():
+        if status(pid)["Name"].startswith("vbng-spawner"):
+            for name in FORBIDDEN[2:]:
+                assert calls.attempt(pid, name) == -errno.EPERM, name
+    for n, name in enumerate(FORBIDDEN[:5], 1):
+        server = vbng.pids()[1]
+        assert calls.attempt(server, name) == "killed", name
+        vbng.wait_log("the server was killed, starting it again signal=31", count=n)
+        wait_for("another server", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.verb("healthcheck", check=False).stdout == "serving\n")
+    assert vbng.pids()[0] == init and vbng.stop()[0] == 0, vbng.text()
+
+
+@pytest.mark.parametrize("needed", ["wireguard-go", "dnsmasq"])
+def test_without_its_spawners_it_goes_on_until_they_are_missed_and_then_ends_in_order(lab, private, needed):
+    vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
+    child = wait_for("its child", lambda: [p for p in vbng.family() if status(p)["Name"] == needed])[0]
+    for pid in vbng.family():
+        if status(pid)["Name"].startswith("vbng-spawner"):
+            os.kill(pid, 9)
+    vbng.wait_log("error init the process that starts .* is gone and cannot be replaced", count=2)
+    os.kill(vbng.pids()[1], 9)  # which needs no spawner
+    vbng.wait_log("the server was killed, starting it again")
+    wait_for("the next server", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n")
+    os.kill(child, 9)
+    vbng.wait_log("a program has to be started and nobody is left who may")
+    assert vbng.process.wait(15) == EX_SOFTWARE, vbng.text()
+    vbng.wait_log("NIC returned interface=sub0")
+    assert "sub0" in lab.host.ip("link")
 
 
 def test_the_server_has_net_admin_and_nothing_else(lab):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The server's filter, entered in a child of the test's own, and each call tried in a child of
- * that. */
+/* The filters, each entered in a child of the test's own, and each call tried in a child of that.
+ */
 #include "unit/sandbox.h"
 
 #include "host/priv.h"
@@ -100,6 +100,11 @@ static void try_internet_socket(void)
 	(void)socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
+static void try_internet_4(void)
+{
+	(void)socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
 static void try_packet_socket(void)
 {
 	(void)socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -183,6 +188,7 @@ static void what_is_not_of_the_list_kills(void **state)
 		{ "unshare", try_unshare },
 		{ "clone into a namespace", try_clone_into_new_namespace },
 		{ "a UDP socket", try_internet_socket },
+		{ "an IPv4 socket", try_internet_4 },
 		{ "a packet socket", try_packet_socket },
 		{ "a unix socket", try_unix_socket },
 		{ "connect", try_connect },
@@ -295,7 +301,7 @@ static void what_the_server_does_goes_on_working(void **state)
 		assert_int_equal(inside(uses[i]), 0);
 }
 
-static void refused_to_init(void)
+static void refused_to_both(void)
 {
 	need(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 && errno == EPERM, 60);
 	/* Without a filter these would say EINVAL, ENOENT, EBADF or EFAULT. */
@@ -316,11 +322,16 @@ static void refused_to_init(void)
 		     69);
 }
 
-static void left_to_init(void)
+static void refused_to_spawners(void)
+{
+	refused_to_both();
+	need(setns(-1, CLONE_NEWNET) < 0 && errno == EPERM, 70);
+}
+
+static void left_to_spawners(void)
 {
 	use_memory();
 	use_files();
-	need(setns(-1, CLONE_NEWNET) < 0 && errno == EBADF, 70);
 	char sh[] = "/bin/sh", c[] = "-c", text[] = "exec true";
 	char *const argv[] = { sh, c, text, NULL };
 	pid_t pid = fork();
@@ -332,12 +343,76 @@ static void left_to_init(void)
 	need(waitpid(pid, &status, 0) == pid && status == 0, 72);
 }
 
-static void init_is_refused_what_it_never_needs_and_goes_on(void **state)
+static void a_spawner_and_its_programs_are_refused_what_none_needs(void **state)
 {
 	(void)state;
 	NEEDS_FILTER();
-	assert_int_equal(inside_of(seccomp_enter_spawner, refused_to_init), 0);
-	assert_int_equal(inside_of(seccomp_enter_spawner, left_to_init), 0);
+	assert_int_equal(inside_of(seccomp_enter_spawner, refused_to_spawners), 0);
+	assert_int_equal(inside_of(seccomp_enter_spawner, left_to_spawners), 0);
+}
+
+/* The pipe of the reports holds more than this. */
+static void refused_to_init(void)
+{
+	need(seccomp_refused() == -EAGAIN, 80);
+	refused_to_both();
+	size_t n = 0;
+	for (int call; (call = seccomp_refused()) >= 0; n++)
+		need(n > 0 || call == SYS_ptrace, 81);
+	need(n == 15 || seccomp_report_fd() < 0, 82);
+	errno = 0;
+	need(setns(-1, CLONE_NEWNET) < 0 && errno == EPERM, 83);
+	errno = 0;
+	try_exec();
+	need(errno == EPERM, 84);
+	errno = 0;
+	try_internet_4();
+	need(errno == EPERM, 85);
+	errno = 0;
+	try_ioctl();
+	need(errno == EPERM, 86);
+	errno = 0;
+	try_executable_memory();
+	need(errno == EPERM, 87);
+	errno = 0;
+	try_setuid();
+	need(errno == EPERM, 88);
+}
+
+static void left_to_init(void)
+{
+	use_memory();
+	use_files();
+	use_time_and_chance();
+	netlink_for_routes();
+	int pair[2], fds[] = { socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+			       socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	need(fds[0] >= 0 && fds[1] >= 0, 90);
+	need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0, 91);
+	pid_t pid = fork();
+	if (pid == 0) /* as a server begins */
+		_exit(signal(SIGSYS, SIG_DFL) != SIG_ERR && priv_keep(0, false) == 0 &&
+				      seccomp_enter_server() == 0
+			      ? 7
+			      : 1);
+	int status;
+	need(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7, 92);
+	pid = fork();
+	if (pid == 0) {
+		(void)signal(SIGSYS, SIG_DFL); /* cannot fail for it */
+		try_exec();
+		_exit(1);
+	}
+	need(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS,
+	     93);
+}
+
+static void init_is_refused_what_is_not_of_its_list_hears_of_it_and_goes_on(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	assert_int_equal(inside_of(seccomp_enter_init, refused_to_init), 0);
+	assert_int_equal(inside_of(seccomp_enter_init, left_to_init), 0);
 }
 
 int main(void)
@@ -345,7 +420,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_of_the_list_kills),
 		cmocka_unit_test(what_the_server_does_goes_on_working),
-		cmocka_unit_test(init_is_refused_what_it_never_needs_and_goes_on),
+		cmocka_unit_test(a_spawner_and_its_programs_are_refused_what_none_needs),
+		cmocka_unit_test(init_is_refused_what_is_not_of_its_list_hears_of_it_and_goes_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
