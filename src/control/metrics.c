@@ -301,6 +301,10 @@ static void put_nd(struct out *o, const struct status_view *v)
 		unexplained -= v->drops[i].n;
 	}
 	sample(o, "reason", "unanswerable", unexplained);
+	counter(o, "router_solicitations_limited_total",
+		"Router solicitations beyond what is answered one by one: the next multicast "
+		"advertisement is their answer.",
+		v->counters.rs_limited);
 	counter(o, "router_advertisements_sent_total", "Router advertisements sent.",
 		v->counters.ra_sent);
 	counter(o, "router_advertisements_failed_total",

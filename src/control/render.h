@@ -120,7 +120,7 @@ struct status_view {
 	size_t n_pools;
 	struct {
 		uint64_t dhcpv6_received, dhcpv6_answered, dhcpv6_dropped;
-		uint64_t rs_received, rs_dropped, ra_sent, ra_failed;
+		uint64_t rs_received, rs_dropped, rs_limited, ra_sent, ra_failed;
 		uint64_t ra_heard, ra_refused, ra_untracked; /* other routers' advertisements */
 		uint64_t routes_failed;
 	} counters;

@@ -148,6 +148,7 @@ static void on_packets(void *ctx, int fd)
 		if (n < ND_SOCK_BATCH)
 			break;
 	}
+	a->stats.rs_limited = a->ra.n_limited;
 	arm(a);
 }
 

@@ -33,6 +33,7 @@ struct advertiser_params {
 
 struct advertiser_stats {
 	uint64_t rs_received, rs_dropped, ra_sent, ra_failed;
+	uint64_t rs_limited; /* answered with all others, for more came than are answered alone */
 	uint64_t drops[ND_UNKNOWN_TYPE + 1]; /* by enum nd_verdict */
 };
 

@@ -16,6 +16,7 @@ enum {
 	RA_LIFETIME_MAX_S = 65535,
 	CLIENT_LIMIT_MAX =
 		4096, /* all of one client lie side by side in its index, and are looked through */
+	DHCPV6_RATE_MAX = 1000000,
 	UPLINK_TIME_MAX_S = 3600,
 	VLAN_ID_MAX = 4094,
 	INTERVAL_MAX_S = 65535,     /* RFC 8319 §4 */
@@ -187,6 +188,11 @@ static int client_limit(const char *v, struct config *c, struct why *why)
 	if (r == 0 && c->client_limit == 0)
 		c->client_limit = CLIENT_LIMIT_MAX;
 	return r;
+}
+
+static int dhcp6_rate(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, DHCPV6_RATE_MAX, &c->dhcp6_rate, why);
 }
 
 /* Looked at line by line once the prefixes are known that they must fit to. */
@@ -581,6 +587,10 @@ const struct config_variable config_variables[] = {
 	{ "DHCPV6_CLIENT_LIMIT", CONFIG_OPTIONAL, "8", "8",
 	  "prefixes and addresses that one client may hold; at most 4096, which 0 stands for, too",
 	  client_limit, false, CONFIG_PLAIN },
+	{ "DHCPV6_RATE_LIMIT", CONFIG_OPTIONAL, "1000", "1000",
+	  "DHCPv6 packets a second that the packet filter lets through from one link-layer "
+	  "address, sixteen times as many from a relay; 0 for no limit",
+	  dhcp6_rate, false, CONFIG_PLAIN },
 	{ "DHCPV6_RECONFIGURE", CONFIG_OPTIONAL, "on", "on",
 	  "tell clients that accept it to come back when what they were told has changed "
 	  "(RECONFIGURE, RFC 9915 §18.3.11)",

@@ -67,6 +67,7 @@ struct nft_rules filter_rules(const struct config *c, uint16_t log_group)
 {
 	struct nft_rules r = { .source = source_of(c->source_filter),
 			       .isolate = c->isolation,
+			       .dhcp6_rate = c->dhcp6_rate,
 			       .usual_len = c->pd_len,
 			       .assigned = c->assigned,
 			       .n_transfers = c->n_transfers,

@@ -14,6 +14,7 @@
 #include "daemon/dns_names.h"
 #include "daemon/filter.h"
 #include "daemon/forwarding.h"
+#include "daemon/intake.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/metrics.h"
@@ -37,7 +38,7 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS = 16, /* batches of one socket before the other has its turn */
+	TURN_MS = 20, /* of one socket before the others have theirs */
 	CONTROL_TIMEOUT_S = 2,
 	EXHAUSTED_EVERY_S = 60,
 	ROUTES_RETRY_MS = 1000,
@@ -48,7 +49,7 @@ struct server {
 	const struct server_params *p;
 	const struct config *c;
 	struct loop *loop;
-	struct loop_timer *expiry_timer, *forwarding_timer;
+	struct loop_timer *expiry_timer, *forwarding_timer, *dhcp6_timer;
 	struct loop_watch *init_watch, *dhcp6_watch, *control_watch;
 	struct metrics *metrics;
 
@@ -57,8 +58,9 @@ struct server {
 	struct forwarding *forwarding;
 	struct filter *filter;
 	bool route_failed[BATCH_CHANGES];
-	struct dhcp6_packet packets[DHCP6_SOCK_BATCH];
-	struct rd expected[DHCP6_SOCK_BATCH];
+	struct intake *intake;
+	struct rd packets[INTAKE_BATCH];
+	struct pkt_meta metas[INTAKE_BATCH];
 	struct dhcp6_out out[BATCH_MESSAGES];
 	struct dhcp6_frame_out frames[BATCH_MESSAGES];
 
@@ -75,7 +77,6 @@ struct server {
 	bool uplink_known;      /* init has told of it */
 	struct link_state link;
 	bool link_known; /* init has told of it */
-	uint64_t truncated;
 	struct ratelimit log_bound, log_fault, log_exhausted[2];
 	uint64_t exhausted_told[2]; /* prefixes, addresses */
 	int exit_code;
@@ -272,49 +273,41 @@ static void on_expiry(void *ctx)
 	arm_expiry(s, now_ms);
 }
 
+static void serve_batch(struct server *s, size_t n, uint64_t now_ms)
+{
+	dhcp6_server_expect(s->dhcp6, s->packets, n);
+	for (size_t i = 0; i < n; i++) {
+		if (batch_full(s->batch))
+			carry_out(s, now_ms);
+		dhcp6_server_input(s->dhcp6, now_ms, &s->metas[i], s->packets[i], s->batch);
+	}
+	carry_out(s, now_ms);
+}
+
+static void serve_dhcp6(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	const uint64_t begun_ms = clock_mono_ms(), deadline = dhcp6_server_deadline(s->dhcp6);
+	uint64_t now_ms = begun_ms;
+	int n;
+	do {
+		n = intake_next(s->intake, now_ms, s->packets, s->metas);
+		if (n < 0 && ratelimit_allow(&s->log_fault, now_ms, NULL))
+			log_warn("dhcp6", "cannot receive", kv_errno(n));
+		if (n > 0)
+			serve_batch(s, (size_t)n, now_ms);
+		now_ms = clock_mono_ms();
+	} while (n == INTAKE_BATCH && now_ms - begun_ms < TURN_MS);
+	if (intake_waiting(s->intake))
+		loop_timer_set(s->dhcp6_timer, 0);
+	if (dhcp6_server_deadline(s->dhcp6) != deadline)
+		arm_expiry(s, now_ms);
+}
+
 static void on_dhcp6(void *ctx, int fd)
 {
 	(void)fd;
-	struct server *s = (struct server *)ctx;
-	uint64_t now_ms = clock_mono_ms(), deadline = dhcp6_server_deadline(s->dhcp6);
-	for (int round = 0; round < ROUNDS; round++) {
-		int n = dhcp6_sock_receive(s->p->dhcp6_sock, s->packets);
-		if (n < 0 && ratelimit_allow(&s->log_fault, now_ms, NULL))
-			log_warn("dhcp6", "cannot receive", kv_errno(n));
-		if (n <= 0)
-			break;
-		for (int i = 0; i < n; i++)
-			s->expected[i] = rd_of(s->packets[i].bytes, s->packets[i].len);
-		dhcp6_server_expect(s->dhcp6, s->expected, (size_t)n);
-		/* The frames of these packets have been there before them. */
-		if (s->p->dhcp6_frames)
-			dhcp6_frames_learn(s->p->dhcp6_frames);
-		for (int i = 0; i < n; i++) {
-			const struct dhcp6_packet *p = &s->packets[i];
-			struct pkt_meta meta = { .ifindex = p->ifindex,
-						 .src = p->src,
-						 .dst = p->dst,
-						 .hop_limit = p->hop_limit,
-						 .src_port = p->src_port };
-			if (p->truncated) {
-				s->truncated++;
-				continue;
-			}
-			if (s->p->dhcp6_frames && IN6_IS_ADDR_LINKLOCAL(&p->src) &&
-			    dhcp6_frames_sender(s->p->dhcp6_frames, &p->src, meta.lladdr))
-				meta.lladdr_len = DHCP6_FRAMES_LLADDR;
-			if (batch_full(s->batch))
-				carry_out(s, now_ms);
-			dhcp6_server_input(s->dhcp6, now_ms, &meta, rd_of(p->bytes, p->len),
-					   s->batch);
-		}
-		carry_out(s, now_ms);
-		if (n < DHCP6_SOCK_BATCH)
-			break;
-		now_ms = clock_mono_ms();
-	}
-	if (dhcp6_server_deadline(s->dhcp6) != deadline)
-		arm_expiry(s, now_ms);
+	serve_dhcp6(ctx);
 }
 
 /* --- control
@@ -382,7 +375,7 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.filter = s->filter,
 		.forwarding = s->forwarding,
 		.serving = s->serving,
-		.truncated = s->truncated,
+		.intake = intake_stats(s->intake),
 	};
 	return view_of(&sources, t);
 }
@@ -828,6 +821,14 @@ static void on_slept(void *ctx, uint64_t slept_ms)
 		advertiser_link(s->advertiser, true);
 }
 
+static int init_intake(struct server *s)
+{
+	const struct intake_params p = { .config = s->c,
+					 .sock = s->p->dhcp6_sock,
+					 .frames = s->p->dhcp6_frames };
+	return intake_new(&p, &s->intake);
+}
+
 static int init_loop(struct server *s)
 {
 	int r = loop_new(false, &s->loop);
@@ -837,6 +838,8 @@ static int init_loop(struct server *s)
 		r = loop_timer_new(s->loop, on_expiry, s, &s->expiry_timer);
 	if (r == 0)
 		r = loop_timer_new(s->loop, on_forwarding, s, &s->forwarding_timer);
+	if (r == 0)
+		r = loop_timer_new(s->loop, serve_dhcp6, s, &s->dhcp6_timer);
 	return r;
 }
 
@@ -849,6 +852,8 @@ static int start(struct server *s)
 		r = init_forwarding(s);
 	if (r == 0)
 		r = init_filter(s);
+	if (r == 0)
+		r = init_intake(s);
 	if (r == 0)
 		r = keeper_new(s->loop, s->c->state_dir, on_loaded, s, &s->keeper);
 	if (r < 0)
@@ -923,6 +928,7 @@ int server_run(const struct server_params *p)
 	dns_names_free(s->names);
 	advertiser_free(s->advertiser);
 	filter_free(s->filter);
+	intake_free(s->intake);
 	forwarding_free(s->forwarding);
 	batch_free(s->batch);
 	dhcp6_server_free(s->dhcp6);

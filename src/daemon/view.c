@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/view.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "wire/wgkey.h"
 
@@ -56,7 +57,16 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 							       st->drops[i], false };
 		dropped += st->drops[i];
 	}
-	t->drops[t->n_drops++] = (struct status_drop){ "overlong", s->truncated, false };
+	const struct status_drop before[] = {
+		{ "overlong", s->intake.truncated, false },
+		{ "foreign_source", s->intake.foreign, false },
+		{ "crowded_out", s->intake.crowded_out, false },
+	};
+	uint64_t unparsed = 0;
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		t->drops[t->n_drops++] = before[i];
+		unparsed += before[i].n;
+	}
 	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
 		t->drops[t->n_drops++] = (struct status_drop){ nd_verdict_name((enum nd_verdict)i),
 							       ra->drops[i], true };
@@ -141,11 +151,13 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			     st->na.capacity, st->na.used, st->na.bound, st->na.freed,
 			     st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
-		.counters = { .dhcpv6_received = st->received,
+		.counters = { .dhcpv6_received =
+				      st->received + s->intake.foreign + s->intake.crowded_out,
 			      .dhcpv6_answered = st->answered,
-			      .dhcpv6_dropped = dropped + s->truncated,
+			      .dhcpv6_dropped = dropped + unparsed,
 			      .rs_received = ra->rs_received,
 			      .rs_dropped = ra->rs_dropped,
+			      .rs_limited = ra->rs_limited,
 			      .ra_sent = ra->ra_sent,
 			      .ra_failed = ra->ra_failed,
 			      .ra_heard = s->foreign->heard,

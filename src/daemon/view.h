@@ -6,6 +6,7 @@
 #include "daemon/advertiser.h"
 #include "daemon/dns_names.h"
 #include "daemon/filter.h"
+#include "daemon/intake.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
@@ -31,7 +32,7 @@ struct view_sources {
 	struct filter *filter;
 	struct forwarding *forwarding;
 	bool serving;
-	uint64_t truncated;
+	struct intake_stats intake;
 };
 
 /* What a view's strings and drops stand in. */
@@ -42,7 +43,7 @@ struct view_text {
 	char more_transfer_texts[CONFIG_MAX_TRANSFERS - 1][PREFIX6_STRLEN];
 	const char *more_transfers[CONFIG_MAX_TRANSFERS - 1];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
-	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 2];
+	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 4];
 	size_t n_drops;
 	char wanted_ll[INET6_ADDRSTRLEN];
 	struct status_router routers[FOREIGN_MAX];

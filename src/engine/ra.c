@@ -104,6 +104,7 @@ int ra_init(struct ra *ra, const struct ra_config *config, uint32_t (*rnd)(void 
 	ra->rnd = rnd;
 	ra->rnd_arg = rnd_arg;
 	ra->uplink_works = true;
+	ra->unicast = (struct ratelimit){ .per_s = RA_UNICAST_PER_S, .burst = RA_UNICAST_BURST };
 	for (size_t i = 0; i < sizeof ra->slot_key; i++)
 		ra->slot_key[i] = (uint8_t)rnd(rnd_arg);
 	return encode(ra, &config->adv, config->max_bytes, &changed);
@@ -186,6 +187,25 @@ void ra_undeliverable(struct ra *ra, uint64_t now_ms)
 		solicit_multicast(ra, now_ms);
 }
 
+/* Whether one more may go to this station now. Without an address that it told, its IPv6 address
+ * is as good: the kernel asks for the other. */
+static bool may_have_unicast(struct ra *ra, uint64_t now_ms, const struct ra_dst *who)
+{
+	uint64_t hash = who->has_lladdr ? siphash24(ra->slot_key, who->lladdr, sizeof who->lladdr)
+					: siphash24(ra->slot_key, &who->addr, sizeof who->addr);
+	uint8_t *n = &ra->per_station[hash % RA_STATIONS];
+	if (ra->station_s != now_ms / 1000) {
+		ra->station_s = now_ms / 1000;
+		memset(ra->per_station, 0, sizeof ra->per_station);
+	}
+	if (*n >= RA_STATION_PER_S || !ratelimit_allow(&ra->unicast, now_ms, NULL)) {
+		ra->n_limited++;
+		return false;
+	}
+	++*n;
+	return true;
+}
+
 /*
  * Among those that wait for a unicast answer. False where there is no room. A slot of somebody who
  * has been answered may point to a later one: it is passed over like any other that does not match.
@@ -202,7 +222,7 @@ static bool remember(struct ra *ra, uint64_t now_ms, const struct ra_dst *who)
 		}
 		if (*slot > 0)
 			continue;
-		if (ra->n_pending == RA_PENDING_MAX)
+		if (ra->n_pending == RA_PENDING_MAX || !may_have_unicast(ra, now_ms, who))
 			return false;
 		if (ra->n_pending == 0)
 			ra->unicast_at_ms = now_ms + random_between(ra, 0, RA_UNICAST_DELAY_MS);

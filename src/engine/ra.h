@@ -24,6 +24,7 @@
  */
 #pragma once
 
+#include "base/ratelimit.h"
 #include "wire/nd.h"
 
 #include <netinet/in.h>
@@ -51,6 +52,12 @@ enum {
 				  multicast one */
 	RA_PENDING_SLOTS = 2 * RA_PENDING_MAX, /* of the table by which they are found */
 	RA_OUT_MAX = 128,                      /* destinations handed out at a time */
+	/* Whoever makes solicitations up would have us send to whomever he names: beyond this, they
+	   are answered by the multicast one. */
+	RA_UNICAST_PER_S = 500,            /* in all, once */
+	RA_UNICAST_BURST = RA_PENDING_MAX, /* are used up; more houses than a street has */
+	RA_STATIONS = 4096,     /* told apart by a keyed hash of their link-layer address */
+	RA_STATION_PER_S = 100, /* to each of them */
 };
 
 /* What subscribers see of a dead uplink. */
@@ -95,6 +102,10 @@ struct ra {
 	uint64_t unicast_at_ms; /* when all that wait are answered; meaningless while none does */
 	size_t n_pending;
 	struct ra_dst pending[RA_PENDING_MAX];
+	struct ratelimit unicast;
+	uint64_t station_s; /* the second in which these were answered, so often */
+	uint8_t per_station[RA_STATIONS];
+	uint64_t n_limited; /* solicitations that were to share a multicast answer for that */
 	uint8_t slot_key[16];
 	uint16_t slots[RA_PENDING_SLOTS]; /* by the hash of their address: 1 + which of the pending,
 					     also those that are no more; 0: free */

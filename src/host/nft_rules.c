@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host/nft_rules.h"
 
+#include "base/cleanup.h"
 #include "host/nft_sets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +19,16 @@
  */
 
 /* Memory that senders can make the kernel take, and what one of them may have of what is shared. */
-#define TALKERS_MAX  "4096"
-#define TALKER_RATE  "200/second burst 400 packets"
-#define REPORTS_MAX  "1024"
-#define REPORT_RATE  "10/second burst 20 packets"
-#define REPORTS_RATE "500/second burst 500 packets"
-#define ECHO_RATE    "100/second burst 100 packets"
+#define TALKERS_MAX "4096" /* in each of the sets of those that are metered */
+#define TALKER_RATE "200/second burst 400 packets"
+/* Of strangers in all. Each of these makes the kernel look for room among its neighbours, which
+ * when there is none takes it long: up to a millisecond in which it does nothing else. */
+#define SOLICIT_RATE  "1000/second burst 10000 packets" /* more than the server answers alone */
+#define NEIGHBOR_RATE "500/second burst 1000 packets"
+#define REPORTS_MAX   "1024"
+#define REPORT_RATE   "10/second burst 20 packets"
+#define REPORTS_RATE  "500/second burst 500 packets"
+#define ECHO_RATE     "100/second burst 100 packets"
 
 bool nft_quotable(const char *name)
 {
@@ -48,6 +54,7 @@ uint8_t nft_rules_shortest(const struct nft_rules *r)
 
 static void put_sets(const struct nft_rules *r, FILE *f)
 {
+	static const char *const metered[] = { "talkers", "strangers", "askers", "relays" };
 	char name[NFT_SET_NAME_MAX];
 	uint8_t shortest = nft_rules_shortest(r);
 	for (enum nft_reason i = 0; i < NFT_REASONS; i++)
@@ -60,9 +67,12 @@ static void put_sets(const struct nft_rules *r, FILE *f)
 		fprintf(f, "	set %s { type ether_addr . ipv6_addr; }\n",
 			nft_prefixes_name(n, name));
 	/* Of those that flood, so that others are not harmed; the least that is known of them. */
-	fputs("	set talkers { type ether_addr; size " TALKERS_MAX
-	      "; flags dynamic,timeout; timeout 10s; }\n"
-	      "	set reported { type ether_addr; size " REPORTS_MAX
+	for (size_t i = 0; i < ARRAY_LEN(metered); i++)
+		fprintf(f,
+			"	set %s { type ether_addr; size " TALKERS_MAX
+			"; flags dynamic,timeout; timeout 10s; }\n",
+			metered[i]);
+	fputs("	set reported { type ether_addr; size " REPORTS_MAX
 	      "; flags dynamic,timeout; timeout 1m; }\n",
 	      f);
 }
@@ -197,6 +207,52 @@ static void put_open_service(const struct nft_rules *r, FILE *f)
 		inet_ntop(r->open.family, &r->open.v6, text, sizeof text), r->open.tcp_port);
 }
 
+static bool is_paced(const struct nft_rules *r)
+{
+	return r->ethernet && r->dhcp6_rate;
+}
+
+/*
+ * How much one station may ask of us. Those that hold something of ours are metered apart: nobody
+ * who makes link-layer addresses up takes their places. He is somebody new each time, whom no meter
+ * of his own stops: so strangers have a limit in all. A relay asks for many.
+ */
+static void put_pace(const struct nft_rules *r, FILE *f)
+{
+	const char *dropped = " counter name flood drop\n";
+	if (!r->ethernet)
+		return;
+	fprintf(f,
+		"	chain pace_strangers {\n"
+		"		update @strangers { ether saddr limit rate over " TALKER_RATE " }%s"
+		"		icmpv6 type nd-router-solicit limit rate over " SOLICIT_RATE
+		" counter name flood_strangers drop\n"
+		"		icmpv6 type nd-neighbor-solicit limit rate over " NEIGHBOR_RATE
+		" counter name flood_strangers drop\n"
+		"	}\n"
+		"	chain pace_icmp {\n"
+		"		ether saddr . ip6 saddr != @" NFT_SET_STATIONS
+		" goto pace_strangers\n"
+		"		update @talkers { ether saddr limit rate over " TALKER_RATE " }%s"
+		"	}\n",
+		dropped, dropped);
+	if (!is_paced(r))
+		return;
+	fprintf(f,
+		"	chain pace_relays {\n"
+		"		update @relays { ether saddr limit rate over %" PRIu64
+		"/second burst %" PRIu64 " packets } counter name flood_dhcpv6 drop\n"
+		"	}\n"
+		"	chain pace_dhcpv6 {\n"
+		"		udp sport 547 goto pace_relays\n"
+		"		update @askers { ether saddr limit rate over %" PRIu32
+		"/second burst %" PRIu64 " packets } counter name flood_dhcpv6 drop\n"
+		"	}\n",
+		(uint64_t)r->dhcp6_rate * NFT_RELAY_RATES,
+		UINT64_C(2) * r->dhcp6_rate * NFT_RELAY_RATES, r->dhcp6_rate,
+		UINT64_C(2) * r->dhcp6_rate);
+}
+
 /*
  * RFC 4890 §4.4 has the types: what neighbour and multicast listener discovery need comes from
  * link-local addresses and from ::, the others from wherever a subscriber may send from. Router
@@ -206,11 +262,10 @@ static void put_open_service(const struct nft_rules *r, FILE *f)
 static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 {
 	const char *jump = r->source != NFT_SOURCE_OFF ? "		jump source\n" : "";
+	put_pace(r, f);
 	fputs("	chain subscriber_icmp {\n", f);
 	if (r->ethernet)
-		fputs("		update @talkers { ether saddr limit rate over " TALKER_RATE
-		      " } counter name flood drop\n",
-		      f);
+		fputs("		jump pace_icmp\n", f);
 	fprintf(f,
 		"		icmpv6 type { nd-router-solicit, nd-router-advert, "
 		"nd-neighbor-solicit,"
@@ -225,11 +280,16 @@ static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 		"	}\n"
 		"	chain subscriber_input {\n"
 		"		meta nfproto ipv6 frag frag-off != 0 accept\n"
-		"		meta l4proto ipv6-icmp goto subscriber_icmp\n"
-		"		meta nfproto ipv6 udp dport 547 accept\n",
+		"		meta l4proto ipv6-icmp goto subscriber_icmp\n",
 		jump);
-	if (jump[0])
-		fputs("		meta nfproto ipv6 jump source\n", f);
+	/* Clients have link-local addresses; what a relay sends is answered where it says to be. */
+	fprintf(f,
+		"%s"
+		"		ip6 saddr fe80::/10 udp dport 547 accept\n"
+		"%s"
+		"		meta nfproto ipv6 udp dport 547 accept\n",
+		is_paced(r) ? "		meta nfproto ipv6 udp dport 547 jump pace_dhcpv6\n" : "",
+		jump[0] ? "		meta nfproto ipv6 jump source\n" : "");
 	fputs("		meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 accept\n", f);
 	put_open_service(r, f);
 	fputs("		counter name subscriber_service drop\n	}\n", f);

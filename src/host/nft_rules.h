@@ -12,7 +12,8 @@
 
 enum {
 	NFT_MAX_TRANSFERS = 8,
-	NFT_TABLE_MAX = 32, /* bytes of a table's name with its NUL */
+	NFT_TABLE_MAX = 32,   /* bytes of a table's name with its NUL */
+	NFT_RELAY_RATES = 16, /* how much more than a client a relay may ask */
 };
 
 /* What becomes of a packet whose source is not its sender's. */
@@ -29,6 +30,7 @@ struct nft_rules {
 	bool ethernet;         /* the subscriber interface is; nft_guard_load() says so */
 	enum nft_source source;
 	bool isolate;
+	uint32_t dhcp6_rate;     /* DHCPv6 packets a second of one station; 0: no limit */
 	uint8_t usual_len;       /* of delegated prefixes: looked for first */
 	struct prefix6 assigned; /* all of ours */
 	size_t n_transfers;

@@ -415,6 +415,8 @@ const char *nft_reason_name(enum nft_reason r)
 		[NFT_SUBSCRIBER_SERVICE] = "subscriber_service",
 		[NFT_UPLINK_SERVICE] = "uplink_service",
 		[NFT_FLOOD] = "flood",
+		[NFT_FLOOD_STRANGERS] = "flood_strangers",
+		[NFT_FLOOD_DHCPV6] = "flood_dhcpv6",
 		[NFT_REDIRECT] = "redirects",
 	};
 	return (size_t)r < ARRAY_LEN(names) ? names[r] : "unknown";

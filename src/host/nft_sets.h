@@ -78,6 +78,8 @@ enum nft_reason {
 	NFT_SUBSCRIBER_SERVICE, /* from a subscriber, to what we do not offer it */
 	NFT_UPLINK_SERVICE,     /* the same from the tunnel */
 	NFT_FLOOD,              /* ICMPv6 to us, more than one station needs */
+	NFT_FLOOD_STRANGERS,    /* the same of all together that hold nothing of ours */
+	NFT_FLOOD_DHCPV6,       /* more DHCPv6 than DHCPV6_RATE_LIMIT of one station */
 	NFT_REDIRECT,           /* the kernel's own Redirects to subscribers */
 	NFT_REASONS,
 };

@@ -7,9 +7,11 @@
  * takes the first ADVERTISE without waiting for others. It is up when it has its REPLY and has
  * seen a router advertisement since its start. One thread, one packet socket.
  *
- *   street -i IFACE [-n SUBSCRIBERS] [-r RATE] [-t SECONDS] [-k pd|na|both] [-a] [-S NETNS]
+ *   street -i IFACE [-n SUBSCRIBERS] [-b FIRST] [-r RATE] [-t SECONDS] [-k pd|na|both] [-a] [-S
+ * NETNS]
  *
  * -n  1 to 65535 (1000)
+ * -b  the number of the first of them, so that they are others than before (0)
  * -r  starts a second (0: all at the same instant)
  * -t  how long all of it may take, before who is not up is lost (60)
  * -a  no router advertisement is needed to be up (for servers that send none)
@@ -43,7 +45,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 64, FRAME = 2048, MOST = 65535, DUID_LEN = 10, IAS_MAX = 160 };
+enum { BATCH = 64, ROUNDS = 256, FRAME = 2048, MOST = 65535, DUID_LEN = 10, IAS_MAX = 160 };
 enum { ETH = 14, IP6 = 40, UDP = 8 };
 enum { SOLICIT = 1, ADVERTISE = 2, REQUEST = 3, REPLY = 7 };
 enum {
@@ -86,7 +88,7 @@ struct subscriber {
 };
 
 static struct subscriber *subs;
-static unsigned n_subs = 1000, n_started, n_up, n_bound, n_reached;
+static unsigned n_subs = 1000, first, n_started, n_up, n_bound, n_reached;
 static bool want_pd = true, want_na, want_ra = true;
 static uint8_t server_id[130];
 static size_t server_id_len;
@@ -122,13 +124,12 @@ static uint64_t jitter(uint64_t rt, bool only_more)
 	return only_more ? rt + 1 + x % tenth : rt - tenth + x % (2 * tenth);
 }
 
-/* --- addresses: subscriber i is 02:5b:00:I:I:I, i + 1 in the last three bytes */
+/* --- addresses: subscriber i is 02:5b:00:I:I:I, first + i + 1 in the last three bytes */
 
 static void put_mac(uint8_t *p, unsigned i)
 {
-	const uint8_t mac[6] = {
-		0x02, 0x5b, 0, (uint8_t)((i + 1) >> 16), (uint8_t)((i + 1) >> 8), (uint8_t)(i + 1)
-	};
+	const unsigned n = first + i + 1;
+	const uint8_t mac[6] = { 0x02, 0x5b, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
 	memcpy(p, mac, sizeof mac);
 }
 
@@ -144,7 +145,7 @@ static struct in6_addr link_local(unsigned i)
 /* Whose link-local address it is; -1: nobody's. */
 static int whose(const uint8_t *addr)
 {
-	unsigned i = (unsigned)(addr[13] << 16 | addr[14] << 8 | addr[15]) - 1;
+	unsigned i = (unsigned)(addr[13] << 16 | addr[14] << 8 | addr[15]) - 1 - first;
 	struct in6_addr a;
 	if (i >= n_started)
 		return -1;
@@ -635,7 +636,7 @@ static void on_frame(const uint8_t *f, size_t len, bool ready, uint64_t t)
 		on_echo(f, p, n);
 }
 
-/* Everything that is there. */
+/* Everything that is there; of what comes faster than it is read, a part. */
 static void receive(void)
 {
 	static uint8_t buf[BATCH][FRAME];
@@ -643,7 +644,7 @@ static void receive(void)
 	static struct mmsghdr in[BATCH];
 	static _Alignas(struct cmsghdr)
 		uint8_t control[BATCH][CMSG_SPACE(sizeof(struct tpacket_auxdata))];
-	int n;
+	int n, rounds = 0;
 	do {
 		for (unsigned i = 0; i < BATCH; i++) {
 			iov[i] = (struct iovec){ buf[i], FRAME };
@@ -663,7 +664,7 @@ static void receive(void)
 				 t);
 		}
 		flush_out();
-	} while (n == BATCH);
+	} while (n == BATCH && ++rounds < ROUNDS);
 }
 
 static void wait_frames(int ms)
@@ -708,9 +709,9 @@ static void drain(int pinger, uint64_t *replies)
 /* Rounds of echo requests to those that none has reached yet; returns how long it took. */
 static double reach(int pinger, uint64_t *replies, uint64_t *refused)
 {
-	enum { ROUNDS = 4, ROUND_MS = 500 };
+	enum { TRIES = 4, TRY_MS = 500 };
 	uint64_t begun = now_ns();
-	for (int round = 0; round < ROUNDS && n_reached < n_by_prefix; round++) {
+	for (int round = 0; round < TRIES && n_reached < n_by_prefix; round++) {
 		for (unsigned k = 0; k < n_by_prefix; k++) {
 			unsigned i = by_prefix[k];
 			struct sockaddr_in6 to = { .sin6_family = AF_INET6 };
@@ -727,7 +728,7 @@ static double reach(int pinger, uint64_t *replies, uint64_t *refused)
 				drain(pinger, replies);
 			}
 		}
-		uint64_t until = now_ns() + ROUND_MS * MS;
+		uint64_t until = now_ns() + TRY_MS * MS;
 		while (n_reached < n_by_prefix && now_ns() < until)
 			wait_frames(5);
 		drain(pinger, replies);
@@ -887,13 +888,16 @@ int main(int argc, char **argv)
 	const char *ifname = NULL, *ns = NULL;
 	double rate = 0, secs = 60;
 	int o;
-	while ((o = getopt(argc, argv, "i:n:r:t:k:aS:")) != -1)
+	while ((o = getopt(argc, argv, "i:n:b:r:t:k:aS:")) != -1)
 		switch (o) {
 		case 'i':
 			ifname = optarg;
 			break;
 		case 'n':
 			n_subs = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			first = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'r':
 			rate = strtod(optarg, NULL);
@@ -914,7 +918,7 @@ int main(int argc, char **argv)
 		default:
 			return usage();
 		}
-	if (!ifname || n_subs < 1 || n_subs > MOST)
+	if (!ifname || n_subs < 1 || n_subs > MOST || first >= 1U << 23)
 		return usage();
 	subs = calloc(n_subs, sizeof *subs);
 	if (!subs || inet_pton(AF_INET6, "ff02::1:2", &all_servers) != 1 ||

@@ -61,6 +61,7 @@ static struct status_view view(void)
 		.n_pools = 2,
 		.counters = { .dhcpv6_received = 10,
 			      .rs_received = 8,
+			      .rs_limited = 17,
 			      .rs_dropped = 3,
 			      .ra_sent = 11,
 			      .ra_failed = 12,
@@ -152,6 +153,7 @@ static void every_number_of_the_view_is_there(void **state)
 		"limit\"} 2",
 		"vbng_router_solicitations_dropped_total{instance=\"provider1\",reason="
 		"\"unanswerable\"} 1",
+		"vbng_router_solicitations_limited_total{instance=\"provider1\"} 17",
 		"vbng_router_advertisements_sent_total{instance=\"provider1\"} 11",
 		"vbng_router_advertisements_failed_total{instance=\"provider1\"} 12",
 	};

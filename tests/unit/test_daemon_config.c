@@ -774,6 +774,20 @@ static void a_client_is_always_bounded(void **state)
 	assert_fault("DHCPV6_CLIENT_LIMIT=4097", "4096");
 }
 
+static void a_stations_rate_may_be_unlimited(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.dhcp6_rate, 1000);
+	set(&e, "DHCPV6_RATE_LIMIT=0");
+	assert_reads(&e, &c);
+	assert_int_equal(c.dhcp6_rate, 0);
+	done(&e);
+	assert_fault("DHCPV6_RATE_LIMIT=1000001", "1000000");
+}
+
 static void the_pool_keeps_clear_of_what_is_ours(void **state)
 {
 	(void)state;
@@ -1610,6 +1624,7 @@ int main(void)
 		cmocka_unit_test(an_assigned_prefix_that_is_too_long_is_a_fault_and_nothing_more),
 		cmocka_unit_test(lengths_of_hints_keep_around_the_delegation_length),
 		cmocka_unit_test(a_client_is_always_bounded),
+		cmocka_unit_test(a_stations_rate_may_be_unlimited),
 		cmocka_unit_test(the_pool_keeps_clear_of_what_is_ours),
 		cmocka_unit_test(host_bits_of_allowed_ips_are_taken_off_with_a_warning),
 		cmocka_unit_test(transfer_networks_are_advertised_as_hosts_can_use_them),

@@ -341,6 +341,67 @@ static void a_flood_is_bounded(void **state)
 	assert_silent(now + MAX_RA_DELAY_TIME_MS + 1);
 }
 
+/* How many leave by unicast at once, when all that wait are due. */
+static size_t count_unicast(uint64_t now)
+{
+	size_t n = 0;
+	do {
+		ra_tick(&ra, now, &out);
+		for (size_t i = 0; i < out.n; i++)
+			n += !is_all_nodes(&out.dst[i]);
+	} while (out.n == RA_OUT_MAX);
+	return n;
+}
+
+/* Sources are made up; the link-layer address is somebody's. */
+static void a_station_gets_few_advertisements_a_second_whoever_asks_for_it(void **state)
+{
+	(void)state;
+	const struct nd_rs victim = { true, { 2, 0, 0, 0, 0, 1 } },
+			   other = { true, { 2, 0, 0, 0, 0, 2 } };
+	uint64_t now = settled() + 4000;
+	random_value = UINT32_MAX;
+	for (unsigned second = 0; second < 3; second++) {
+		for (unsigned i = 0; i < 2 * RA_STATION_PER_S; i++) {
+			char src[40];
+			(void)snprintf(src, sizeof src, "fe80::%x:%x", second, i);
+			assert_true(solicit_with(now, src, &victim));
+		}
+		assert_true(solicit_with(now, "fe80::d:1", &other));
+		assert_int_equal(count_unicast(now + RA_UNICAST_DELAY_MS), RA_STATION_PER_S + 1);
+		ra_tick(&ra, now + MAX_RA_DELAY_TIME_MS, &out);
+		assert_int_equal(out.n, second == 0); /* the one for all others */
+		now += 1000;
+	}
+	assert_int_equal(ra.n_limited, 3 * RA_STATION_PER_S);
+}
+
+/* Everything is made up: beyond some a second all share the multicast one. */
+static void made_up_solicitations_get_so_many_unicast_answers_a_second_in_all(void **state)
+{
+	(void)state;
+	uint64_t now = settled() + 4000;
+	size_t unicast = 0, multicast = 0;
+	for (unsigned ms = 0; ms < 20000; ms++, now++) {
+		for (unsigned i = 0; i < 5; i++) {
+			char src[40];
+			struct nd_rs rs = { true,
+					    { 2, (uint8_t)i, (uint8_t)(ms >> 8), (uint8_t)ms } };
+			(void)snprintf(src, sizeof src, "fe80::%x:%x", ms, i);
+			assert_true(solicit_with(now, src, &rs));
+		}
+		if (now < ra_deadline(&ra))
+			continue;
+		ra_tick(&ra, now, &out);
+		for (size_t i = 0; i < out.n; i++) {
+			multicast += is_all_nodes(&out.dst[i]);
+			unicast += !is_all_nodes(&out.dst[i]);
+		}
+	}
+	assert_in_range(unicast, RA_UNICAST_BURST, RA_UNICAST_BURST + 20 * RA_UNICAST_PER_S);
+	assert_in_range(multicast, 5, 7);
+}
+
 /* RFC 4861 §6.2.6 for those that have no address to answer to */
 static void the_unspecified_are_answered_by_multicast(void **state)
 {
@@ -719,6 +780,10 @@ int main(void)
 		cmocka_unit_test_setup(joins_among_thousands, setup),
 		cmocka_unit_test_setup(answers_go_to_the_address_that_was_told, setup),
 		cmocka_unit_test_setup(a_flood_is_bounded, setup),
+		cmocka_unit_test_setup(
+			a_station_gets_few_advertisements_a_second_whoever_asks_for_it, setup),
+		cmocka_unit_test_setup(
+			made_up_solicitations_get_so_many_unicast_answers_a_second_in_all, setup),
 		cmocka_unit_test_setup(the_unspecified_are_answered_by_multicast, setup),
 		cmocka_unit_test_setup(multicasts_are_three_seconds_apart, setup),
 		cmocka_unit_test_setup(an_answer_joins_what_goes_soon_anyway, setup),

@@ -342,6 +342,7 @@ static void the_rules_of_every_configuration_are_taken(void **state)
 		struct nft_rules r = { .subscriber = "sub0",
 				       .source = (enum nft_source)(i & 3),
 				       .isolate = i & 4,
+				       .dhcp6_rate = i & 2 ? 1000000 : i & 1,
 				       .usual_len = 56,
 				       .assigned = { unit_in6("2001:db8::"), i & 8 ? 20 : 48 },
 				       .n_transfers = 2,

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "engine/fair.h"
+
+#include "base/siphash.h"
+#include "wire/dhcp6.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	NOTHING = 0xffff,
+	HEARD_TICK_MS = 128,
+	HEARD_TICKS = 0xfff, /* mask: they come round after nine minutes */
+	HEARD_WAYS = 4,      /* senders with the same place */
+	TURNS_OF_KNOWN = 3,  /* before who is new has one */
+	RELAY_PEER_AT = 18,  /* in a RELAY-FORW (RFC 9915 §9): type, hops, link-address */
+};
+
+/* Packets of one sender, and its places among those whose turn comes and those with as many. */
+struct queue {
+	uint16_t head, tail; /* slots */
+	uint16_t n;
+	bool in_ring;        /* some that are empty have not left it yet */
+	uint16_t next_turn;  /* queue; meaningless where it is not in the ring */
+	uint16_t prev, next; /* among queues of the same length; meaningless where that is 0 */
+};
+
+/* Those who are new, or those who are not. */
+struct class
+{
+	uint16_t last_turn; /* in the ring; its next is first. NOTHING: nobody is in it */
+	uint16_t longest;
+	size_t n;
+	struct queue queues[FAIR_QUEUES];
+	uint16_t by_length[FAIR_WAITING_MAX + 1]; /* the first queue that is so long */
+};
+
+enum { NEW, KNOWN, CLASSES };
+
+struct fair {
+	uint8_t key[16];
+	unsigned turns;  /* that the known have had in a row */
+	uint16_t vacant; /* first of the slots that hold nothing */
+	struct fair_stats stats;
+	struct class classes[CLASSES];
+	uint16_t next[FAIR_WAITING_MAX]; /* slot: in its queue, or among the vacant */
+	uint32_t heard[FAIR_HEARD];      /* bits of a sender's hash, and when; untouched pages of
+					    this and of what follows cost nothing */
+	struct fair_packet slots[FAIR_WAITING_MAX];
+};
+
+static_assert((int)FAIR_WAITING_MAX < (int)NOTHING && (int)FAIR_QUEUES < (int)NOTHING,
+	      "numbers are of 16 bits");
+static_assert((int)FAIR_HEARD_MS < (int)HEARD_TICK_MS * HEARD_TICKS / 2, "the ticks come round");
+
+int fair_new(const uint8_t key[static 16], struct fair **ret_fair)
+{
+	struct fair *f = calloc(1, sizeof *f);
+	if (!f)
+		return -ENOMEM;
+	memcpy(f->key, key, sizeof f->key);
+	for (size_t c = 0; c < CLASSES; c++) {
+		f->classes[c].last_turn = NOTHING;
+		memset(f->classes[c].by_length, 0xff, sizeof f->classes[c].by_length);
+	}
+	for (size_t i = 0; i < FAIR_WAITING_MAX; i++)
+		f->next[i] = i + 1 < FAIR_WAITING_MAX ? (uint16_t)(i + 1) : NOTHING;
+	*ret_fair = f;
+	return 0;
+}
+
+void fair_free(struct fair *f)
+{
+	free(f);
+}
+
+/* --- senders
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* A relay speaks for many: its clients have some queues between them, and none of these all. */
+static uint8_t part_of_relay(const struct fair *f, struct rd packet)
+{
+	if (rd_u8(&packet) != D6_RELAY_FORW)
+		return 0;
+	(void)rd_sub(&packet, RELAY_PEER_AT - 1);
+	struct in6_addr peer = rd_in6(&packet);
+	if (packet.bad)
+		return 0;
+	return (uint8_t)(1 + siphash24(f->key, &peer, sizeof peer) % FAIR_RELAY_QUEUES);
+}
+
+static uint64_t hash_sender(const struct fair *f, const struct pkt_meta *meta, struct rd packet)
+{
+	struct {
+		uint8_t part, lladdr_len;
+		uint8_t lladdr[sizeof meta->lladdr];
+		struct in6_addr src;
+	} who = { .part = part_of_relay(f, packet) };
+	if (meta->lladdr_len > 0 && meta->lladdr_len <= sizeof who.lladdr) {
+		who.lladdr_len = meta->lladdr_len;
+		memcpy(who.lladdr, meta->lladdr, meta->lladdr_len);
+	} else {
+		who.src = meta->src;
+	}
+	return siphash24(f->key, &who, sizeof who);
+}
+
+static bool is_recent(uint32_t entry, uint32_t now)
+{
+	return entry && ((now - entry) & HEARD_TICKS) <= (uint32_t)FAIR_HEARD_MS / HEARD_TICK_MS;
+}
+
+/* Whether it was heard lately; from now on it was. The latest of a set stand in front. */
+static bool hear(struct fair *f, uint64_t hash, uint64_t now_ms)
+{
+	uint32_t *set = &f->heard[hash % (FAIR_HEARD / HEARD_WAYS) * HEARD_WAYS];
+	const uint32_t now = (uint32_t)(now_ms / HEARD_TICK_MS) & HEARD_TICKS;
+	/* Never 0, which is nobody. */
+	const uint32_t who = ((uint32_t)(hash >> 32) | 1U << 31) & ~(uint32_t)HEARD_TICKS;
+	size_t at = 0;
+	while (at < HEARD_WAYS - 1 && (set[at] & ~(uint32_t)HEARD_TICKS) != who)
+		at++;
+	bool known = (set[at] & ~(uint32_t)HEARD_TICKS) == who && is_recent(set[at], now);
+	memmove(set + 1, set, at * sizeof *set);
+	set[0] = who | now;
+	return known;
+}
+
+void fair_note(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet)
+{
+	(void)hear(f, hash_sender(f, meta, packet), now_ms); /* it is served, new or not */
+}
+
+/* --- queues
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* Moves a queue among those that are as long as it is now. */
+static void set_length(struct class *c, uint16_t at, uint16_t n)
+{
+	struct queue *q = &c->queues[at];
+	if (q->n) {
+		if (q->prev != NOTHING)
+			c->queues[q->prev].next = q->next;
+		else
+			c->by_length[q->n] = q->next;
+		if (q->next != NOTHING)
+			c->queues[q->next].prev = q->prev;
+	}
+	q->n = n;
+	if (n) {
+		q->prev = NOTHING;
+		q->next = c->by_length[n];
+		if (q->next != NOTHING)
+			c->queues[q->next].prev = at;
+		c->by_length[n] = at;
+	}
+	if (n > c->longest)
+		c->longest = n;
+	while (c->longest && c->by_length[c->longest] == NOTHING)
+		c->longest--;
+}
+
+/* Behind all others whose turn comes. */
+static void join_ring(struct class *c, uint16_t at)
+{
+	if (c->last_turn == NOTHING) {
+		c->queues[at].next_turn = at;
+	} else {
+		c->queues[at].next_turn = c->queues[c->last_turn].next_turn;
+		c->queues[c->last_turn].next_turn = at;
+	}
+	c->queues[at].in_ring = true;
+	c->last_turn = at;
+}
+
+/* Whose turn it is; a class where somebody waits has one. */
+static uint16_t next_in_ring(struct class *c)
+{
+	for (;;) {
+		uint16_t at = c->queues[c->last_turn].next_turn;
+		if (c->queues[at].n) {
+			c->last_turn = at;
+			return at;
+		}
+		/* It has lost what it had, or had its last turn. */
+		c->queues[at].in_ring = false;
+		if (at == c->last_turn)
+			c->last_turn = NOTHING;
+		else
+			c->queues[c->last_turn].next_turn = c->queues[at].next_turn;
+	}
+}
+
+/* The oldest of a queue, which must have one. */
+static uint16_t take_from(struct fair *f, struct class *c, uint16_t at)
+{
+	struct queue *q = &c->queues[at];
+	uint16_t slot = q->head;
+	q->head = f->next[slot];
+	set_length(c, at, (uint16_t)(q->n - 1));
+	c->n--;
+	return slot;
+}
+
+static void give_back(struct fair *f, uint16_t slot)
+{
+	f->next[slot] = f->vacant;
+	f->vacant = slot;
+}
+
+/* Each class is sure of half of the room. */
+static void make_room(struct fair *f, const struct class *for_one)
+{
+	struct class *c = &f->classes[NEW];
+	if (c->n < FAIR_WAITING_MAX / 2 || (c->n == FAIR_WAITING_MAX / 2 && for_one != c))
+		c = &f->classes[KNOWN];
+	uint16_t slot = take_from(f, c, c->by_length[c->longest]);
+	f->stats.last_out = f->slots[slot].meta;
+	f->stats.crowded_out++;
+	give_back(f, slot);
+}
+
+void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet)
+{
+	size_t len = rd_left(&packet);
+	uint64_t hash = hash_sender(f, meta, packet);
+	struct class *c = &f->classes[hear(f, hash, now_ms) ? KNOWN : NEW];
+	uint16_t at = hash / FAIR_HEARD % FAIR_QUEUES;
+	f->stats.crowded++;
+	if (len > FAIR_PACKET_MAX) {
+		f->stats.last_out = *meta;
+		f->stats.crowded_out++;
+		return;
+	}
+	if (f->vacant == NOTHING)
+		make_room(f, c);
+	uint16_t slot = f->vacant;
+	f->vacant = f->next[slot];
+	f->slots[slot].meta = *meta;
+	f->slots[slot].len = (uint16_t)len;
+	memcpy(f->slots[slot].bytes, packet.p, len);
+	f->next[slot] = NOTHING;
+	struct queue *q = &c->queues[at];
+	if (q->n)
+		f->next[q->tail] = slot;
+	else
+		q->head = slot;
+	q->tail = slot;
+	set_length(c, at, (uint16_t)(q->n + 1));
+	c->n++;
+	if (!q->in_ring)
+		join_ring(c, at);
+}
+
+const struct fair_packet *fair_take(struct fair *f)
+{
+	struct class *known = &f->classes[KNOWN], *new = &f->classes[NEW], *c = known;
+	if (fair_waiting(f) == 0)
+		return NULL;
+	if (known->n == 0 || (new->n > 0 && f->turns >= TURNS_OF_KNOWN))
+		c = new;
+	f->turns = c == known ? f->turns + 1 : 0;
+	uint16_t slot = take_from(f, c, next_in_ring(c));
+	/* It holds what it holds until another is put. */
+	give_back(f, slot);
+	return &f->slots[slot];
+}
+
+size_t fair_waiting(const struct fair *f)
+{
+	return f->classes[NEW].n + f->classes[KNOWN].n;
+}
+
+const struct fair_stats *fair_stats(const struct fair *f)
+{
+	return &f->stats;
+}
+
+static bool class_consistent(const struct fair *f, const struct class *c)
+{
+	size_t n = 0, listed = 0;
+	uint16_t longest = 0;
+	for (size_t i = 0; i < FAIR_QUEUES; i++) {
+		const struct queue *q = &c->queues[i];
+		uint16_t slot = q->head, last = NOTHING, k = 0;
+		for (; k < q->n; k++) {
+			last = slot;
+			slot = f->next[slot];
+		}
+		if (q->n && (last != q->tail || !q->in_ring))
+			return false;
+		n += q->n;
+		longest = q->n > longest ? q->n : longest;
+	}
+	for (size_t len = 1; len <= FAIR_WAITING_MAX; len++)
+		for (uint16_t i = c->by_length[len]; i != NOTHING; i = c->queues[i].next) {
+			if (c->queues[i].n != len)
+				return false;
+			listed += len;
+		}
+	return n == c->n && listed == n && longest == c->longest;
+}
+
+bool fair_consistent(const struct fair *f)
+{
+	size_t vacant = 0;
+	for (uint16_t i = f->vacant; i != NOTHING; i = f->next[i])
+		vacant++;
+	return vacant + fair_waiting(f) == FAIR_WAITING_MAX &&
+	       class_consistent(f, &f->classes[NEW]) && class_consistent(f, &f->classes[KNOWN]);
+}

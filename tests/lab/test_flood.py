@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One subscriber floods at the speed of its link, and a hundred others want to come up meanwhile.
+
+The flood is tests/bench/flood.c, the others are tests/bench/street.c: each of them solicits a router and obtains a prefix and an
+address, asks again as the RFCs say, and is up when it has all of that. How long they take without the flood is measured first.
+"""
+import json
+import os
+import subprocess
+
+import pytest
+
+from lab import VBNG, wait_for
+
+BENCH = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench")
+HOUSES = 100
+ALONE_ENOUGH_MS = 1000  # what the others may take, or five times what they take without the flood
+TRIES = 3               # on a machine that has other things to do; it is others each time
+SERVER_ALONE = {"DHCPV6_RATE_LIMIT": "0", "SOURCE_FILTER": "off"}  # the packet filter does not help it
+RSS_MIB = 48            # by which the server may grow, whatever comes
+
+
+class Flood:
+    def __init__(self, lab, vbng, *options):
+        self.vbng = vbng
+        before = self.came()
+        self.process = lab.cpe.popen(os.path.join(BENCH, "flood"), "-i", "cpe0", "-t", 120, *options, stdout=subprocess.PIPE, text=True)
+        wait_for("the flood", lambda: self.came() > before + 2000, 30)
+
+    def came(self):
+        status = self.vbng.status()
+        return status["counters"]["dhcpv6_received"] + status["counters"]["rs_received"] + sum(status["filter"]["turned_away"].values())
+
+    def end(self):
+        self.process.terminate()
+        return json.loads(self.process.communicate(timeout=20)[0])
+
+
+class Road:
+    """A link on which nobody's kernel speaks IPv6 but ours."""
+
+    def __init__(self, lab, **env):
+        self.lab = lab
+        self.vbng = lab.vbng(LOG_LEVEL="info", DHCPV6_PD_DELEGATION_LENGTH="64", **env).wait_serving()
+        lab.cpe.sysctl(net__ipv6__conf__cpe0__disable_ipv6=1)
+        self.first = 0
+
+    def street(self):
+        """A hundred that nobody has heard of come up."""
+        self.first += HOUSES
+        return json.loads(self.lab.cpe.exec(os.path.join(BENCH, "street"), "-i", "cpe0", "-n", HOUSES, "-b", self.first, "-k", "both", "-t", 40, timeout=90).stdout)
+
+    def rss_kib(self):
+        with open(f"/proc/{self.vbng.pids()[1]}/status", encoding="ascii") as f:
+            return int(f.read().partition("VmRSS:")[2].split()[0])
+
+
+def assert_served(r):
+    assert r["up"] == r["bound"] == HOUSES and r["lost"] == 0, r
+    assert r["dup"] == 0 and {key: n for key, n in r.items() if key.startswith("bad_") and n} == {}, r
+
+
+def instrumented():
+    with open(VBNG, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
+@pytest.mark.parametrize("what,env", [("sq", {}), ("rn", {}), ("y", {}), ("sqrny", {}), ("sq", SERVER_ALONE), ("y", SERVER_ALONE)],
+                         ids=lambda x: x if isinstance(x, str) else "server alone" if x else "")
+def test_one_flooder_delays_nobody(lab, capsys, what, env):
+    """With its own address, under ever new DUIDs."""
+    road = Road(lab, **env)
+    alone = road.street()
+    assert_served(alone)
+    enough_ms = max(ALONE_ENOUGH_MS, 5 * alone["setup_ms"])
+    flood, tries = Flood(lab, road.vbng, "-k", what, "-f", "d"), []
+    while len(tries) < TRIES and not (tries and tries[-1]["setup_ms"] <= enough_ms):
+        tries.append(road.street())
+        assert_served(tries[-1])
+    told = flood.end()
+    with capsys.disabled():
+        print(f"\n{what} {told['per_s']}/s: alone {alone['setup_ms']} ms, beside it {[r['setup_ms'] for r in tries]} ms, "
+              f"{[r['retransmissions'] for r in tries]} retransmissions; turned away {road.vbng.status()['filter']['turned_away']}", flush=True)
+    assert tries[-1]["setup_ms"] <= enough_ms, (alone, tries, told)
+
+
+@pytest.mark.parametrize("what", ["s", "sq", "r", "sqrn"])
+def test_one_that_is_somebody_else_with_each_frame_costs_at_most_a_repetition(lab, capsys, what):
+    """Link-layer addresses, link-local addresses and DUIDs are all made up. Who asks again is heard before them."""
+    road = Road(lab)
+    flood = Flood(lab, road.vbng, "-k", what, "-f", "dm")
+    beside = road.street()
+    told = flood.end()
+    rss = road.rss_kib()
+    alone = road.street()
+    with capsys.disabled():
+        print(f"\n{what} {told['per_s']}/s from nobody twice: alone {alone['setup_ms']} ms, beside it {beside['setup_ms']} ms (half of them {beside['p50_ms']} ms), "
+              f"{beside['retransmissions']} retransmissions; resident {rss} KiB; turned away {road.vbng.status()['filter']['turned_away']}", flush=True)
+    assert_served(beside)
+    assert_served(alone)
+    assert instrumented() or rss < (RSS_MIB + 16) << 10
