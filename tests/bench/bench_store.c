@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	b.took_us = calloc(b.n, sizeof b.took_us[0]);
-	int r = b.took_us ? store_open(argv[1], clock_unix_ms(), &b.store, &found) : -1;
+	int r = b.took_us ? store_open(argv[1], clock_unix_ms(), false, &b.store, &found) : -1;
 	if (r == 0)
 		r = run(&b, "new", true);
 	if (r == 0)

@@ -107,7 +107,7 @@ static int begin(void **state)
 	    loop_new(false, &f.loop) < 0 ||
 	    keeper_new(f.loop, f.dir, on_loaded, NULL, &f.keeper) < 0)
 		return -1;
-	keeper_open(f.keeper);
+	keeper_open(f.keeper, false);
 	keeper_duid(f.keeper, &fresh, &c->server_id);
 	if (keeper_secret(f.keeper, secret) < 0 || dhcp6_server_new(c, &f.server) < 0 ||
 	    batch_new(&f.batch) < 0)
