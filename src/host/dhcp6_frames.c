@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "host/checksum.h"
+#include "host/datagrams.h"
 #include "host/sockopt.h"
 
 #include <arpa/inet.h>
@@ -253,13 +254,21 @@ static uint16_t checksum(const struct frame_headers *h, const uint8_t *bytes, si
 	return checksum_end(checksum_add(s, bytes, len));
 }
 
-static void compose(struct dhcp6_frames *f, size_t i, const struct in6_addr *src,
-		    const struct dhcp6_frame_out *o)
+struct sending {
+	struct dhcp6_frames *f;
+	const struct in6_addr *src;
+	const struct dhcp6_frame_out *out;
+};
+
+static void compose(void *ctx, size_t place, size_t index)
 {
-	struct frame_headers *h = &f->headers[i];
+	const struct sending *sending = (const struct sending *)ctx;
+	struct dhcp6_frames *f = sending->f;
+	const struct dhcp6_frame_out *o = &sending->out[index];
+	struct frame_headers *h = &f->headers[place];
 	const uint16_t udp_len = htons((uint16_t)(o->out.len + sizeof h->udp));
 	*h = (struct frame_headers){
-		.ip6 = { .ip6_src = *src, .ip6_dst = o->out.dst },
+		.ip6 = { .ip6_src = *sending->src, .ip6_dst = o->out.dst },
 		.udp = { .source = htons(PORT), .dest = htons(o->out.dst_port), .len = udp_len },
 	};
 	h->ip6.ip6_vfc = 6 << 4;
@@ -268,27 +277,15 @@ static void compose(struct dhcp6_frames *f, size_t i, const struct in6_addr *src
 	h->ip6.ip6_hlim = HOP_LIMIT;
 	h->udp.check = checksum(h, o->out.bytes, o->out.len);
 	/* sendmmsg takes what it does not change as non-const */
-	f->out_iov[i][1] = (struct iovec){ (void *)(uintptr_t)o->out.bytes, o->out.len };
-	memcpy(f->to[i].sll_addr, o->lladdr, DHCP6_FRAMES_LLADDR);
+	f->out_iov[place][1] = (struct iovec){ (void *)(uintptr_t)o->out.bytes, o->out.len };
+	memcpy(f->to[place].sll_addr, o->lladdr, DHCP6_FRAMES_LLADDR);
 }
 
 size_t dhcp6_frames_send(struct dhcp6_frames *f, const struct in6_addr *src,
 			 const struct dhcp6_frame_out *out, size_t n, size_t *ret_failed)
 {
-	size_t sent = 0, failed = 0;
-	while (sent + failed < n) {
-		size_t at = sent + failed, m = n - at < BATCH ? n - at : BATCH;
-		for (size_t i = 0; i < m; i++)
-			compose(f, i, src, &out[at + i]);
-		int k = sendmmsg(f->fd, f->out, (unsigned)m, 0);
-		if (k > 0)
-			sent += (size_t)k;
-		else if (errno != EINTR)
-			failed++; /* the first of them is the one that was refused */
-	}
-	if (ret_failed)
-		*ret_failed = failed;
-	return sent;
+	struct sending sending = { f, src, out };
+	return datagrams_send(f->fd, f->out, BATCH, compose, &sending, n, ret_failed);
 }
 
 int dhcp6_frames_send_packet(struct dhcp6_frames *f,

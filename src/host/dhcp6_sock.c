@@ -2,6 +2,7 @@
 #include "host/dhcp6_sock.h"
 
 #include "base/cleanup.h"
+#include "host/datagrams.h"
 #include "host/sockopt.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,6 @@ enum {
 	PORT = 547,
 	SOCKET_BUFFER =
 		16 << 20, /* a street of CPEs that boot at once waits here, and is not lost */
-	CONTROL_MAX = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)),
 };
 
 struct dhcp6_sock {
@@ -22,21 +22,13 @@ struct dhcp6_sock {
 	struct mmsghdr in[DHCP6_SOCK_BATCH];
 	struct iovec in_iov[DHCP6_SOCK_BATCH];
 	struct sockaddr_in6 from[DHCP6_SOCK_BATCH];
-	_Alignas(struct cmsghdr) uint8_t control[DHCP6_SOCK_BATCH][CONTROL_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[DHCP6_SOCK_BATCH][DATAGRAM_CONTROL_MAX];
 	struct mmsghdr out[DHCP6_SOCK_BATCH];
 	struct iovec out_iov[DHCP6_SOCK_BATCH];
 	struct sockaddr_in6 to[DHCP6_SOCK_BATCH];
 	uint8_t packets[DHCP6_SOCK_BATCH][DHCP6_SOCK_PACKET_MAX]; /* last: pages that no packet
 								     reached cost nothing */
 };
-
-static int join(int fd, const char *group, unsigned ifindex)
-{
-	struct ipv6_mreq m = { .ipv6mr_interface = ifindex };
-	if (inet_pton(AF_INET6, group, &m.ipv6mr_multiaddr) != 1)
-		return -EINVAL;
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m) < 0 ? -errno : 0;
-}
 
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
@@ -53,8 +45,8 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
 	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return -errno;
-	r = join(fd, "ff02::1:2", ifindex);
-	return r < 0 ? r : join(fd, "ff05::1:3", ifindex);
+	r = datagrams_join(fd, "ff02::1:2", ifindex);
+	return r < 0 ? r : datagrams_join(fd, "ff05::1:3", ifindex);
 }
 
 int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **ret_sock)
@@ -98,22 +90,6 @@ int dhcp6_sock_fd(const struct dhcp6_sock *s)
 	return s->fd;
 }
 
-static void read_control(struct msghdr *m, struct dhcp6_packet *p)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			p->dst = info.ipi6_addr;
-			p->ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
-			memcpy(&p->hop_limit, CMSG_DATA(c), sizeof p->hop_limit);
-		}
-	}
-}
-
 int dhcp6_sock_receive(struct dhcp6_sock *s,
 		       struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH])
 {
@@ -125,44 +101,44 @@ int dhcp6_sock_receive(struct dhcp6_sock *s,
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
+		const struct datagram_arrival a = datagram_arrival(&s->in[i].msg_hdr);
 		ret_packets[i] = (struct dhcp6_packet){
 			.bytes = s->packets[i],
 			.len = s->in[i].msg_len,
 			.truncated = s->in[i].msg_hdr.msg_flags & MSG_TRUNC,
-			.hop_limit = -1,
+			.hop_limit = a.hop_limit,
+			.ifindex = a.ifindex,
 			.src = s->from[i].sin6_addr,
+			.dst = a.dst,
 			.src_port = ntohs(s->from[i].sin6_port),
 		};
-		read_control(&s->in[i].msg_hdr, &ret_packets[i]);
 	}
 	return n;
+}
+
+struct sending {
+	struct dhcp6_sock *s;
+	const struct dhcp6_out *out;
+};
+
+static void fill(void *ctx, size_t place, size_t index)
+{
+	const struct sending *sending = (const struct sending *)ctx;
+	struct dhcp6_sock *s = sending->s;
+	const struct dhcp6_out *o = &sending->out[index];
+	s->to[place] = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(o->dst_port),
+		.sin6_addr = o->dst,
+		.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&o->dst) ? s->ifindex : 0,
+	};
+	/* sendmmsg takes what it does not change as non-const */
+	s->out_iov[place] = (struct iovec){ (void *)(uintptr_t)o->bytes, o->len };
 }
 
 size_t dhcp6_sock_send(struct dhcp6_sock *s, const struct dhcp6_out *out, size_t n,
 		       size_t *ret_failed)
 {
-	size_t sent = 0, failed = 0;
-	while (sent + failed < n) {
-		size_t at = sent + failed,
-		       m = n - at < DHCP6_SOCK_BATCH ? n - at : DHCP6_SOCK_BATCH;
-		for (size_t i = 0; i < m; i++) {
-			const struct dhcp6_out *o = &out[at + i];
-			s->to[i] = (struct sockaddr_in6){
-				.sin6_family = AF_INET6,
-				.sin6_port = htons(o->dst_port),
-				.sin6_addr = o->dst,
-				.sin6_scope_id = IN6_IS_ADDR_LINKLOCAL(&o->dst) ? s->ifindex : 0
-			};
-			/* sendmmsg takes what it does not change as non-const */
-			s->out_iov[i] = (struct iovec){ (void *)(uintptr_t)o->bytes, o->len };
-		}
-		int k = sendmmsg(s->fd, s->out, (unsigned)m, 0);
-		if (k > 0)
-			sent += (size_t)k;
-		else if (errno != EINTR)
-			failed++; /* the first of them is the one that was refused */
-	}
-	if (ret_failed)
-		*ret_failed = failed;
-	return sent;
+	struct sending sending = { s, out };
+	return datagrams_send(s->fd, s->out, DHCP6_SOCK_BATCH, fill, &sending, n, ret_failed);
 }

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "host/checksum.h"
+#include "host/datagrams.h"
 #include "host/sockopt.h"
 
 #include <arpa/inet.h>
@@ -20,7 +21,6 @@
 enum {
 	SOCKET_BUFFER = 4 << 20, /* a thousand solicitations at one instant wait here */
 	HOP_LIMIT = 255,         /* RFC 4861 §6.1 */
-	CONTROL_MAX = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)),
 };
 
 struct nd_sock {
@@ -30,7 +30,7 @@ struct nd_sock {
 	struct mmsghdr in[ND_SOCK_BATCH];
 	struct iovec iov[ND_SOCK_BATCH];
 	struct sockaddr_in6 from[ND_SOCK_BATCH];
-	_Alignas(struct cmsghdr) uint8_t control[ND_SOCK_BATCH][CONTROL_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[ND_SOCK_BATCH][DATAGRAM_CONTROL_MAX];
 	uint8_t packets[ND_SOCK_BATCH][ND_SOCK_PACKET_MAX];
 };
 
@@ -57,12 +57,7 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 		if (r < 0)
 			return r;
 	}
-	struct ipv6_mreq all_routers = { .ipv6mr_interface = ifindex };
-	if (inet_pton(AF_INET6, "ff02::2", &all_routers.ipv6mr_multiaddr) != 1)
-		return -EINVAL;
-	if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &all_routers, sizeof all_routers) < 0)
-		return -errno;
-	return 0;
+	return datagrams_join(fd, "ff02::2", ifindex);
 }
 
 /* Protocol 0: nothing arrives at it. *ret_fd is -1 where the interface is no Ethernet. */
@@ -122,22 +117,6 @@ int nd_sock_fd(const struct nd_sock *s)
 	return s->fd;
 }
 
-static void read_control(struct msghdr *m, struct nd_packet *p)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-			memcpy(&info, CMSG_DATA(c), sizeof info);
-			p->dst = info.ipi6_addr;
-			p->ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
-			memcpy(&p->hop_limit, CMSG_DATA(c), sizeof p->hop_limit);
-		}
-	}
-}
-
 int nd_sock_receive(struct nd_sock *s, struct nd_packet ret_packets[static ND_SOCK_BATCH])
 {
 	for (size_t i = 0; i < ND_SOCK_BATCH; i++) {
@@ -148,13 +127,15 @@ int nd_sock_receive(struct nd_sock *s, struct nd_packet ret_packets[static ND_SO
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
+		const struct datagram_arrival a = datagram_arrival(&s->in[i].msg_hdr);
 		ret_packets[i] = (struct nd_packet){
 			.bytes = s->packets[i],
 			.len = s->in[i].msg_len,
-			.hop_limit = -1,
+			.hop_limit = a.hop_limit,
+			.ifindex = a.ifindex,
 			.src = s->from[i].sin6_addr,
+			.dst = a.dst,
 		};
-		read_control(&s->in[i].msg_hdr, &ret_packets[i]);
 	}
 	return n;
 }

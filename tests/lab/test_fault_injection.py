@@ -133,8 +133,8 @@ class Stage:
         if not served and not re.search(r"^error (boot|config)", said, re.M):
             return f"{what}\nexit code {code} without a word of why\n{said}"
         try:
-            assert_same(self.before[0], self.host_now)
-            assert_same(self.before[1], self.own_now, "our own namespace")
+            assert_same(self.before[0], self.host_now, timeout=20)
+            assert_same(self.before[1], self.own_now, "our own namespace", timeout=20)
             note = os.path.join(self.lab.state, "nic")
             assert not os.path.exists(note), "there is a note of a NIC that is at home"
         except AssertionError as e:
