@@ -167,20 +167,27 @@ static int preferred_lifetime(const char *v, struct config *c, struct why *why)
 	return value_u32(v, 1, UINT32_MAX, &c->preferred_lft_s, why);
 }
 
-static int ia_na(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ia_na, why);
-}
-
-static int rapid_commit(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->rapid_commit, why);
-}
-
-static int reconfigure(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->reconfigure, why);
-}
+/* Those that are on or off. */
+#define FLAG(reader, member)                                                                       \
+	static int reader(const char *v, struct config *c, struct why *why)                        \
+	{                                                                                          \
+		return value_flag(v, &c->member, why);                                             \
+	}
+FLAG(ia_na, ia_na)
+FLAG(rapid_commit, rapid_commit)
+FLAG(reconfigure, reconfigure)
+FLAG(ra_managed, ra_managed)
+FLAG(ra_other, ra_other)
+FLAG(ra_deprecate, ra_deprecate_on_stop)
+FLAG(ra_source_lladdr, ra_source_lladdr)
+FLAG(ra_on_link, ra_on_link)
+FLAG(ra_autonomous, ra_autonomous)
+FLAG(ra_pd_preferred, ra_pd_preferred)
+FLAG(ra_pvd_http, pvd_http)
+FLAG(ra_pvd_legacy, pvd_legacy)
+FLAG(ra_pvd_only, pvd_only)
+FLAG(isolation, isolation)
+#undef FLAG
 
 static int client_limit(const char *v, struct config *c, struct why *why)
 {
@@ -261,21 +268,6 @@ static int ra_preference(const char *v, struct config *c, struct why *why)
 	return r;
 }
 
-static int ra_managed(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_managed, why);
-}
-
-static int ra_other(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_other, why);
-}
-
-static int ra_deprecate(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_deprecate_on_stop, why);
-}
-
 static int uplink_loss(const char *v, struct config *c, struct why *why)
 {
 	static const char *const words[] = { "withdraw", "lifetime", "hold", NULL };
@@ -334,11 +326,6 @@ static int ra_retrans(const char *v, struct config *c, struct why *why)
 	return value_u32(v, 0, UINT32_MAX, &c->ra_retrans_ms, why);
 }
 
-static int ra_source_lladdr(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_source_lladdr, why);
-}
-
 static int ra_mtu(const char *v, struct config *c, struct why *why)
 {
 	if (strcmp(v, "0") == 0) {
@@ -348,39 +335,9 @@ static int ra_mtu(const char *v, struct config *c, struct why *why)
 	return value_u32(v, MTU_MIN, MTU_MAX, &c->ra_mtu, why);
 }
 
-static int ra_on_link(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_on_link, why);
-}
-
-static int ra_autonomous(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_autonomous, why);
-}
-
-static int ra_pd_preferred(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->ra_pd_preferred, why);
-}
-
 static int ra_dns_lifetime(const char *v, struct config *c, struct why *why)
 {
 	return value_u32(v, 1, UINT32_MAX, &c->ra_dns_lifetime_s, why);
-}
-
-static int ra_pvd_http(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->pvd_http, why);
-}
-
-static int ra_pvd_legacy(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->pvd_legacy, why);
-}
-
-static int ra_pvd_only(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->pvd_only, why);
 }
 
 static int ra_pvd_delay(const char *v, struct config *c, struct why *why)
@@ -441,11 +398,6 @@ static int source_filter(const char *v, struct config *c, struct why *why)
 	if (r == 0)
 		c->source_filter = (enum source_filter)i;
 	return r;
-}
-
-static int isolation(const char *v, struct config *c, struct why *why)
-{
-	return value_flag(v, &c->isolation, why);
 }
 
 static int host_netns(const char *v, struct config *c, struct why *why)
