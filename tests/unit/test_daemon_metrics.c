@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 8000, STEP_MS = 20, PAGE_MAX = 1 << 20 };
+enum { LIMIT_MS = 60000, STEP_MS = 20, PAGE_MAX = 1 << 20 };
 
 static struct fixture {
 	struct loop *loop;
@@ -188,10 +188,11 @@ static void a_slow_request_is_served_in_time_and_refused_behind_it(void **state)
 	assert_int_equal(strncmp(heard, "HTTP/1.1 200 ", 13), 0);
 	assert_int_equal(close(fd), 0);
 	fd = dial();
-	uint64_t begun = clock_mono_ms();
+	uint64_t begun = clock_mono_ms(), stalled = unit_stalled_ms();
 	say(fd, "GET /metrics HT");
 	assert_true(hear(fd) > 0);
-	assert_in_range(clock_mono_ms() - begun, METRICS_READ_MS - 100, METRICS_READ_MS + 2000);
+	assert_in_range(clock_mono_ms() - begun, METRICS_READ_MS - 100,
+			METRICS_READ_MS + 2000 + unit_stalled_ms() - stalled);
 	assert_int_equal(strncmp(heard, "HTTP/1.1 408 ", 13), 0);
 	assert_int_equal(close(fd), 0);
 }
@@ -217,9 +218,9 @@ static void the_oldest_of_too_many_gives_way(void **state)
 		silent[i] = dial();
 		turn();
 	}
-	uint64_t begun = clock_mono_ms();
+	uint64_t begun = clock_mono_ms(), stalled = unit_stalled_ms();
 	expect("GET /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ", 100);
-	assert_true(clock_mono_ms() - begun < METRICS_READ_MS / 2);
+	assert_true(clock_mono_ms() - begun < METRICS_READ_MS / 2 + unit_stalled_ms() - stalled);
 	assert_int_equal(hear(silent[0]), 0);
 	char byte;
 	assert_int_equal(recv(silent[1], &byte, 1, MSG_DONTWAIT), -1);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 5000 };
+enum { LIMIT_MS = 60000 };
 
 struct probe {
 	struct loop *loop;

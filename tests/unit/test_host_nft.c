@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 
-enum { MANY = 3000, LOAD_WAIT_MS = 10000 };
+enum { MANY = 3000, LOAD_WAIT_MS = 60000 };
 
 static const char why_no_nft[] = "this kernel has no nf_tables";
 

@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { WAIT_MS = 3000, NOTHING_MS = 200 };
+enum { WAIT_MS = 60000, NOTHING_MS = 200 };
 
 static const struct ping_secret secret = { .key = { 1, 2, 3 }, .identifier = 0xabcd };
 

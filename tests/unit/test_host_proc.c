@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-enum { OUTPUT_MAX = 8192, WAIT_MS = 10000 };
+enum { OUTPUT_MAX = 8192, WAIT_MS = 60000 };
 
 static void on_signal(int signo)
 {

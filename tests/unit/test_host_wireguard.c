@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <time.h>
 
-enum { PAUSE_MS = 2, START_MS = 10000, HANDSHAKE_MS = 10000, PORT = 51820, MTU = 1388 };
+enum { PAUSE_MS = 2, START_MS = 60000, HANDSHAKE_MS = 60000, PORT = 51820, MTU = 1388 };
 
 static const char *const private_keys[] = {
 	"e097412eb9a6f4192a6746d217260bf06eda918f5a2f1774d8c52e260fade07e",
