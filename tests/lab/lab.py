@@ -309,10 +309,13 @@ class Internet:
         self.dev = "wgp"
         if not self.kernel:
             # The socket is found by name in /var/run/wireguard, which namespaces of this kind share: the name must be ours alone.
-            self.dev = f"wgp{os.getpid() % 10000}x{next(_serial)}"
+            self.dev = f"wgp{os.getpid():x}x{next(_serial):x}"
+            there = f"/var/run/wireguard/{self.dev}.sock"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(there)  # of a run that was killed, when this number was another process's
             env = dict(os.environ, LOG_LEVEL="error", WG_PROCESS_FOREGROUND="1")
             self.process = born.popen("wireguard-go", "-f", self.dev, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            wait_for("wireguard-go of the concentrator", lambda: os.path.exists(f"/var/run/wireguard/{self.dev}.sock"))
+            wait_for("wireguard-go of the concentrator", lambda: os.path.exists(there))
         if born is not self.ns:
             born.ip("link", "set", self.dev, "mtu", "1420", "up")  # it opens its socket with the link, and does not see that one go up elsewhere
             born.ip("link", "set", self.dev, "netns", self.ns.name)
