@@ -19,7 +19,7 @@
 
 enum {
 	FILE_VALUE_MAX = 65536,
-	FILE_WAIT_MS = 5000, /* for what writes into a pipe */
+	FILE_WAIT_MS = 2000, /* for what writes into a pipe */
 };
 
 /* The variables of which there is one for each option code. */
@@ -104,17 +104,17 @@ static const char *lookup(char *const *env, const char *name)
 /* --- where values come from
  * --------------------------------------------------------------------------------- */
 
-/* A pipe may be one into which nobody writes: errno is ETIMEDOUT then. */
-static bool wait_readable(int fd)
+/* One into which somebody may write in a while is waited for; one that nobody has open is empty. */
+static ssize_t read_some(int fd, char *to, size_t most)
 {
-	struct pollfd readable = { .fd = fd, .events = POLLIN };
-	int n;
-	do
-		n = poll(&readable, 1, FILE_WAIT_MS);
-	while (n < 0 && errno == EINTR);
-	if (n == 0)
-		errno = ETIMEDOUT;
-	return n > 0;
+	for (;;) {
+		ssize_t n = read(fd, to, most);
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+			return n < 0 ? -errno : n;
+		struct pollfd readable = { .fd = fd, .events = POLLIN };
+		if (poll(&readable, 1, FILE_WAIT_MS) == 0)
+			return -ETIMEDOUT;
+	}
 }
 
 static int read_text(int fd, char *text, size_t *ret_len)
@@ -122,9 +122,9 @@ static int read_text(int fd, char *text, size_t *ret_len)
 	size_t n = 0;
 	ssize_t more = 1;
 	while (more && n < FILE_VALUE_MAX) {
-		more = wait_readable(fd) ? read(fd, text + n, FILE_VALUE_MAX - n) : -1;
+		more = read_some(fd, text + n, FILE_VALUE_MAX - n);
 		if (more < 0)
-			return -errno;
+			return (int)more;
 		n += (size_t)more;
 	}
 	*ret_len = n;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a stop gives back, and what a kill leaves: nothing on the host, and everything for the next start."""
+import contextlib
 import os
+import random
 import re
 import signal
 
@@ -119,6 +121,45 @@ def test_killed_outright_nothing_stays_on_the_host_and_the_next_start_serves_the
     assert "sub0" in lab.host.ip("link"), "the NIC of the killed run goes home, too"
 
 
+def test_a_stop_in_the_first_moments_is_a_stop(lab):
+    """To a PID 1 a signal without a handler is as if not sent: from the moment that it blocks them none may be lost."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    rng = random.Random(seed)
+    before = lab.host.snapshot()
+
+    def hears(vbng):
+        for pid in vbng.pids()[:1]:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii") as f:
+                masks = re.findall(r"Sig(?:Blk|Cgt):\s+(\w+)", f.read())
+                return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+        return False
+    for _ in range(8):
+        vbng = lab.vbng()
+        wait_for("process 1 that hears", lambda v=vbng: hears(v), 20, 0.0005)
+        delay = rng.choice((0, 0.2)) * rng.random()
+        time.sleep(delay)
+        code, seconds = vbng.stop(rng.choice((signal.SIGTERM, signal.SIGINT)), 30)
+        assert code == 0, f"seed {seed}, after {1000 * delay:.1f} ms:\n{vbng.text()}"
+        assert re.search(r"init stopping signal=\d+", vbng.text()), f"seed {seed}, after {1000 * delay:.1f} ms"
+        assert seconds < 10
+    assert_same(before, lab.host.snapshot)
+
+
+def test_what_is_no_file_in_the_state_directory_holds_no_start_up(lab):
+    names = os.path.join(lab.state, "names")
+    os.mkdir(names)
+    os.mkfifo(os.path.join(names, "00"))
+    os.mkfifo(os.path.join(names, "01~"))
+    os.mkdir(os.path.join(names, "02"))
+    os.mkfifo(os.path.join(lab.state, "lock"))
+    os.symlink("/dev/zero", os.path.join(names, "03"))
+    vbng = lab.vbng(DNS_ZONE="home.example").wait_serving()
+    for path, error in (("00", "it is no regular file"), ("02", "Is a directory|it is no regular file"), ("03", "it is no regular file")):
+        assert re.search(rf"who was in line for names cannot be read.*file={names}/{path} why=\"({error})\"", vbng.text()), vbng.text()
+    assert re.search(rf"STATE_DIR cannot be locked against another instance, going on path={lab.state}/lock error=\"it is no regular file\"", vbng.text())
+    assert vbng.stop()[0] == 0
+
+
 def test_wireguard_go_dies_and_the_tunnel_comes_back(lab):
     lab.internet()
     vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
@@ -126,5 +167,6 @@ def test_wireguard_go_dies_and_the_tunnel_comes_back(lab):
     assert ping(lab.cpe, source)
     children = run("pgrep", "-P", vbng.pids()[0], "wireguard-go").stdout.split()
     os.kill(int(children[0]), signal.SIGKILL)
+    vbng.wait_log("wireguard-go ended, making the tunnel again.*signal=9")
     vbng.wait_log("tunnel made again")
     assert ping(lab.cpe, source)

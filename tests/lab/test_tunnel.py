@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tunnel finds the provider by its name, and repairs itself: the same routes, the same port, the same bindings."""
+import contextlib
 import json
 import os
 import re
@@ -147,6 +148,24 @@ def test_subscribers_are_served_while_the_name_is_looked_for(lab, dns):
     print(f"carries {took:.1f} s after the name is there")
     assert ping(lab.cpe, source)
     assert vbng.text().count("endpoint not resolved") >= 2
+
+
+def test_a_resolver_that_dies_is_told_and_another_one_asks(lab):
+    lab.internet()
+    vbng = lab.vbng(WIREGUARD_ENDPOINT=f"{NAME}:51820", WIREGUARD_ENDPOINT_RESOLVER="192.0.2.77").wait_serving()  # nobody is there
+
+    def asking():
+        return [p for p in vbng.family() if command(p) == "vbng-resolver"]
+
+    def command(pid):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="ascii") as f:
+            return f.read().strip()
+        return ""
+    first = wait_for("a resolver", asking, 20, 0.01)[0]
+    os.kill(first, signal.SIGKILL)
+    vbng.wait_log("endpoint not resolved, trying again.*retry_ms=")
+    assert wait_for("another one", lambda: [p for p in asking() if p != first], 70, 0.05)
+    assert vbng.stop()[0] == 0
 
 
 def test_nobody_to_ask_is_said_with_what_helps(lab, tmp_path):

@@ -411,6 +411,20 @@ static void values_come_from_files(void **state)
 	assert_fault("SUBSCRIBER_MODE_FILE=/nowhere/at/all", "cannot be read: No such file");
 }
 
+static void a_pipe_gives_a_value_and_holds_nobody_up(void **state)
+{
+	(void)state;
+	char entry[128];
+	int ends[2];
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	snprintf(entry, sizeof entry, "SUBSCRIBER_MODE_FILE=/proc/self/fd/%d", ends[0]);
+	assert_fault(entry, "it is a pipe, and nobody writes into it");
+	assert_int_equal(write(ends[1], "wrong\n", 6), 6);
+	close(ends[1]);
+	assert_fault(entry, "wrong");
+	close(ends[0]);
+}
+
 static void a_wg_quick_file_gives_what_the_variables_do_not(void **state)
 {
 	(void)state;
@@ -1613,6 +1627,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_name_is_answered_with_the_nearest),
 		cmocka_unit_test(what_becomes_of_a_lost_uplink_is_configured),
 		cmocka_unit_test(values_come_from_files),
+		cmocka_unit_test(a_pipe_gives_a_value_and_holds_nobody_up),
 		cmocka_unit_test(a_wg_quick_file_gives_what_the_variables_do_not),
 		cmocka_unit_test(a_key_that_slipped_into_a_line_of_its_own_is_not_repeated),
 		cmocka_unit_test(without_a_tunnel_its_variables_are_not_wanted),

@@ -614,6 +614,28 @@ static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 	assert_int_equal(count_all(f), kept);
 }
 
+/* Nobody has looked at its pages: who loads it stumbles over what is wrong with them. */
+static void what_is_taken_for_sound_is_not_checked_until_it_is_loaded(void **state)
+{
+	struct fixture *f = *state;
+	open_it(f);
+	close_it(f);
+	commit_many(f, 2000);
+	assert_int_equal(store_open(f->dir, now.unix_ms, true, &f->store, &f->found), 0);
+	assert_int_equal(count_all(f), 2000);
+	close_it(f);
+	spoil(f, size_of(f->db) / PAGE / 2 * PAGE, PAGE);
+	assert_int_equal(store_open(f->dir, now.unix_ms, true, &f->store, &f->found), 0);
+	assert_string_equal(f->found.moved_aside, "");
+	f->n = 0;
+	assert_int_equal(store_load(f->store, now, count_one, f, &f->counts), -EUCLEAN);
+	assert_in_range(f->n, 1, 1999);
+	close_it(f);
+	open_it(f); /* and this looks */
+	assert_string_not_equal(f->found.moved_aside, "");
+	assert_in_range(f->found.rescued, f->n, 1999);
+}
+
 static void a_file_cut_short_is_found(void **state)
 {
 	struct fixture *f = *state;
@@ -953,6 +975,7 @@ int main(void)
 		STORE_TEST(one_freed_later_comes_after_those_freed_by_a_clock_that_was_ahead),
 		STORE_TEST(freed_ones_come_after_those_that_are_held),
 		STORE_TEST(damage_in_the_middle_is_found_and_the_rest_is_kept),
+		STORE_TEST(what_is_taken_for_sound_is_not_checked_until_it_is_loaded),
 		STORE_TEST(a_file_cut_short_is_found),
 		STORE_TEST(an_empty_file_is_a_new_one),
 		STORE_TEST(a_schema_that_is_not_ours_is_moved_aside),
