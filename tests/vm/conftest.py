@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+import json
+
 import pytest
 
 from test_cables import Monitor
-from test_docker import Provider, ip
+from test_docker import Container, Cpe, Provider, ip, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,28 @@ def provider():
 def monitor():
     """One for all: QEMU's machine protocol is opened once."""
     return Monitor()
+
+
+@pytest.fixture
+def container():
+    made = []
+
+    def make(*args, **kw):
+        made.append(Container(*args, **kw))
+        return made[-1]
+    yield make
+    for c in made:
+        c.remove()
+    wait_for("the NICs home", lambda: {"eth0", "eth2"} <= {l["ifname"] for l in json.loads(ip("-j", "link"))})
+
+
+@pytest.fixture
+def cpe():
+    made = []
+
+    def make(*args):
+        made.append(Cpe(*args))
+        return made[-1]
+    yield make
+    for c in made:
+        c.close()

@@ -162,19 +162,6 @@ class Container:
         run("docker", "volume", "rm", "-f", self.name, check=False)
 
 
-@pytest.fixture
-def container(request):
-    made = []
-
-    def make(*args, **kw):
-        made.append(Container(*args, **kw))
-        return made[-1]
-    yield make
-    for c in made:
-        c.remove()
-    wait_for("the NICs home", lambda: {"eth0", "eth2"} <= {l["ifname"] for l in json.loads(ip("-j", "link"))})
-
-
 class Cpe:
     """wide-dhcpv6's client and the kernel's own autoconfiguration on one of the wired NICs."""
 
@@ -216,18 +203,6 @@ class Cpe:
         self.process.kill()
         self.process.wait()
         ip("addr", "flush", "dev", "lan0", "scope", "global", ns=self.ns)
-
-
-@pytest.fixture
-def cpe():
-    made = []
-
-    def make(*args):
-        made.append(Cpe(*args))
-        return made[-1]
-    yield make
-    for c in made:
-        c.close()
 
 
 def test_the_main_job_and_a_clean_stop(provider, container, cpe):
