@@ -14,12 +14,14 @@ enum {
 	HEARD_TICK_MS = 128,
 	HEARD_TICKS = 0xfff, /* mask: they come round after nine minutes */
 	HEARD_WAYS = 4,      /* senders with the same place */
+	QUEUE_WAYS = 4,      /* queues with the same place */
 	TURNS_OF_KNOWN = 3,  /* before who is new has one */
 	RELAY_PEER_AT = 18,  /* in a RELAY-FORW (RFC 9915 §9): type, hops, link-address */
 };
 
 /* Packets of one sender, and its places among those whose turn comes and those with as many. */
 struct queue {
+	uint32_t who;        /* bits of its sender's hash */
 	uint16_t head, tail; /* slots */
 	uint16_t n;
 	bool in_ring;        /* some that are empty have not left it yet */
@@ -138,6 +140,26 @@ void fair_note(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, str
  * -------------------------------------------------------------------------------------------------
  */
 
+/*
+ * A queue of its own, as long as no more than QUEUE_WAYS with the same place have something
+ * waiting: nobody is to stand behind a flooder by chance. Beyond that some share one.
+ */
+static uint16_t queue_of(struct class *c, uint64_t hash)
+{
+	const uint32_t who = (uint32_t)(hash >> 32);
+	const size_t set = hash % (FAIR_QUEUES / QUEUE_WAYS) * QUEUE_WAYS;
+	size_t at = set + who % QUEUE_WAYS;
+	for (size_t i = set; i < set + QUEUE_WAYS; i++) {
+		if (c->queues[i].n && c->queues[i].who == who)
+			return (uint16_t)i;
+		if (!c->queues[i].n)
+			at = i;
+	}
+	if (!c->queues[at].n)
+		c->queues[at].who = who;
+	return (uint16_t)at;
+}
+
 /* Moves a queue among those that are as long as it is now. */
 static void set_length(struct class *c, uint16_t at, uint16_t n)
 {
@@ -229,7 +251,6 @@ void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, stru
 	size_t len = rd_left(&packet);
 	uint64_t hash = hash_sender(f, meta, packet);
 	struct class *c = &f->classes[hear(f, hash, now_ms) ? KNOWN : NEW];
-	uint16_t at = hash / FAIR_HEARD % FAIR_QUEUES;
 	f->stats.crowded++;
 	if (len > FAIR_PACKET_MAX) {
 		f->stats.last_out = *meta;
@@ -244,6 +265,7 @@ void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, stru
 	f->slots[slot].len = (uint16_t)len;
 	memcpy(f->slots[slot].bytes, packet.p, len);
 	f->next[slot] = NOTHING;
+	uint16_t at = queue_of(c, hash);
 	struct queue *q = &c->queues[at];
 	if (q->n)
 		f->next[q->tail] = slot;

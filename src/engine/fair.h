@@ -22,8 +22,8 @@
 enum {
 	FAIR_WAITING_MAX = 4096, /* packets: 8 MiB, which nobody touches while there is no crowd */
 	FAIR_PACKET_MAX = 2048,  /* bytes of one */
-	FAIR_QUEUES = 1024, /* of those who are new, and as many of the others; by hash, so that two
-			       may share one */
+	FAIR_QUEUES = 4096, /* of those who are new, and as many of the others; only where more wait
+			       do some share one */
 	FAIR_HEARD = 1 << 20,     /* senders remembered: 4 MiB, as they come */
 	FAIR_HEARD_MS = 16 << 10, /* for how long, at least: longer than IRT and its doubles */
 	FAIR_RELAY_QUEUES = 32,   /* that one relay's clients have: it speaks for many */

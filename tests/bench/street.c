@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -766,6 +767,20 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Frames to our subscribers and to groups: what others are sent costs us nothing. */
+static bool attach_filter(int f)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x025b, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x0100, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = { sizeof code / sizeof code[0], code };
+	return setsockopt(f, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+}
+
 static int open_packet_socket(const char *ifname)
 {
 	int one = 1, size = 256 << 20, f = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -773,7 +788,7 @@ static int open_packet_socket(const char *ifname)
 				  .sll_protocol = htons(ETH_P_IPV6),
 				  .sll_ifindex = (int)if_nametoindex(ifname) };
 	struct packet_mreq all = { .mr_ifindex = at.sll_ifindex, .mr_type = PACKET_MR_PROMISC };
-	if (f < 0 || at.sll_ifindex == 0 ||
+	if (f < 0 || at.sll_ifindex == 0 || !attach_filter(f) ||
 	    setsockopt(f, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) ||
 	    setsockopt(f, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) ||
 	    setsockopt(f, SOL_PACKET, PACKET_AUXDATA, &one, sizeof one) ||

@@ -14,8 +14,9 @@ from lab import VBNG, wait_for
 
 BENCH = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench")
 HOUSES = 100
-ALONE_ENOUGH_MS = 1000  # what the others may take, or five times what they take without the flood
-TRIES = 3               # on a machine that has other things to do; it is others each time
+ENOUGH_MS = 1000        # what the others may take, or five times what they take without the flood
+BUSY_ENOUGH_MS = 10000  # on a machine that has other things to do, where nobody can promise more than that all are served
+TRIES = 3               # it is others each time
 SERVER_ALONE = {"DHCPV6_RATE_LIMIT": "0", "SOURCE_FILTER": "off"}  # the packet filter does not help it
 RSS_MIB = 48            # by which the server may grow, whatever comes
 
@@ -72,7 +73,8 @@ def test_one_flooder_delays_nobody(lab, capsys, what, env):
     road = Road(lab, **env)
     alone = road.street()
     assert_served(alone)
-    enough_ms = max(ALONE_ENOUGH_MS, 5 * alone["setup_ms"])
+    busy = os.getloadavg()[0] > os.cpu_count()
+    enough_ms = max(BUSY_ENOUGH_MS if busy else ENOUGH_MS, 5 * alone["setup_ms"])
     flood, tries = Flood(lab, road.vbng, "-k", what, "-f", "d"), []
     while len(tries) < TRIES and not (tries and tries[-1]["setup_ms"] <= enough_ms):
         tries.append(road.street())
