@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "control/client.h"
 #include "control/metrics.h"
+#include "control/request.h"
 #include "daemon/advertiser.h"
 #include "daemon/config_options.h"
 #include "daemon/dns_names.h"
@@ -517,31 +518,16 @@ static void follow_uplink(struct server *s, const struct message *m)
  * -----------------------------------------------------------------------------------------------
  */
 
-struct selector {
-	bool all;
-	struct prefix6 prefix; /* plen 0: not by prefix */
-	struct duid duid;      /* len 0: not by DUID */
-};
-
 static bool selected(void *ctx, const struct binding *b)
 {
-	const struct selector *s = (const struct selector *)ctx;
-	const struct prefix6 p = { b->addr, b->plen };
-	return s->all || (s->prefix.plen && prefix6_contains(&s->prefix, &p)) ||
-	       (s->duid.len && s->duid.len == b->duid_len &&
-		memcmp(s->duid.bytes, binding_duid(b), b->duid_len) == 0);
+	return control_selects((const struct control_selector *)ctx, b);
 }
 
-static json_t *clear(struct server *s, const char *what)
+static json_t *clear(struct server *s, struct control_asked *asked)
 {
-	struct selector which = { .all = strcmp(what, "all") == 0 };
-	/* A DUID of eight bytes, as it is listed, is an address as well. */
-	bool prefix = prefix6_parse(what, 128, &which.prefix) == 0 && which.prefix.plen;
-	bool duid = duid_parse(what, &which.duid) == 0;
-	if (!which.all && !prefix && !duid)
-		return json_pack("{s:s}", "fault", "is no prefix, no address and no DUID");
-	size_t n = remove_bindings(s, selected, &which);
-	log_info("control", "bindings cleared", kv_str("which", what), kv_u64("bindings", n));
+	size_t n = remove_bindings(s, selected, &asked->which);
+	log_info("control", "bindings cleared", kv_str("which", asked->argument),
+		 kv_u64("bindings", n));
 	return json_pack("{s:I}", "cleared", (json_int_t)n);
 }
 
@@ -553,26 +539,37 @@ static void on_control(void *ctx, int fd)
 		return;
 	/* Root on this machine, who may block us for these two seconds, and could do worse. */
 	const struct timeval limit = { .tv_sec = CONTROL_TIMEOUT_S };
-	char line[CONTROL_LINE_MAX] = "";
-	const char *clear_word = control_request_word(CONTROL_CLEAR);
+	char line[CONTROL_LINE_MAX];
+	struct control_asked asked;
 	if (setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-	    recv(conn, line, sizeof line - 1, 0) <= 0)
+	    setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
 		return;
-	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, control_request_word(CONTROL_STATUS)) == 0) {
+	ssize_t len = recv(conn, line, sizeof line - 1, 0);
+	int r = len > 0 ? control_request_read(line, (size_t)len, &asked) : -EINVAL;
+	if (r < 0) {
+		if (r == -EDOM)
+			answer_json(conn, json_pack("{s:s}", "fault",
+						    "is no prefix, no address and no DUID"));
+		return;
+	}
+	switch (asked.what) {
+	case CONTROL_STATUS: {
 		const struct message ask = { .type = MESSAGE_UPLINK_ASK };
 		(void)message_send(
 			s->p->init_fd,
 			&ask); /* for the next time: what is known now is at most seconds old */
 		answer_json(conn, status_json(s));
-	} else if (strcmp(line, control_request_word(CONTROL_HEALTH)) == 0) {
+		break;
+	}
+	case CONTROL_HEALTH:
 		answer_json(conn, health_json(s));
-	} else if (strcmp(line, control_request_word(CONTROL_LEASES)) == 0) {
+		break;
+	case CONTROL_LEASES:
 		answer_leases(s, conn);
-	} else if (strncmp(line, clear_word, strlen(clear_word)) == 0 &&
-		   line[strlen(clear_word)] == ' ') {
-		answer_json(conn, clear(s, line + strlen(clear_word) + 1));
+		break;
+	case CONTROL_CLEAR:
+		answer_json(conn, clear(s, &asked));
+		break;
 	}
 }
 

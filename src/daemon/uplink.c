@@ -55,6 +55,7 @@ const char *uplink_reason_text(const struct uplink_reason *why,
 	char time[SPAN_STRLEN], age[SPAN_STRLEN];
 	span(why->ms, time);
 	span(why->handshake_age_ms, age);
+	snprintf(buf, UPLINK_REASON_STRLEN, "the reason is not known");
 	switch (why->cause) {
 	case UPLINK_NO_TUNNEL:
 		snprintf(buf, UPLINK_REASON_STRLEN, "no uplink is configured");

@@ -7,7 +7,8 @@
  * batches said so far must agree with the table, and both with the rules: no prefix with two
  * owners, no overlap, nothing outside the pools and the reservations, nothing routed that is not
  * bound, no station held more or less often than there are routes and addresses that lead to it,
- * every answer well formed and covered by a binding.
+ * every answer well formed, covered by a binding, and to a message that may be answered (RFC 9915
+ * §16), which is read here byte by byte.
  */
 #include "fuzz/fuzz.h"
 #include "dhcp6_peer.h"
@@ -273,11 +274,33 @@ struct count {
 	uint64_t n;
 };
 
+/* Of what is bound: inside its pool and of a length that it has, or reserved elsewhere. */
+static void check_place(const struct dhcp6_config *c, const struct binding_record *r)
+{
+	const struct prefix6 elsewhere = prefix("\x20\x01\x0d\xb9", 4, 32);
+	if (r->state != BINDING_BOUND)
+		return;
+	if (r->kind == BINDING_NA) {
+		FUZZ_CHECK(r->prefix.plen == 128 && c->ia_na &&
+			   prefix6_has_addr(&c->transfer, &r->prefix.addr));
+		FUZZ_CHECK(memcmp(&r->prefix.addr, &c->own_addr, 16) != 0 &&
+			   memcmp(&r->prefix.addr, &c->transfer.addr, 16) != 0);
+		return;
+	}
+	uint8_t min = c->pd_min_len ? c->pd_min_len : c->pd_len,
+		max = c->pd_max_len ? c->pd_max_len : c->pd_len;
+	FUZZ_CHECK(prefix6_is_masked(&r->prefix));
+	FUZZ_CHECK((prefix6_contains(&c->pd_pool, &r->prefix) && r->prefix.plen >= min &&
+		    r->prefix.plen <= max && !prefix6_overlaps(&c->transfer, &r->prefix)) ||
+		   prefix6_contains(&elsewhere, &r->prefix));
+}
+
 static int check_binding(void *ctx, const struct binding *b)
 {
 	struct count *count = (struct count *)ctx;
 	struct binding_record r;
 	binding_to_record(b, &r);
+	check_place(&count->life->config, &r);
 	const struct row *row = row_of(count->life, &r);
 	FUZZ_CHECK(
 		row->used && row->record.state == r.state && row->record.iaid == r.iaid &&
@@ -494,6 +517,95 @@ static void check_answer(struct life *l, const struct answer *a, uint8_t client,
 	}
 }
 
+/* --- what may be answered at all
+ * ------------------------------------------------------------------------------------ */
+
+/* Options that stand in a message itself. */
+struct outline {
+	uint8_t type;
+	uint32_t xid;
+	struct peer_bytes client_id, server_id;
+	bool clean, any_ia, rapid_commit;
+};
+
+static struct outline outline_of(const uint8_t *at, const uint8_t *end)
+{
+	struct outline o = { .clean = true };
+	uint16_t code;
+	struct peer_bytes body = { 0 };
+	bool bad = false;
+	while (end - at >= 34 && *at == 12) { /* what is relayed */
+		struct peer_bytes inner = { 0 };
+		at += 34;
+		while (peer_next(&at, end, &code, &body, &bad))
+			if (code == 9)
+				inner = body;
+		if (bad || !inner.at)
+			return (struct outline){ 0 };
+		at = inner.at;
+		end = at + inner.len;
+	}
+	if (end - at < 4)
+		return (struct outline){ 0 };
+	o.type = *at;
+	o.xid = (uint32_t)peer_get(at + 1, 3);
+	at += 4;
+	while (peer_next(&at, end, &code, &body, &bad)) {
+		if (code == 1)
+			o.client_id = body;
+		if (code == 2)
+			o.server_id = body;
+		o.any_ia = o.any_ia || code == 3 || code == 4 || code == 25;
+		o.rapid_commit = o.rapid_commit || code == 14;
+	}
+	o.clean = !bad;
+	return o;
+}
+
+/* RFC 9915 §16.2 to §16.12. */
+static bool answerable(const struct life *l, const struct outline *o)
+{
+	const struct duid *us = &l->config.server_id;
+	bool client = o->client_id.len > 0, ours = o->server_id.at && o->server_id.len == us->len &&
+						   memcmp(o->server_id.at, us->bytes, us->len) == 0;
+	switch (o->type) {
+	case 1: /* SOLICIT, CONFIRM, REBIND */
+	case 4:
+	case 6:
+		return o->clean && client && !o->server_id.at;
+	case 3: /* REQUEST, RENEW, RELEASE, DECLINE */
+	case 5:
+	case 8:
+	case 9:
+		return o->clean && client && ours;
+	case 11: /* INFORMATION-REQUEST */
+		return o->clean && !o->any_ia && (!o->server_id.at || ours);
+	default:
+		return false;
+	}
+}
+
+/* Whoever it is from, whatever is in it: what answers it is one message that belongs to it. */
+static void check_allowed(const struct life *l, const uint8_t *bytes, size_t len)
+{
+	const struct outline o = outline_of(bytes, bytes + len);
+	FUZZ_CHECK(l->batch->n_answers <= 1);
+	if (l->batch->n_answers == 0)
+		return;
+	FUZZ_CHECK(answerable(l, &o));
+	FUZZ_CHECK(peer_read(l->batch->answers[0].bytes, l->batch->answers[0].len, &answer));
+	FUZZ_CHECK(answer.xid == o.xid);
+	FUZZ_CHECK(answer.type == 7 || (answer.type == 2 && o.type == 1));
+	FUZZ_CHECK(o.type != 1 || (answer.type == 7) == answer.rapid_commit);
+	FUZZ_CHECK(!answer.rapid_commit || (o.rapid_commit && l->config.rapid_commit));
+	FUZZ_CHECK(answer.options[2].len == l->config.server_id.len &&
+		   memcmp(answer.options[2].at, l->config.server_id.bytes, answer.options[2].len) ==
+			   0);
+	FUZZ_CHECK(answer.options[1].len == o.client_id.len &&
+		   (!o.client_id.len ||
+		    memcmp(answer.options[1].at, o.client_id.at, o.client_id.len) == 0));
+}
+
 static void put_ia(struct life *l, uint8_t client)
 {
 	uint8_t what = next_byte(l), hint = next_byte(l);
@@ -574,7 +686,7 @@ static void converse(struct life *l, uint8_t type)
 		meta.src.s6_addr[15] = 0xee;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
 			   l->batch);
-	FUZZ_CHECK(l->batch->n_answers <= 1);
+	check_allowed(l, message.bytes, message.len);
 	store_changes(l);
 	if (l->batch->n_answers == 1)
 		check_answer(l, &l->batch->answers[0], client, type, how & 2);
@@ -592,10 +704,68 @@ static void garbage(struct life *l)
 	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)),
 			   l->batch);
+	check_allowed(l, l->at, (size_t)(l->end - l->at));
 	l->at = l->end;
-	for (size_t i = 0; i < l->batch->n_answers; i++)
-		FUZZ_CHECK(
-			peer_read(l->batch->answers[i].bytes, l->batch->answers[i].len, &answer));
+	store_changes(l);
+	batch_reset(l->batch);
+}
+
+static void put_server_id(const struct life *l, unsigned which)
+{
+	static const uint8_t other[] = { 0, 2, 1, 3 };
+	const struct duid *us = &l->config.server_id;
+	switch (which) {
+	case 1:
+	case 2:
+		peer_option(&message, 2, us->bytes, us->len);
+		break;
+	case 3:
+		peer_option(&message, 2, other, sizeof other);
+		break;
+	case 4:
+		peer_option(&message, 2, us->bytes, us->len - 1U);
+		break;
+	case 5: /* twice */
+		peer_option(&message, 2, us->bytes, us->len);
+		peer_option(&message, 2, us->bytes, us->len);
+		break;
+	case 6:
+		peer_option(&message, 2, NULL, 0);
+		break;
+	default: /* none */
+		break;
+	}
+}
+
+/* A message of any type, which names client and server as it must or not, from and to wherever. */
+static void strange(struct life *l)
+{
+	uint8_t type = next_byte(l) % 40, ids = next_byte(l), how = next_byte(l),
+		client = how % CLIENTS;
+	uint8_t duid[300] = { 0, 3, 0, 1, 2, 0, 0, 0, 0, client };
+	static const size_t id_len[] = { 10, 10, 10, 0, 1, 130, 255, 300 };
+	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64, .src_port = 546 };
+	meta.src = prefix(how & 0x20 ? "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\1"
+				     : "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\1",
+			  15, 0)
+			   .addr;
+	meta.dst =
+		how & 0x40 ? meta.src : prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
+	peer_begin(&message, type, ids);
+	if ((ids & 7) != 3)
+		peer_option(&message, 1, duid, id_len[ids & 7]);
+	put_server_id(l, ids >> 3 & 7);
+	if (ids & 64)
+		peer_option(&message, 14, NULL, 0);
+	if (ids & 128) /* likewise, a client that may not be one */
+		peer_option(&message, 1, duid, sizeof duid);
+	if (how & 0x80)
+		put_ia(l, client);
+	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
+			   l->batch);
+	check_allowed(l, message.bytes, message.len);
+	FUZZ_CHECK(l->batch->n_answers == 0 ||
+		   !(how & 0x40)); /* §16: to all servers, or not at all */
 	store_changes(l);
 	batch_reset(l->batch);
 }
@@ -623,6 +793,8 @@ static void happen(struct life *l)
 	case 3:
 		if (arg == 0)
 			garbage(l);
+		else
+			strange(l);
 		break;
 	default: { /* mostly what clients send most */
 		static const uint8_t types[16] = { 1, 1, 3, 3, 3, 5, 5, 6, 8, 8, 9, 4, 1, 3, 5, 8 };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Solicitations and advertisements: whatever is accepted obeys RFC 4861 §6.1, and what was read of
  * an RA survives being written. */
-#include "engine/foreign.h"
 #include "fuzz/fuzz.h"
 #include "wire/nd.h"
 
@@ -113,38 +112,10 @@ static void fuzz_split(const uint8_t *data, size_t size)
 		   servers == whole.n_rdnss && nat64 == whole.has_pref64);
 }
 
-/* Whatever is advertised, from wherever: the table of other routers stays what it is. */
-static void fuzz_foreign(const uint8_t *data, size_t size)
-{
-	static struct foreign table;
-	static uint64_t now_ms = 1;
-	struct pkt_meta m = meta_from_link();
-	struct nd_ra theirs;
-	if (nd_parse_ra(rd_of(data, size), &m, &theirs) != ND_OK)
-		return;
-	m.src.s6_addr[15] = size > 4 ? data[4] : 0;
-	const struct nd_ra adv = { .cur_hop_limit = 64, .router_lft_s = 1800, .mtu = 1420 };
-	const struct foreign_ours ours = { .adv = &adv, .link_local = m.src };
-	struct foreign_router told, there[FOREIGN_MAX];
-	char text[FOREIGN_TEXT_MAX];
-	now_ms += 1000;
-	enum foreign_event event = foreign_input(&table, now_ms, &m.src, &theirs, &ours, &told);
-	FUZZ_CHECK(event == FOREIGN_OWN || told.issues & FOREIGN_OUR_ADDRESS);
-	size_t n = foreign_list(&table, now_ms, there, FOREIGN_MAX);
-	FUZZ_CHECK(n <= FOREIGN_MAX);
-	for (size_t i = 0; i < n; i++) {
-		FUZZ_CHECK(i == 0 || there[i - 1].heard_at_ms >= there[i].heard_at_ms);
-		for (size_t k = 0; k < i; k++)
-			FUZZ_CHECK(!IN6_ARE_ADDR_EQUAL(&there[i].addr, &there[k].addr));
-		FUZZ_CHECK(strlen(foreign_issues_text(there[i].issues, text)) < sizeof text);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_rs(data, size);
 	fuzz_ra(data, size);
 	fuzz_split(data, size);
-	fuzz_foreign(data, size);
 	return 0;
 }
