@@ -29,6 +29,7 @@
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 static const char *const server_calls[] = { SECCOMP_SERVER_CALLS(NAME) };
 static const char *const init_calls[] = { SECCOMP_INIT_CALLS(NAME) };
+static const char *const resolver_calls[] = { SECCOMP_RESOLVER_CALLS(NAME) };
 static const char *const refused[] = { SECCOMP_SPAWNER_REFUSED(NAME) };
 
 static const uint64_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
@@ -115,6 +116,22 @@ static int fill_init(scmp_filter_ctx f)
 	return r ? r : allow_if(f, conditional, LEN(conditional));
 }
 
+static int fill_resolver(scmp_filter_ctx f)
+{
+	static const struct scmp_arg_cmp none = { 0 };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < LEN(resolver_calls); i++)
+		r = add(f, SCMP_ACT_ALLOW, resolver_calls[i], 0, none);
+	const struct conditional conditional[] = {
+		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_INET) },
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_INET6) },
+		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, FIONBIO) },
+	};
+	return r ? r : allow_if(f, conditional, LEN(conditional));
+}
+
 static int print(scmp_filter_ctx f, const char *name)
 {
 	FILE *file = tmpfile();
@@ -166,5 +183,6 @@ int main(int argc, char **argv)
 				  : SCMP_ACT_ERRNO(EPERM);
 	return make("server_filter", arch, SCMP_ACT_KILL_PROCESS, fill_server) < 0 ||
 	       make("init_filter", arch, refuse, fill_init) < 0 ||
+	       make("resolver_filter", arch, SCMP_ACT_KILL_PROCESS, fill_resolver) < 0 ||
 	       make("spawner_filter", arch, SCMP_ACT_ALLOW, fill_spawner) < 0;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "host/netns.h"
 #include "host/priv.h"
+#include "host/seccomp.h"
 
 #include <ares.h>
 #include <arpa/inet.h>
@@ -398,8 +399,10 @@ static _Noreturn void child(const struct resolver_question *q, int to, pid_t par
 		_exit(1);
 	if (syscall(SYS_close_range, (unsigned)ANSWER_FD + 1, ~0U, 0U) < 0)
 		_exit(1);
-	if (limit_resources() == 0 && become_nobody(parent) == 0)
+	if (limit_resources() == 0 && become_nobody(parent) == 0) {
+		(void)seccomp_enter_resolver(); /* where there is none, init says so of its own */
 		resolve(q->name, servers, n_servers, &answer);
+	}
 	_exit(write(ANSWER_FD, &answer, sizeof answer) == (ssize_t)sizeof answer ? 0 : 1);
 }
 

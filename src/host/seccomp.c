@@ -35,6 +35,11 @@ int seccomp_enter_server(void)
 	return enter(server_filter, ARRAY_LEN(server_filter), 0);
 }
 
+int seccomp_enter_resolver(void)
+{
+	return enter(resolver_filter, ARRAY_LEN(resolver_filter), 0);
+}
+
 int seccomp_enter_spawner(void)
 {
 	return enter(spawner_filter, ARRAY_LEN(spawner_filter), SECCOMP_FILTER_FLAG_LOG);
@@ -119,6 +124,11 @@ int seccomp_enter_server(void)
 }
 
 int seccomp_enter_spawner(void)
+{
+	return -EOPNOTSUPP;
+}
+
+int seccomp_enter_resolver(void)
 {
 	return -EOPNOTSUPP;
 }

@@ -24,6 +24,9 @@ int seccomp_refused(void);
 /* In a forked child: no reports of it. */
 void seccomp_drop_reports(void);
 
+/* For the child that asks for a name: as the server's, with a list of its own. */
+int seccomp_enter_resolver(void);
+
 /*
  * For a spawner. From here on, in this process and in all that it forks and executes,
  * the calls that none of them needs are refused with EPERM, and the kernel's log tells of each.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls that are left to the server and to init, all of them, and those that nobody has.
- * gen_seccomp makes the filters of these
- * lists when the program is built; whoever wants more adds it here, with a reason for what is not
- * obvious. Names that an architecture has not are passed over there.
+ * The system calls that are left to the server, to init and to who asks for a name, all of them,
+ * and those that nobody has. gen_seccomp makes the filters of these lists when the program is
+ * built; whoever wants more adds it here, with a reason for what is not obvious. Names that an
+ * architecture has not are passed over there.
  */
 #pragma once
 
@@ -46,6 +46,18 @@
 	CALL(fchmodat) CALL(capget) CALL(capset) CALL(seccomp) CALL(epoll_create1) CALL(dup3)       \
 	CALL(prlimit64)
 
+/* What is left to the child that asks for a name (host/resolver.c): c-ares, and its answer. */
+#define SECCOMP_RESOLVER_CALLS(CALL)                                                                \
+	CALL(poll) CALL(ppoll) CALL(clock_gettime) CALL(gettimeofday) CALL(time)                    \
+	CALL(restart_syscall) CALL(connect) CALL(bind) CALL(sendto) CALL(sendmsg) CALL(sendmmsg)    \
+	CALL(recvfrom) CALL(recvmsg) CALL(getsockname) CALL(getpeername) CALL(setsockopt)           \
+	CALL(getsockopt) CALL(shutdown) CALL(open) CALL(openat) CALL(close) CALL(read) CALL(write)  \
+	CALL(readv) CALL(writev) CALL(lseek) CALL(fcntl) CALL(stat) CALL(fstat) CALL(newfstatat)    \
+	CALL(statx) CALL(access) CALL(faccessat) CALL(faccessat2) CALL(brk) CALL(munmap)            \
+	CALL(mremap) CALL(madvise) CALL(futex) CALL(getrandom) CALL(sysinfo) CALL(getpid)           \
+	CALL(gettid) CALL(getuid) CALL(geteuid) CALL(getgid) CALL(getegid) CALL(uname)              \
+	CALL(rt_sigaction) CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(exit) CALL(exit_group)
+
 /*
  * What a spawner refuses itself and the programs that it starts, which are not ours, with EPERM. By
  * their capabilities most of it is refused already; this holds where a kernel's bug makes them
@@ -82,5 +94,8 @@
  *   socket            AF_UNIX, AF_INET6, AF_PACKET: wireguard-go, the NIC that was replaced
  *   prctl             what a server gives its privileges up with, and that it dies with init
  *   ioctl             SIOCGIFHWADDR, SIOCGIFMTU
+ * For who asks for a name: mmap and mprotect as above, and
+ *   socket            AF_INET, AF_INET6
+ *   ioctl             FIONBIO
  * clone3 is answered with ENOSYS, so that the C library takes clone.
  */

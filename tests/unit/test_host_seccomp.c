@@ -172,14 +172,26 @@ static void try_io_uring(void)
 	(void)syscall(SYS_io_uring_setup, 1, NULL);
 }
 
+struct forbidden {
+	const char *what;
+	void (*fn)(void);
+};
+
+static void each_kills(int (*enter)(void), const struct forbidden *forbidden, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int status = inside_of(enter, forbidden[i].fn);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			fail_msg("%s: status %#x instead of death by SIGSYS", forbidden[i].what,
+				 (unsigned)status);
+	}
+}
+
 static void what_is_not_of_the_list_kills(void **state)
 {
 	(void)state;
 	NEEDS_FILTER();
-	static const struct {
-		const char *what;
-		void (*fn)(void);
-	} forbidden[] = {
+	static const struct forbidden forbidden[] = {
 		{ "execve", try_exec },
 		{ "execveat", try_execveat },
 		{ "ptrace", try_ptrace },
@@ -203,12 +215,7 @@ static void what_is_not_of_the_list_kills(void **state)
 		{ "ioctl", try_ioctl },
 		{ "io_uring_setup", try_io_uring },
 	};
-	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
-		int status = inside(forbidden[i].fn);
-		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-			fail_msg("%s: status %#x instead of death by SIGSYS", forbidden[i].what,
-				 (unsigned)status);
-	}
+	each_kills(seccomp_enter_server, forbidden, sizeof forbidden / sizeof *forbidden);
 }
 
 static int compare(const void *a, const void *b)
@@ -299,6 +306,38 @@ static void what_the_server_does_goes_on_working(void **state)
 					      fork_as_the_list_of_leases_does, netlink_for_routes };
 	for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
 		assert_int_equal(inside(uses[i]), 0);
+}
+
+static void try_fork(void)
+{
+	if (fork() == 0)
+		_exit(0);
+}
+
+static void who_asks_for_a_name_can_do_that_alone(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	static const struct forbidden forbidden[] = {
+		{ "execve", try_exec },
+		{ "ptrace", try_ptrace },
+		{ "mount", try_mount },
+		{ "setns", try_setns },
+		{ "unshare", try_unshare },
+		{ "fork", try_fork },
+		{ "kill", try_kill },
+		{ "a netlink socket", netlink_for_routes },
+		{ "a packet socket", try_packet_socket },
+		{ "a unix socket", try_unix_socket },
+		{ "mmap PROT_EXEC", try_executable_memory },
+		{ "process_vm_readv", try_reading_anothers_memory },
+		{ "ioctl", try_ioctl },
+		{ "setuid", try_setuid },
+	};
+	each_kills(seccomp_enter_resolver, forbidden, sizeof forbidden / sizeof *forbidden);
+	assert_int_equal(inside_of(seccomp_enter_resolver, use_memory), 0);
+	assert_int_equal(inside_of(seccomp_enter_resolver, try_internet_4), 0);
+	assert_int_equal(inside_of(seccomp_enter_resolver, try_internet_socket), 0);
 }
 
 static void refused_to_both(void)
@@ -420,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_of_the_list_kills),
 		cmocka_unit_test(what_the_server_does_goes_on_working),
+		cmocka_unit_test(who_asks_for_a_name_can_do_that_alone),
 		cmocka_unit_test(a_spawner_and_its_programs_are_refused_what_none_needs),
 		cmocka_unit_test(init_is_refused_what_is_not_of_its_list_hears_of_it_and_goes_on),
 	};
