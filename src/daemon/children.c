@@ -220,8 +220,7 @@ bool children_ended(struct children *ch, pid_t pid, int status)
 	spawner_ended(s);
 	log_error("init",
 		  s == ch->own ? "the process that starts the subscribers' resolver is gone and "
-				 "cannot be replaced; that resolver goes on, and when it ends the "
-				 "container does"
+				 "cannot be replaced; when it is needed again the container ends"
 			       : "the process that starts wireguard-go, and asks for the "
 				 "endpoint's name, is gone and cannot be replaced; when it is "
 				 "needed again the container ends",

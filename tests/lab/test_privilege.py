@@ -218,6 +218,7 @@ def test_whoever_takes_a_process_over_can_neither_execute_nor_trace_nor_mount_no
 @pytest.mark.parametrize("needed", ["wireguard-go", "dnsmasq"])
 def test_without_its_spawners_it_goes_on_until_they_are_missed_and_then_ends_in_order(lab, private, needed):
     vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
+    vbng.wait_log("dns resolver started")
     child = wait_for("its child", lambda: [p for p in vbng.family() if status(p)["Name"] == needed])[0]
     for pid in vbng.family():
         if status(pid)["Name"].startswith("vbng-spawner"):
