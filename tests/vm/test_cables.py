@@ -105,7 +105,7 @@ def test_a_cable_that_was_pulled_and_plugged_in_again_brings_a_burst_of_advertis
     monitor.cable(True)
     begun = time.monotonic()
     wait_for("the default route, by an advertisement that nobody asked for", routed)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60, "the next ordinary one is minutes away"
     wait_for("the burst", lambda: status(vbng)["counters"]["ra_sent"] >= sent + 2)
 
 
