@@ -9,7 +9,7 @@ import lab as lab_module  # noqa: E402
 
 
 # With the tests that take longest, the longest first: where several run at a time, none of them is left for the end.
-FIRST = ["test_fault_injection", "test_uplink", "test_tunnel", "test_two_instances", "test_shared_nic", "test_nic", "test_street"]
+FIRST = ["test_fault_injection", "test_flood", "test_uplink", "test_tunnel", "test_two_instances", "test_shared_nic", "test_nic", "test_street"]
 
 
 @pytest.hookimpl(tryfirst=True)

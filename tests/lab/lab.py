@@ -45,7 +45,7 @@ PATIENCE_S = 90
 FAULT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|made a system call that it never needs")
 
 
-# With more stations than the kernel has room for among its neighbours, which is one room for all namespaces: one of these tests at a time.
+# Floods, and more stations than the kernel has room for among its neighbours, which is one room for all namespaces: one of these at a time.
 crowd = pytest.mark.xdist_group("crowd")
 
 

@@ -132,8 +132,14 @@ def capture(lab, seconds=0.5):
     """The frames with our advertisements."""
     wire = lab.wire()
     solicit(wire, [("fe80::c:1", "02:00:5e:00:00:01")])
-    time.sleep(seconds)
-    return [data for _, mine, data in wire.read() if not mine and icmp6_in(data, 134)]
+    seen = []
+
+    def heard():
+        seen.extend(data for _, mine, data in wire.read() if not mine and icmp6_in(data, 134))
+        return seen
+    wait_for("an advertisement", heard)
+    time.sleep(seconds)  # for what belongs to it
+    return heard()
 
 
 def solicit(wire, hosts):

@@ -10,7 +10,9 @@ import subprocess
 
 import pytest
 
-from lab import VBNG, wait_for
+from lab import PATIENCE_S, VBNG, crowd, wait_for
+
+pytestmark = crowd
 
 BENCH = os.path.join(os.path.dirname(os.path.dirname(VBNG)), "tests", "bench")
 HOUSES = 100
@@ -34,7 +36,7 @@ class Flood:
 
     def end(self):
         self.process.terminate()
-        return json.loads(self.process.communicate(timeout=20)[0])
+        return json.loads(self.process.communicate(timeout=PATIENCE_S)[0])
 
 
 class Road:
@@ -49,7 +51,7 @@ class Road:
     def street(self):
         """A hundred that nobody has heard of come up."""
         self.first += HOUSES
-        return json.loads(self.lab.cpe.exec(os.path.join(BENCH, "street"), "-i", "cpe0", "-n", HOUSES, "-b", self.first, "-k", "both", "-t", 40, timeout=90).stdout)
+        return json.loads(self.lab.cpe.exec(os.path.join(BENCH, "street"), "-i", "cpe0", "-n", HOUSES, "-b", self.first, "-k", "both", "-t", 40).stdout)
 
     def rss_kib(self):
         with open(f"/proc/{self.vbng.pids()[1]}/status", encoding="ascii") as f:
