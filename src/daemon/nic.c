@@ -18,6 +18,8 @@
 
 enum {
 	RETURN_WAIT_MS = 5000,
+	RETURN_TRIES = 5, /* of ours to give it back: nobody else would */
+	RETURN_PAUSE_MS = 20,
 	MANAGER_WAIT_MS = 2000, /* for whoever configures it on the host to begin with that */
 	MANAGER_LOOK_MS = 20,
 };
@@ -467,42 +469,85 @@ static int restore(struct nic *n, struct rtnl *rt, unsigned ifindex, bool manage
 	return first;
 }
 
-int nic_return(void *arg)
+/* Under another one where its name is somebody else's by now. */
+static void other_name(const struct nic *n, char ret_name[static IFNAMSIZ])
 {
-	struct nic *n = (struct nic *)arg;
-	struct link_info link;
-	if (n->gone) /* whatever comes under its name later is the host's alone */
-		return n->moved ? forget_note(n) : 0;
-	int r = link_get_by_index(n->own_rt, n->link.ifindex, &link);
-	if (r < 0)
-		return r;
-	if (n->made)
-		return link_delete(n->own_rt, link.ifindex);
-	if (!n->moved)
-		return restore(n, n->own_rt, link.ifindex, false);
-	(void)link_set_up(n->own_rt, link.ifindex, false); /* the move does it, too */
+	snprintf(ret_name, IFNAMSIZ, "vbng%u", n->link.ifindex);
+}
+
+static int send_home(struct nic *n, struct link_info *ret_link)
+{
 	char name[IFNAMSIZ];
 	memcpy(name, n->home_name, sizeof name);
-	r = link_move(n->own_rt, link.ifindex, n->host_ns, n->host_rt, name);
+	(void)link_set_up(n->own_rt, n->link.ifindex, false); /* the move does it, too */
+	int r = link_move(n->own_rt, n->link.ifindex, n->host_ns, n->host_rt, name);
 	if (r == -EEXIST) {
-		snprintf(name, sizeof name, "vbng%u", link.ifindex);
+		other_name(n, name);
 		log_warn("subscriber",
 			 "somebody took the NIC's name on the host meanwhile, it goes home under "
 			 "another",
 			 kv_str("name", n->home_name), kv_str("new_name", name));
-		r = link_move(n->own_rt, link.ifindex, n->host_ns, n->host_rt, name);
+		r = link_move(n->own_rt, n->link.ifindex, n->host_ns, n->host_rt, name);
 	}
+	return r < 0 ? r : link_get(n->host_rt, name, ret_link);
+}
+
+/* After an attempt of which only the answer was missing. */
+static int find_returned(const struct nic *n, struct link_info *ret_link)
+{
+	char names[2][IFNAMSIZ];
+	memcpy(names[0], n->home_name, IFNAMSIZ);
+	other_name(n, names[1]);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct link_info link;
+		int r = link_get(n->host_rt, names[i], &link);
+		if (r < 0 && r != -ENODEV)
+			return r;
+		if (r == 0 && link.lladdr_len == n->link.lladdr_len &&
+		    memcmp(link.lladdr, n->link.lladdr, link.lladdr_len) == 0) {
+			*ret_link = link;
+			return 0;
+		}
+	}
+	return -ENODEV;
+}
+
+static int give_back(struct nic *n, bool again)
+{
+	struct link_info link;
+	int r = link_get_by_index(n->own_rt, n->link.ifindex, &link);
+	if (r == 0 && n->made)
+		return link_delete(n->own_rt, link.ifindex);
+	if (r == 0 && !n->moved)
+		return restore(n, n->own_rt, link.ifindex, false);
+	if (r == 0)
+		r = send_home(n, &link);
+	else if (r == -ENODEV && n->moved && again)
+		r = find_returned(n, &link);
 	if (r < 0)
 		return r;
-	r = link_get(n->host_rt, name, &link);
-	bool managed = false;
-	if (r == 0) {
-		managed = nic_managed(n) && left_to_manager(n, link.ifindex);
-		r = restore(n, n->host_rt, link.ifindex, managed);
-	}
+	bool managed = nic_managed(n) && left_to_manager(n, link.ifindex);
+	r = restore(n, n->host_rt, link.ifindex, managed);
 	if (r == 0)
 		r = forget_note(n);
-	log_info("subscriber", "NIC returned", kv_str("interface", name), kv_bool("up", n->was_up),
-		 kv_u64("addresses", n->n_addrs), kv_bool("left_to_the_hosts_manager", managed));
+	if (r == 0)
+		log_info("subscriber", "NIC returned", kv_str("interface", link.name),
+			 kv_bool("up", n->was_up), kv_u64("addresses", n->n_addrs),
+			 kv_bool("left_to_the_hosts_manager", managed));
+	return r;
+}
+
+int nic_return(void *arg)
+{
+	struct nic *n = (struct nic *)arg;
+	if (n->gone) /* whatever comes under its name later is the host's alone */
+		return n->moved ? forget_note(n) : 0;
+	int r = give_back(n, false);
+	/* The kernel may have been short of memory, for a request or for its answer. */
+	for (int i = 1; i < RETURN_TRIES && r < 0 && r != -ENODEV; i++) {
+		const struct timespec pause = { .tv_nsec = RETURN_PAUSE_MS * 1000000L };
+		(void)nanosleep(&pause, NULL); /* shorter is only an attempt sooner */
+		r = give_back(n, true);
+	}
 	return r;
 }
