@@ -46,7 +46,8 @@ int route_batch_new(struct route_batch **ret_batch)
 	if (bind(fd, (const struct sockaddr *)&at, sizeof at) < 0)
 		return -errno;
 	struct route_batch *b = calloc(1, sizeof *b);
-	uint8_t *bytes = malloc((size_t)ROUTE_BATCH_MAX * REQUEST_MAX);
+	/* Zeros: libmnl leaves the padding behind an attribute as it is. */
+	uint8_t *bytes = calloc(ROUTE_BATCH_MAX, REQUEST_MAX);
 	if (!b || !bytes) {
 		free(b);
 		free(bytes);
