@@ -250,6 +250,11 @@ static void without_descriptors_it_waits_and_comes_back(void **state)
 {
 	(void)state;
 	struct rlimit before, none;
+	if (getenv("TAP_UNDER")) {
+		print_message("# skipped: memcheck takes a connection that is over the limit, and "
+			      "closes it\n");
+		skip();
+	}
 	int fd = dial();
 	say(fd, "GET /metrics HTTP/1.0\r\n\r\n");
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
