@@ -17,7 +17,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { GROUP = 64, MEASURED = 200000, RUNS = 5, MAX_COUNTS = 8, DUID_AT = 8, DUID_LEN = 10 };
+enum {
+	GROUP = 64,
+	SLICE = 20000,
+	MEASURED = 200000,
+	RUNS = 5,
+	MAX_COUNTS = 8,
+	DUID_AT = 8,
+	DUID_LEN = 10
+};
 
 struct bench {
 	struct dhcp6_server *server;
@@ -203,7 +211,20 @@ static double least(double a, double b)
 	return a == 0 || b < a ? b : a;
 }
 
-/* The best of some runs: a shared machine only ever adds. */
+/* The best of some slices: a shared machine only ever adds. Each is long enough to hold its share
+ * of fresh memory, which the kernel clears in pages of 2 MiB. */
+static double add_in_slices(struct bench *b, uint32_t first, uint32_t n)
+{
+	double best = 0;
+	for (uint32_t done = 0; done < n;) {
+		uint32_t slice = n - done < 2 * SLICE ? n - done : SLICE;
+		best = least(best, add_clients(b, first + done, slice));
+		done += slice;
+	}
+	return best;
+}
+
+/* The best of some runs, likewise. */
 static bool measure(uint32_t held, struct figures *f)
 {
 	*f = (struct figures){ 0 };
@@ -215,7 +236,7 @@ static bool measure(uint32_t held, struct figures *f)
 		if (setup(&b) < 0)
 			return false;
 		(void)add_clients(&b, 0, held - fresh);
-		f->fresh_ns = least(f->fresh_ns, add_clients(&b, held - fresh, fresh));
+		f->fresh_ns = least(f->fresh_ns, add_in_slices(&b, held - fresh, fresh));
 		if (run >= runs - 2) {
 			f->known_ns = least(f->known_ns, known_clients(&b, held, false));
 			f->renew_ns = least(f->renew_ns, known_clients(&b, held, true));
