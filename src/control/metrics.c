@@ -253,6 +253,10 @@ static void put_dhcpv6(struct out *o, const struct status_view *v)
 	counter(o, "dhcpv6_over_limit_total",
 		"Prefixes or addresses refused because their client holds as many as it may.",
 		st->over_limit);
+	counter(o, "dhcpv6_over_station_limit_total",
+		"Prefixes or addresses refused because their client's link-layer address, or its "
+		"relay, holds as many as it may.",
+		st->over_station_limit.n);
 	counter(o, "dhcpv6_not_from_holder_total",
 		"Prefixes or addresses that somebody gave back in their holder's name, from "
 		"another "

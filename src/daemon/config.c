@@ -432,6 +432,7 @@ static void preset(struct config *c)
 		.rapid_commit = true,
 		.reconfigure = true,
 		.client_limit = D6_DEFAULT_MAX_BINDINGS,
+		.station_limit = D6_DEFAULT_STATION_LIMIT,
 		.dhcp6_rate = 1000,
 		.ra_other = true,
 		.ra_deprecate_on_stop = true,

@@ -136,8 +136,9 @@ struct config {
 	bool ia_na;
 	bool rapid_commit;
 	bool reconfigure;
-	uint32_t client_limit; /* bindings of one client, at least 1 */
-	uint32_t dhcp6_rate;   /* packets a second of one link-layer address; 0: no limit */
+	uint32_t client_limit;  /* bindings of one client, at least 1 */
+	uint32_t station_limit; /* bindings of one link-layer address; 0: no limit */
+	uint32_t dhcp6_rate;    /* packets a second of one link-layer address; 0: no limit */
 	char reservations[CONFIG_RESERVATIONS_TEXT]; /* as they were given (reservations_text.h) */
 	size_t n_nameservers;                        /* announced to subscribers */
 	struct in6_addr nameservers[CONFIG_MAX_NAMESERVERS];

@@ -203,8 +203,10 @@ void config_print(const struct config *c, FILE *out)
 		c->preferred_lft_s);
 	fprintf(out, "DHCPV6_IA_NA=%s\nDHCPV6_RAPID_COMMIT=%s\n", on_off(c->ia_na),
 		on_off(c->rapid_commit));
-	fprintf(out, "DHCPV6_CLIENT_LIMIT=%u\nDHCPV6_RATE_LIMIT=%u\nDHCPV6_RECONFIGURE=%s\n",
-		c->client_limit, c->dhcp6_rate, on_off(c->reconfigure));
+	fprintf(out,
+		"DHCPV6_CLIENT_LIMIT=%u\nDHCPV6_STATION_LIMIT=%u\nDHCPV6_RATE_LIMIT=%u\nDHCPV6_"
+		"RECONFIGURE=%s\n",
+		c->client_limit, c->station_limit, c->dhcp6_rate, on_off(c->reconfigure));
 	print_reservations(c, out);
 	fprintf(out, "DHCPV6_NAMESERVER=");
 	print_addrs(c->nameservers, c->n_nameservers, out);

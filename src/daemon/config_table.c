@@ -197,6 +197,11 @@ static int client_limit(const char *v, struct config *c, struct why *why)
 	return r;
 }
 
+static int station_limit(const char *v, struct config *c, struct why *why)
+{
+	return value_u32(v, 0, D6_MAX_STATION_LIMIT, &c->station_limit, why);
+}
+
 static int dhcp6_rate(const char *v, struct config *c, struct why *why)
 {
 	return value_u32(v, 0, DHCPV6_RATE_MAX, &c->dhcp6_rate, why);
@@ -539,6 +544,10 @@ const struct config_variable config_variables[] = {
 	{ "DHCPV6_CLIENT_LIMIT", CONFIG_OPTIONAL, "8", "8",
 	  "prefixes and addresses that one client may hold; at most 4096, which 0 stands for, too",
 	  client_limit, false, CONFIG_PLAIN },
+	{ "DHCPV6_STATION_LIMIT", CONFIG_OPTIONAL, "64", "64",
+	  "prefixes and addresses that one link-layer address may hold, under however many DUIDs; "
+	  "a relay's clients together 64 times as many; 0 for no limit",
+	  station_limit, false, CONFIG_PLAIN },
 	{ "DHCPV6_RATE_LIMIT", CONFIG_OPTIONAL, "1000", "1000",
 	  "DHCPv6 packets a second that the packet filter lets through from one link-layer "
 	  "address, sixteen times as many from a relay; 0 for no limit",

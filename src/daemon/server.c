@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/lladdr.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/ratelimit.h"
@@ -78,8 +79,9 @@ struct server {
 	bool uplink_known;      /* init has told of it */
 	struct link_state link;
 	bool link_known; /* init has told of it */
-	struct ratelimit log_bound, log_fault, log_exhausted[2];
+	struct ratelimit log_bound, log_fault, log_exhausted[2], log_station;
 	uint64_t exhausted_told[2]; /* prefixes, addresses */
+	uint64_t over_station_limit_told;
 	int exit_code;
 };
 
@@ -194,6 +196,23 @@ static void log_exhausted(struct server *s, uint64_t now_ms)
 	}
 }
 
+/* Said at once, then at most once a minute. */
+static void log_over_station_limit(struct server *s, uint64_t now_ms)
+{
+	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
+	char mac[LLADDR_STRLEN] = "unknown", src[INET6_ADDRSTRLEN];
+	uint64_t n = st->over_station_limit.n - s->over_station_limit_told;
+	if (n == 0 || !ratelimit_allow(&s->log_station, now_ms / EXHAUSTED_EVERY_S, NULL))
+		return;
+	s->over_station_limit_told += n;
+	if (st->over_station_limit.lladdr_len)
+		(void)lladdr_format(st->over_station_limit.lladdr, mac);
+	log_warn("pool", "a station wants more than DHCPV6_STATION_LIMIT, and goes without",
+		 kv_str("lladdr", mac),
+		 kv_str("source", in6_format(&st->over_station_limit.src, src)),
+		 kv_u64("limit", s->c->station_limit), kv_u64("refused", n));
+}
+
 static bool withheld(const struct server *s, const struct answer *a)
 {
 	for (uint32_t i = 0; i < a->n_routes; i++)
@@ -252,6 +271,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	log_changes(s, now_ms);
 	log_moves(s, now_ms);
 	log_exhausted(s, now_ms);
+	log_over_station_limit(s, now_ms);
 	batch_reset(s->batch);
 }
 
@@ -739,6 +759,7 @@ static int init_dhcp6(struct server *s)
 		.n_nameservers = c->n_nameservers,
 		.n_search = c->n_search,
 		.max_bindings_per_client = c->client_limit,
+		.max_bindings_per_station = c->station_limit,
 		.reconfigure = c->reconfigure,
 		.zone = s->names ? c->dns_zone : NULL,
 	};
@@ -913,6 +934,7 @@ int server_run(const struct server_params *p)
 	s->link.link_local = p->config->link_local;
 	s->log_bound = (struct ratelimit){ .per_s = 20, .burst = 100 };
 	s->log_fault = (struct ratelimit){ .per_s = 1, .burst = 10 };
+	s->log_station = (struct ratelimit){ .per_s = 1, .burst = 1 };
 	for (size_t i = 0; i < ARRAY_LEN(s->log_exhausted); i++)
 		s->log_exhausted[i] = (struct ratelimit){ .per_s = 1, .burst = 1 };
 	int r = start(s);

@@ -158,6 +158,7 @@ static bool config_valid(const struct dhcp6_config *c)
 	return exclude_valid(c) && c->server_id.len > 0 && c->valid_lft_s > 0 &&
 	       c->preferred_lft_s <= c->valid_lft_s && c->n_nameservers <= D6_MAX_NAMESERVERS &&
 	       c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
+	       c->max_bindings_per_station <= D6_MAX_STATION_LIMIT &&
 	       room_for_options(c) <= BATCH_ANSWER_MAX / 2 + RECONFIGURE_ROOM;
 }
 
@@ -173,7 +174,10 @@ int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **re
 	dhcp6_server_uplink(s, true);
 	s->leases.valid_lft_s = config->valid_lft_s;
 	s->leases.max_per_client = config->max_bindings_per_client;
+	s->leases.max_per_station = config->max_bindings_per_station;
 	int r = bindings_init(&s->leases.table, config->table_key);
+	if (r == 0 && s->leases.max_per_station)
+		r = leases_count_stations(&s->leases);
 	if (r == 0)
 		r = recall_init(&s->recall, config->table_key);
 	if (r == 0)
@@ -191,6 +195,7 @@ void dhcp6_server_free(struct dhcp6_server *s)
 	if (!s)
 		return;
 	bindings_done(&s->leases.table);
+	leases_uncount_stations(&s->leases);
 	recall_done(&s->recall);
 	reservations_free(s->reserved);
 	pool_done(&s->leases.pools[BINDING_PD]);
@@ -474,6 +479,26 @@ static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_stat
 	d6_close(&x->w, at);
 }
 
+/* Counts what leases_choose() or leases_grant() refused; returns what the client is told. */
+static const char *note_refused(struct exchange *x, enum binding_kind kind, int why)
+{
+	struct dhcp6_stats *st = &x->s->stats;
+	if (why == -EDQUOT) {
+		st->over_limit++;
+		return "this client holds as many as it may";
+	}
+	if (why != -EUSERS) {
+		pool_stats(x->s, kind)->exhausted++;
+		return "none is left";
+	}
+	st->over_station_limit.n++;
+	st->over_station_limit.src = x->meta->src;
+	st->over_station_limit.lladdr_len =
+		x->meta->lladdr_len == BINDING_LLADDR_MAX ? BINDING_LLADDR_MAX : 0;
+	memcpy(st->over_station_limit.lladdr, x->meta->lladdr, BINDING_LLADDR_MAX);
+	return "this station holds as many as it may";
+}
+
 /* One IA of a SOLICIT, REQUEST, RENEW or REBIND. commit: it becomes the client's, else it is an
  * offer that holds nothing. */
 static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bool renewal)
@@ -497,13 +522,8 @@ static void serve_ia(struct exchange *x, const struct d6_ia *ia, bool commit, bo
 		r = leases_grant(&s->leases, &x->client, kind, ia->iaid, &choice, x->now_ms,
 				 x->batch);
 	if (r < 0) {
-		if (r == -EDQUOT)
-			s->stats.over_limit++;
-		else
-			pool_stats(s, kind)->exhausted++;
 		put_refused(x, ia, pd ? D6_STATUS_NO_PREFIX_AVAIL : D6_STATUS_NO_ADDRS_AVAIL,
-			    r == -EDQUOT ? "this client holds as many as it may" : "none is left",
-			    renewal);
+			    note_refused(x, kind, r), renewal);
 		return;
 	}
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, s->t1_s, s->t2_s);
@@ -959,6 +979,44 @@ static enum d6_drop find_client(struct exchange *x)
 		       : D6_DROP_COUNT;
 }
 
+/* Whose bindings are counted together, whatever DUIDs they are of. What a relay tells of its
+ * clients is its own word: so there is a limit for it, too. */
+static void find_station(struct exchange *x)
+{
+	enum { STATION, ADDRESS, PEER, RELAY };
+	struct lease_client *c = &x->client;
+	const uint8_t *key = x->s->config.table_key;
+	struct {
+		uint8_t kind, lladdr[BINDING_LLADDR_MAX];
+		uint32_t interface_id;
+		struct in6_addr addr;
+	} who = { .kind = ADDRESS, .addr = x->meta->src };
+	const struct lease_lladdr sender = station_of(x->meta->lladdr, x->meta->lladdr_len);
+	c->relay = 0;
+	if (x->n_relays) {
+		const struct d6_relay *nearest = &x->relays[x->n_relays - 1];
+		struct in6_addr none = { 0 };
+		who.kind = RELAY;
+		if (sender.len) {
+			who.addr = none;
+			memcpy(who.lladdr, sender.bytes, sender.len);
+		}
+		c->relay = census_station(key, &who, sizeof who);
+		memset(&who, 0, sizeof who);
+		who.kind = PEER;
+		who.addr = nearest->peer_address;
+		if (nearest->interface_id.bytes)
+			who.interface_id = census_station(key, nearest->interface_id.bytes,
+							  nearest->interface_id.len);
+	}
+	if (c->own.len) {
+		memset(&who, 0, sizeof who);
+		who.kind = STATION;
+		memcpy(who.lladdr, c->own.bytes, c->own.len);
+	}
+	c->station = census_station(key, &who, sizeof who);
+}
+
 static void keep(struct wr *w, uint16_t code, struct d6_span span)
 {
 	if (span.bytes && span.len + 4U <= (size_t)(w->end - w->p))
@@ -1037,8 +1095,10 @@ static enum d6_drop accept_message(struct exchange *x, struct rd packet)
 	why = validate(x);
 	if (why == D6_DROP_COUNT)
 		why = find_client(x);
-	if (why == D6_DROP_COUNT)
+	if (why == D6_DROP_COUNT) {
+		find_station(x);
 		note_details(x);
+	}
 	return why;
 }
 

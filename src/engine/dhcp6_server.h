@@ -18,7 +18,9 @@ enum {
 	D6_MAX_SEARCH = 8,
 	D6_MAX_EXTRA_OPTIONS = 24,
 	D6_MAX_MORE_TRANSFERS = 7,
-	D6_DEFAULT_MAX_BINDINGS = 8
+	D6_DEFAULT_MAX_BINDINGS = 8,
+	D6_DEFAULT_STATION_LIMIT = 64,
+	D6_MAX_STATION_LIMIT = 1 << 20
 };
 
 /* An option ready to be sent to whoever asks for it in an Option Request option (RFC 9915 §21.7).
@@ -60,6 +62,9 @@ struct dhcp6_config {
 	size_t n_extra;
 	struct dhcp6_extra_option extra[D6_MAX_EXTRA_OPTIONS];
 	unsigned max_bindings_per_client; /* 0: no limit */
+	/* Of one station, by whatever DUIDs; LEASES_RELAY_STATIONS times as many of one relay. At
+	   most D6_MAX_STATION_LIMIT; 0: no limit */
+	unsigned max_bindings_per_station;
 	bool reconfigure; /* offer to tell clients to come back when something changes (§18.3.11) */
 	uint8_t reconfigure_secret[D6_RECONFIGURE_SECRET_LEN]; /* the same after a restart, or
 								  clients believe nothing of it */
@@ -106,7 +111,13 @@ struct dhcp6_stats {
 	uint64_t answers_by_type[D6_RELAY_REPL +
 				 1]; /* ADVERTISE or REPLY; wrapped in a RELAY-REPL or not */
 	uint64_t drops[D6_DROP_COUNT];
-	uint64_t over_limit;      /* IAs refused because their client has too many */
+	uint64_t over_limit; /* IAs refused because their client has too many */
+	struct {
+		uint64_t n;          /* because its station has, or its relay */
+		struct in6_addr src; /* of the latest of them */
+		uint8_t lladdr_len;  /* likewise; 0: unknown */
+		uint8_t lladdr[BINDING_LLADDR_MAX];
+	} over_station_limit;
 	uint64_t not_from_holder; /* IAs of RELEASE and DECLINE that another sent in its name */
 	struct {
 		uint64_t waiting;  /* clients that are to come back and have not yet */

@@ -114,19 +114,66 @@ static void cease(struct leases *l, const struct binding *b, struct batch *batch
 	l->bound_slots[b->kind] -= slots_of(l, b);
 }
 
+int leases_count_stations(struct leases *l)
+{
+	int r = census_init(&l->held);
+	if (r == 0)
+		r = census_init(&l->kept);
+	return r == 0 ? census_init(&l->relayed) : r;
+}
+
+void leases_uncount_stations(struct leases *l)
+{
+	census_done(&l->held);
+	census_done(&l->kept);
+	census_done(&l->relayed);
+}
+
+static void count(struct leases *l, const struct lease_client *c, const struct binding *b)
+{
+	if (!l->max_per_station)
+		return;
+	census_set(&l->held, b->id, c->station);
+	census_set(&l->kept, b->id, c->station);
+	census_set(&l->relayed, b->id, c->relay);
+}
+
+static void uncount(struct leases *l, const struct binding *b)
+{
+	census_set(&l->held, b->id, 0);
+	census_set(&l->relayed, b->id, 0);
+}
+
 void leases_forget(struct leases *l, struct binding *b, struct batch *batch)
 {
 	const struct prefix6 p = prefix_of(b);
 	cease(l, b, batch);
 	note_change(batch, b, true);
 	note_slot(l, (enum binding_kind)b->kind, &p, false);
+	uncount(l, b);
+	census_set(&l->kept, b->id, 0);
 	bindings_remove(&l->table, b);
+}
+
+/* Whether it is not to be remembered: what its client can do again and again is bounded. */
+static bool is_too_many(const struct leases *l, const struct binding *b)
+{
+	return (l->max_per_station && b->id < l->kept.n_of &&
+		census_count(&l->kept, l->kept.of[b->id]) > l->max_per_station) ||
+	       (b->kind == BINDING_NA &&
+		l->table.n_by_state[BINDING_NA][BINDING_FREED] >= LEASES_MAX_FREED_ADDRESSES);
 }
 
 void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
 		struct batch *batch)
 {
+	if (state == BINDING_FREED && is_too_many(l, b)) {
+		leases_forget(l, b, batch);
+		return;
+	}
 	cease(l, b, batch);
+	if (state == BINDING_FREED)
+		uncount(l, b);
 	b->granted_at_ms = now_ms;
 	bindings_set(&l->table, b, state,
 		     state == BINDING_DECLINED ? now_ms + LEASES_DECLINE_S * UINT64_C(1000)
@@ -318,6 +365,16 @@ static bool table_has_room(const struct leases *l, enum binding_kind kind)
 	       bindings_oldest_freed(&l->table, BINDING_NA);
 }
 
+/* Whether n more are too many. */
+static bool station_is_full(const struct leases *l, const struct lease_client *c, unsigned n)
+{
+	if (!l->max_per_station)
+		return false;
+	return census_count(&l->held, c->station) + n > l->max_per_station ||
+	       (c->relay && census_count(&l->relayed, c->relay) + n >
+				    l->max_per_station * (unsigned)LEASES_RELAY_STATIONS);
+}
+
 int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind,
 		  const struct d6_ia *ia, const struct lease_spoken *spoken,
 		  struct lease_choice *ret_choice)
@@ -337,6 +394,11 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 			h.bound--;
 		if (l->max_per_client && h.bound + spoken->n_new >= l->max_per_client)
 			return -EDQUOT;
+		if (station_is_full(
+			    l, c,
+			    spoken->n_new +
+				    (choice.old && choice.old->state == BINDING_BOUND ? 0 : 1)))
+			return -EUSERS;
 		if (choice.mine && is_spoken(spoken, &choice.prefix))
 			choice.mine = NULL; /* an earlier IA of an exhausted pool was offered it */
 		/* What was declined counts, too: nobody gets at ever more addresses by declining
@@ -394,6 +456,7 @@ static void refresh(struct leases *l, const struct lease_client *c, struct bindi
 	bindings_set(&l->table, b, BINDING_BOUND, until(now_ms, l->valid_lft_s));
 	if (!held)
 		l->bound_slots[b->kind] += slots_of(l, b);
+	count(l, c, b);
 	note_change(batch, b, false);
 	/* Installed with every grant, known or not: it costs little, and heals a table that
 	 * somebody else has touched. */
@@ -491,6 +554,8 @@ static int check_one(void *ctx, const struct binding *b)
 	const struct pool *pool = &l->pools[b->kind];
 	if (!leases_may_hold(l, NULL, (enum binding_kind)b->kind, b->iaid, &p) ||
 	    is_free(l, (enum binding_kind)b->kind, &p))
+		return -EINVAL;
+	if (b->state == BINDING_FREED && b->id < l->held.n_of && l->held.of[b->id])
 		return -EINVAL;
 	if (!pool_owns(pool, &p))
 		return 0;

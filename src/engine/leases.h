@@ -8,6 +8,7 @@
 
 #include "engine/batch.h"
 #include "engine/bindings.h"
+#include "engine/census.h"
 #include "engine/pool.h"
 #include "engine/reservations.h"
 #include "wire/dhcp6.h"
@@ -20,8 +21,11 @@ enum {
 	LEASES_DECLINE_S = 3600, /* how long a declined address is set aside */
 	LEASES_MAX_TABLE =
 		4 << 20, /* bindings in any state: what forged clients can make us remember */
-	LEASES_MAX_ADDRESSES = 1 << 20, /* bound or set aside */
-	LEASES_CHANGES_PER_IA = 5,      /* of the batch, at most */
+	LEASES_MAX_ADDRESSES = 1 << 18,       /* bound or set aside */
+	LEASES_MAX_FREED_ADDRESSES = 1 << 16, /* remembered for their clients */
+	LEASES_RELAY_STATIONS =
+		64, /* as many times what a station may hold, a relay's clients may */
+	LEASES_CHANGES_PER_IA = 5, /* of the batch, at most */
 };
 
 struct leases {
@@ -31,8 +35,13 @@ struct leases {
 	const struct reservations *reserved; /* NULL: none */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
-	unsigned max_per_client; /* bound ones; 0: no limit. Twice as many are remembered of one
-				    client in all */
+	/* A station, or the relay of one, whatever DUIDs it names; 0: no limit. Those that were
+	 * loaded count from their next renewal on. */
+	unsigned max_per_station;
+	struct census held, kept; /* by station: bound or set aside; in any state */
+	struct census relayed;    /* by relay: as held */
+	unsigned max_per_client;  /* bound ones; 0: no limit. Twice as many are remembered of one
+				     client in all */
 };
 
 /* An Ethernet address; len 0: unknown. */
@@ -45,7 +54,9 @@ struct lease_lladdr {
 struct lease_client {
 	const uint8_t *duid;
 	size_t duid_len;
-	uint32_t hash; /* bindings_hash() of it */
+	uint32_t hash;    /* bindings_hash() of it */
+	uint32_t station; /* census_station() of it */
+	uint32_t relay;   /* of the relay that brought its message; 0: none */
 	struct in6_addr next_hop;
 	struct lease_lladdr via; /* the next hop's */
 	struct lease_lladdr own; /* the client's, which behind a relay is not the next hop */
@@ -69,6 +80,11 @@ struct lease_spoken {
 	struct prefix6 prefixes[D6_MAX_IAS];
 };
 
+/* Before anything is granted or loaded, where there is a max_per_station; and at the end. -ENOMEM.
+ */
+int leases_count_stations(struct leases *l);
+void leases_uncount_stations(struct leases *l);
+
 /* What clients hold of a pool, in slots of the usual length, a begun one whole; to be held against
  * its capacity. */
 uint64_t leases_used(const struct leases *l, enum binding_kind kind);
@@ -79,7 +95,8 @@ struct binding *leases_find(const struct leases *l, const struct lease_client *c
 /*
  * Changes nothing: what is reserved for the client, else its own where it has or had one for this
  * IA that is not reserved for others, else what it asks for where nobody has had that, else what
- * the pool picks. -ENOSPC: the pool (or the table) is exhausted; -EDQUOT: the client has its fill.
+ * the pool picks. -ENOSPC: the pool (or the table) is exhausted; -EDQUOT: the client has its fill;
+ * -EUSERS: its station has, or its relay.
  */
 int leases_choose(struct leases *l, const struct lease_client *c, enum binding_kind kind,
 		  const struct d6_ia *ia, const struct lease_spoken *spoken,
@@ -89,8 +106,8 @@ int leases_choose(struct leases *l, const struct lease_client *c, enum binding_k
 int leases_grant(struct leases *l, const struct lease_client *c, enum binding_kind kind,
 		 uint32_t iaid, const struct lease_choice *choice, uint64_t now_ms,
 		 struct batch *batch);
-/* A bound one that is no more: BINDING_FREED is remembered for its client, BINDING_DECLINED is set
- * aside (RFC 9915 §18.3.8). */
+/* A bound one that is no more: BINDING_FREED is remembered for its client (but of a station that
+ * has had very many), BINDING_DECLINED is set aside (RFC 9915 §18.3.8). The binding may be gone. */
 void leases_end(struct leases *l, struct binding *b, enum binding_state state, uint64_t now_ms,
 		struct batch *batch);
 /* Forgets one altogether. */

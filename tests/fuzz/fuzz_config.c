@@ -241,6 +241,7 @@ static void check_served(const struct config *c)
 				  .n_nameservers = c->n_nameservers,
 				  .n_search = c->n_search,
 				  .max_bindings_per_client = c->client_limit,
+				  .max_bindings_per_station = c->station_limit,
 				  .reconfigure = c->reconfigure,
 				  .server_id = { .len = 4, .bytes = { 0, 2, 1, 2 } } };
 	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);

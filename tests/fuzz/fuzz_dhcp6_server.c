@@ -87,6 +87,7 @@ static struct dhcp6_config config_of(uint8_t choice)
 		.ia_na = !(choice & 1),
 		.rapid_commit = !(choice & 2),
 		.max_bindings_per_client = choice & 4 ? 3 : D6_DEFAULT_MAX_BINDINGS,
+		.max_bindings_per_station = choice & 4 ? 5 : 0,
 		.n_nameservers = 1,
 		.n_search = 1,
 		.search = { "example.net" },

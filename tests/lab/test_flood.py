@@ -6,6 +6,7 @@ address, asks again as the RFCs say, and is up when it has all of that. How long
 """
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -19,7 +20,7 @@ HOUSES = 100
 ENOUGH_MS = 1000        # what the others may take, or five times what they take without the flood
 BUSY_ENOUGH_MS = 10000  # on a machine that has other things to do, where nobody can promise more than that all are served
 TRIES = 3               # it is others each time
-SERVER_ALONE = {"DHCPV6_RATE_LIMIT": "0", "SOURCE_FILTER": "off"}  # the packet filter does not help it
+SERVER_ALONE = {"DHCPV6_RATE_LIMIT": "0", "DHCPV6_STATION_LIMIT": "0", "SOURCE_FILTER": "off"}  # the packet filter does not help it
 RSS_MIB = 48            # by which the server may grow, whatever comes
 
 
@@ -44,7 +45,7 @@ class Road:
 
     def __init__(self, lab, **env):
         self.lab = lab
-        self.vbng = lab.vbng(LOG_LEVEL="info", DHCPV6_PD_DELEGATION_LENGTH="64", **env).wait_serving()
+        self.vbng = lab.vbng(**{"LOG_LEVEL": "info", "DHCPV6_PD_DELEGATION_LENGTH": "64", **env}).wait_serving()
         lab.cpe.sysctl(net__ipv6__conf__cpe0__disable_ipv6=1)
         self.first = 0
 
@@ -103,3 +104,38 @@ def test_one_that_is_somebody_else_with_each_frame_costs_at_most_a_repetition(la
     assert_served(beside)
     assert_served(alone)
     assert instrumented() or rss < (RSS_MIB + 16) << 10
+
+
+def test_one_that_makes_up_thousands_of_duids_takes_what_a_station_may_have(lab, capsys):
+    """Of the pool, and of our memory."""
+    road = Road(lab, DHCPV6_PD_DELEGATION_LENGTH="56")  # 128 prefixes
+    vbng = road.vbng
+    before = road.rss_kib()
+    flood = Flood(lab, vbng, "-k", "sq", "-f", "d", "-r", 900)  # none of them is dropped
+    wait_for("thousands", lambda: vbng.status()["counters"]["dhcpv6_received"] > 8000, 60)
+    other = json.loads(lab.cpe.exec(os.path.join(BENCH, "street"), "-i", "cpe0", "-n", 1, "-k", "both", "-t", 20, timeout=60).stdout)
+    flood.end()
+    grown = road.rss_kib() - before
+    held = [x for x in vbng.leases() if x["state"] == "bound"]
+    with capsys.disabled():
+        print(f"\n{vbng.status()['counters']['dhcpv6_received']} messages, {len(held)} bindings, {grown} KiB more than before", flush=True)
+    assert other["up"] == 1, other
+    assert len([x for x in held if x["lladdr"] == "02:f1:00:00:00:01"]) == 64
+    assert len(held) == 64 + 2
+    assert vbng.status()["pools"][0]["used"] <= 128 // 2 + 1
+    said = vbng.text().count("a station wants more than DHCPV6_STATION_LIMIT")
+    assert 1 <= said <= 3, "once a minute"
+    assert re.search(r"warning pool a station wants more.*lladdr=02:f1:00:00:00:01 .*limit=64", vbng.text())
+    assert instrumented() or grown < 16 << 10
+
+
+@pytest.mark.parametrize("filtering", ["drop", "off"])
+def test_what_is_relayed_from_an_address_that_is_not_ours_is_answered_nowhere(lab, filtering):
+    """The source is made up: whoever has it would get the answer."""
+    road = Road(lab, SOURCE_FILTER=filtering)
+    r = json.loads(lab.cpe.exec(os.path.join(BENCH, "flood"), "-i", "cpe0", "-k", "y", "-f", "dx", "-r", 500, "-t", 1).stdout)
+    status = wait_for("all of them", lambda: (s := road.vbng.status()) and (s["filter"]["turned_away"].get("source_foreign", 0) +
+                                                                         s["counters"]["drops"].get("foreign_source", 0)) >= r["sent"] and s)
+    assert r["sent"] > 100 and r["answers"] == 0, r
+    assert ("source_foreign" in status["filter"]["turned_away"]) == (filtering == "drop")
+    assert status["counters"]["dhcpv6_answered"] == 0

@@ -220,7 +220,7 @@ def test_no_answered_binding_is_lost_and_no_prefix_has_two_clients_however_often
     rng = random.Random(seed)
     scratch = tmp_path / "copy"
     scratch.mkdir()
-    vbng = lab.vbng(LOG_LEVEL="info", DHCPV6_RATE_LIMIT="0", DHCPV6_PD_DELEGATION_LENGTH="64", DHCPV6_PREFERRED_LIFETIME=str(PREFERRED_S), DHCPV6_VALID_LIFETIME=str(VALID_S)).wait_serving()
+    vbng = lab.vbng(LOG_LEVEL="info", DHCPV6_RATE_LIMIT="0", DHCPV6_STATION_LIMIT="0", DHCPV6_PD_DELEGATION_LENGTH="64", DHCPV6_PREFERRED_LIFETIME=str(PREFERRED_S), DHCPV6_VALID_LIFETIME=str(VALID_S)).wait_serving()
     next_hop = wait_for("the load's address", lambda: lab.cpe.addresses("cpe0", "link"))[0]["local"]
     ledger = Ledger(str(tmp_path / "told"))
     load = lab.cpe.popen(DHCP6LOAD, "-i", "cpe0", "-m", "churn", "-n", CLIENTS, "-r", RATE, "-w", UNDER_WAY, "-t", PATIENCE_MS, "-s", 2 * LONGEST_S,

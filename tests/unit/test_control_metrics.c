@@ -16,6 +16,7 @@ static const struct status_drop drops[] = {
 static struct status_view view(void)
 {
 	stats = (struct dhcp6_stats){ .received = 10, .over_limit = 4, .not_from_holder = 6 };
+	stats.over_station_limit.n = 12;
 	stats.recall.waiting = 21;
 	stats.recall.sent = 22;
 	stats.recall.heard = 23;
@@ -142,6 +143,7 @@ static void every_number_of_the_view_is_there(void **state)
 		"vbng_dhcpv6_messages_answered_total{instance=\"provider1\",type=\"REPLY\"} 0",
 		"vbng_dhcpv6_dropped_total{instance=\"provider1\",reason=\"malformed\"} 3",
 		"vbng_dhcpv6_over_limit_total{instance=\"provider1\"} 4",
+		"vbng_dhcpv6_over_station_limit_total{instance=\"provider1\"} 12",
 		"vbng_dhcpv6_not_from_holder_total{instance=\"provider1\"} 6",
 		"vbng_dhcpv6_recall_waiting{instance=\"provider1\"} 21",
 		"vbng_dhcpv6_recall_sent_total{instance=\"provider1\"} 22",

@@ -802,6 +802,20 @@ static void a_stations_rate_may_be_unlimited(void **state)
 	assert_fault("DHCPV6_RATE_LIMIT=1000001", "1000000");
 }
 
+static void what_a_station_may_hold_is_bounded_unless_it_is_told_otherwise(void **state)
+{
+	(void)state;
+	struct env e = complete();
+	struct config c;
+	assert_reads(&e, &c);
+	assert_int_equal(c.station_limit, 64);
+	set(&e, "DHCPV6_STATION_LIMIT=0");
+	assert_reads(&e, &c);
+	assert_int_equal(c.station_limit, 0);
+	done(&e);
+	assert_fault("DHCPV6_STATION_LIMIT=1048577", "1048576");
+}
+
 static void the_pool_keeps_clear_of_what_is_ours(void **state)
 {
 	(void)state;
@@ -1640,6 +1654,7 @@ int main(void)
 		cmocka_unit_test(lengths_of_hints_keep_around_the_delegation_length),
 		cmocka_unit_test(a_client_is_always_bounded),
 		cmocka_unit_test(a_stations_rate_may_be_unlimited),
+		cmocka_unit_test(what_a_station_may_hold_is_bounded_unless_it_is_told_otherwise),
 		cmocka_unit_test(the_pool_keeps_clear_of_what_is_ours),
 		cmocka_unit_test(host_bits_of_allowed_ips_are_taken_off_with_a_warning),
 		cmocka_unit_test(transfer_networks_are_advertised_as_hosts_can_use_them),

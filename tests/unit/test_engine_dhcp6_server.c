@@ -639,6 +639,136 @@ static void what_is_remembered_of_one_client_is_bounded(void **state)
 	assert_int_equal(dhcp6_server_table(server)->n, 2 * D6_DEFAULT_MAX_BINDINGS);
 }
 
+static void come_from(uint8_t station)
+{
+	meta.lladdr_len = 6;
+	memcpy(meta.lladdr, (const uint8_t[]){ 2, 0, 0, 0, 0, station }, 6);
+	meta.src.s6_addr[15] = station;
+}
+
+static const char *made_up(unsigned i)
+{
+	static char name[16];
+	(void)snprintf(name, sizeof name, "nobody%u", i);
+	return name;
+}
+
+/* How many of n clients that somebody makes up get a prefix. */
+static unsigned count_served(unsigned first, unsigned n)
+{
+	unsigned served = 0;
+	for (unsigned i = first; i < first + n; i++) {
+		begin_as(REQUEST, made_up(i));
+		put_ia(IA_PD, 1, &none);
+		ask(REPLY);
+		served += peer_find_ia(&answer, IA_PD, 1)->status != NO_PREFIX_AVAIL;
+	}
+	return served;
+}
+
+static void a_station_holds_no_more_than_its_share_whatever_it_calls_itself(void **state)
+{
+	(void)state;
+	config.max_bindings_per_station = 10;
+	start();
+	come_from(1);
+	assert_int_equal(count_served(0, 50), 10);
+	assert_int_equal(status_of(IA_PD, 1), NO_PREFIX_AVAIL);
+	assert_int_equal(stats()->over_station_limit.n, 40);
+	assert_memory_equal(stats()->over_station_limit.lladdr, meta.lladdr, 6);
+	assert_int_equal(stats()->pd.exhausted + stats()->over_limit, 0);
+	begin_as(SOLICIT, "another");
+	put_ia(IA_NA, 1, &none);
+	ask(ADVERTISE); /* an offer promises no more than a REQUEST keeps */
+	assert_int_equal(status_of(IA_NA, 1), NO_ADDRS_AVAIL);
+	begin_as(RENEW, made_up(3)); /* what they have stays theirs */
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	(void)got(IA_PD, 1);
+	meta.src.s6_addr[15] = 99; /* nor under another address */
+	assert_int_equal(count_served(50, 1), 0);
+	come_from(2);
+	assert_int_equal(count_served(100, 5), 5);
+}
+
+static void what_a_station_gives_back_it_may_have_again(void **state)
+{
+	(void)state;
+	config.max_bindings_per_station = 10;
+	start();
+	come_from(1);
+	for (unsigned i = 0; i < 100; i++) {
+		const struct prefix6 p = request_as(made_up(i), IA_PD, 1, &none);
+		release_as(made_up(i), 1, &p);
+	}
+	assert_int_equal(dhcp6_server_table(server)->n, 10); /* that are remembered */
+	assert_int_equal(count_served(200, 50), 10);
+	pass(config.valid_lft_s);
+	assert_int_equal(stats()->pd.bound, 0);
+	assert_in_range(dhcp6_server_table(server)->n, 10, 20);
+	assert_int_equal(count_served(300, 50), 10);
+	assert_int_equal(stats()->over_station_limit.n, 80);
+}
+
+static void what_it_declines_a_station_has_had(void **state)
+{
+	(void)state;
+	config.max_bindings_per_station = 10;
+	start();
+	come_from(1);
+	for (unsigned i = 0; i < 10; i++) {
+		const struct prefix6 p = request_as(made_up(i), IA_NA, 1, &none);
+		begin_as(DECLINE, made_up(i));
+		put_ia(IA_NA, 1, &p);
+		ask(REPLY);
+	}
+	assert_int_equal(count_served(20, 1), 0);
+	pass(LEASES_DECLINE_S + 1);
+	assert_int_equal(count_served(20, 1), 1);
+}
+
+static void a_binding_counts_where_its_client_is(void **state)
+{
+	(void)state;
+	config.max_bindings_per_station = 10;
+	start();
+	come_from(1);
+	assert_int_equal(count_served(0, 11), 10);
+	come_from(2);
+	begin_as(RENEW, made_up(0));
+	put_ia(IA_PD, 1, &none);
+	ask(REPLY);
+	assert_int_equal(count_served(50, 20), 9);
+	come_from(1);
+	assert_int_equal(count_served(100, 20), 1);
+}
+
+static void a_relays_clients_are_told_apart_and_bounded_together(void **state)
+{
+	(void)state;
+	config.max_bindings_per_station = 1;
+	config.pd_len = 64;
+	start();
+	come_from(1);
+	unsigned served = 0, refused = 0;
+	for (unsigned i = 0; i < LEASES_RELAY_STATIONS + 20; i++) {
+		struct in6_addr peer = unit_in6("fe80::5:0");
+		peer.s6_addr[15] = (uint8_t)i;
+		for (unsigned k = 0; k < 2; k++) { /* two clients of one house */
+			begin_as(REQUEST, made_up(2 * i + k));
+			put_ia(IA_PD, 1, &none);
+			peer_relay(&msg, 0, &config.own_addr, &peer, "port 3", NULL);
+			ask(REPLY);
+			bool ok = peer_find_ia(&answer, IA_PD, 1)->status != NO_PREFIX_AVAIL;
+			served += ok;
+			refused += !ok;
+		}
+	}
+	assert_int_equal(served, LEASES_RELAY_STATIONS);
+	assert_int_equal(refused, LEASES_RELAY_STATIONS + 40);
+	assert_int_equal(count_served(1000, 2), 1); /* the relay's own are none of its clients' */
+}
+
 static void the_longest_duids_are_served_and_longer_ones_counted(void **state)
 {
 	(void)state;
@@ -2504,6 +2634,11 @@ int main(void)
 		T(an_exhausted_pool_says_so),
 		T(a_client_holds_no_more_than_its_share),
 		T(what_is_remembered_of_one_client_is_bounded),
+		T(a_station_holds_no_more_than_its_share_whatever_it_calls_itself),
+		T(what_a_station_gives_back_it_may_have_again),
+		T(what_it_declines_a_station_has_had),
+		T(a_binding_counts_where_its_client_is),
+		T(a_relays_clients_are_told_apart_and_bounded_together),
 		T(the_longest_duids_are_served_and_longer_ones_counted),
 		T(renew_and_rebind_prolong),
 		T(while_the_uplink_is_lost_all_that_is_granted_is_deprecated),
