@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 import packets
-from lab import EX_OK, PATIENCE_S, TRANSFER, Stopwatch, assert_same, run, wait_for
+from lab import EX_OK, PATIENCE_S, Stopwatch, assert_same, wait_for
 from packets import NO_PREFIX, SOLICIT, Subscriber, client_id, message
 
 PAGE = "/metrics"

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import time
 
 from clients import WideDhcp6c
 from lab import PATIENCE_S, Stopwatch, assert_same, ping, run, wait_for
