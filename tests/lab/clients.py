@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 
-from lab import PATIENCE_S, popen, stop_process, wait_for
+from lab import PATIENCE_S, children_of, popen, stop_process, wait_for
 
 LAN = "lan0"
 
@@ -82,10 +82,9 @@ mount --bind {own_resolv_conf} /etc/resolv.conf
         """Of its first process, with whose end all others end."""
         if not self.many:
             return self.process.pid
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as f:
-            children = f.read().split()
+        children = children_of(self.process.pid)
         assert len(children) == 1, f"{self.program} has ended by itself\n{self.text()[-4000:]}"
-        return int(children[0])
+        return children[0]
 
     def lan_address(self):
         """From the delegated prefix."""

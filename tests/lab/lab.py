@@ -106,6 +106,17 @@ def wait_for(what, fn, timeout=PATIENCE_S, every=0.05, within=None):
     return got
 
 
+def children_of(pid):
+    """The kernel may pass one over while another is reaped (proc(5)): what is read twice alike is right."""
+    before = None
+    while True:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            now = f.read().split()
+        if now == before:
+            return list(map(int, now))
+        before = now
+
+
 def _die_with_parent():
     _libc.prctl(1, signal.SIGKILL)
 
@@ -424,8 +435,7 @@ class Vbng:
                 with open(f"/proc/{p}/comm", encoding="ascii") as f:
                     if f.read().strip() == "vbng":
                         found.append(p)
-                with open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
-                    todo += map(int, f.read().split())
+                todo += children_of(p)
         return found
 
     def family(self):
@@ -434,8 +444,8 @@ class Vbng:
         while todo:
             p = todo.pop(0)
             found.append(p)
-            with contextlib.suppress(OSError), open(f"/proc/{p}/task/{p}/children", encoding="ascii") as f:
-                todo += map(int, f.read().split())
+            with contextlib.suppress(OSError):
+                todo += children_of(p)
         return found
 
     def ns(self):
