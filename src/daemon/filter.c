@@ -192,6 +192,11 @@ static size_t view_offenders(const struct filter *f, struct filter_text *t)
 	return f->offenders.n;
 }
 
+uint64_t filter_rejected(const struct filter *f)
+{
+	return f->rejected;
+}
+
 struct status_filter filter_view(struct filter *f, struct forwarding *forwarding,
 				 struct filter_text *t)
 {
@@ -204,7 +209,6 @@ struct status_filter filter_view(struct filter *f, struct forwarding *forwarding
 				       .isolation = f->p.config->isolation,
 				       .counts = t->counts,
 				       .n_counts = NFT_REASONS,
-				       .rejected = f->rejected,
 				       .offenders = t->offenders,
 				       .n_offenders = view_offenders(f, t) };
 }

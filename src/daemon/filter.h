@@ -42,6 +42,9 @@ struct filter_text {
 		char lladdr[24], src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 	} texts[STATUS_OFFENDERS_MAX];
 };
-/* Points into *t. */
+/* Wrong sources that were answered. */
+uint64_t filter_rejected(const struct filter *f);
+
+/* Points into *t; what was rejected is left to whoever counts it over several servers. */
 struct status_filter filter_view(struct filter *f, struct forwarding *forwarding,
 				 struct filter_text *t);

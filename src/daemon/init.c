@@ -18,6 +18,7 @@
 #include "daemon/server.h"
 #include "daemon/settings.h"
 #include "daemon/subscriber.h"
+#include "daemon/tally.h"
 #include "daemon/tunnel.h"
 #include "daemon/tunnel_watch.h"
 #include "daemon/undo.h"
@@ -102,6 +103,7 @@ struct appliance {
 	uint64_t server_restarts;
 	bool server_ready;
 	uint64_t server_ready_ms; /* since when it is, or the one before it was */
+	struct tally *tally;      /* what servers count, and the next goes on with */
 	uint64_t server_ended_ms; /* when the one before it was gone; 0: it is the first */
 	bool store_sound;         /* the latest one that was read all of its database */
 	bool replace_server; /* the NIC is another: it ends, and the next has sockets on that */
@@ -391,6 +393,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.transfer_addr = a->sub.transfer_addrs[0],
 		.started_at_ms = a->started_at_ms,
 		.restarts = a->server_restarts,
+		.tally = a->tally,
 		.sound = a->store_sound,
 		.news = { news[0], news[1], news[2] },
 	};
@@ -878,6 +881,9 @@ static int boot(struct appliance *a)
 	r = route_batch_new(&a->routes);
 	if (r < 0)
 		return boot_failed(r, "routes cannot be set");
+	r = tally_new(&a->tally);
+	if (r < 0)
+		return boot_failed(r, "there is no memory for what is counted");
 	const char *key = NULL;
 	r = settings_apply(&a->undo, &key);
 	if (r < 0)
@@ -1118,6 +1124,7 @@ int init_run(const char *version)
 	tunnel_done(&a.tunnel);
 	children_free(a.children);
 	route_batch_free(a.routes);
+	tally_free(a.tally);
 	done_loop(&a);
 	preflight_done(&a.at);
 	on_refused(&a, -1); /* what the undo met with */

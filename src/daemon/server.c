@@ -74,6 +74,7 @@ struct server {
 	uint8_t digest[STORE_NOTE_LEN];
 
 	bool serving;
+	struct tally before; /* counted by the servers before us */
 	struct message uplink;
 	struct message_dns dns; /* init's last word */
 	bool uplink_known;      /* init has told of it */
@@ -258,6 +259,20 @@ static void reply(struct server *s)
 		(void)dhcp6_sock_send(s->p->dhcp6_sock, s->out, n, NULL);
 }
 
+static void tally_up(struct server *s)
+{
+	const struct foreign_watch *foreign = advertiser_foreign(s->advertiser);
+	const struct tally now = { .dhcp6 = *dhcp6_server_stats(s->dhcp6),
+				   .advertiser = *advertiser_stats(s->advertiser),
+				   .intake = intake_stats(s->intake),
+				   .ra_heard = foreign->heard,
+				   .ra_refused = foreign->refused,
+				   .ra_untracked = foreign->table.untracked,
+				   .routes_failed = forwarding_failures(s->forwarding),
+				   .rejected = filter_rejected(s->filter) };
+	*s->p->tally = tally_sum(&s->before, &now);
+}
+
 static void carry_out(struct server *s, uint64_t now_ms)
 {
 	keeper_commit(s->keeper, s->batch, now_ms);
@@ -273,6 +288,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	log_exhausted(s, now_ms);
 	log_over_station_limit(s, now_ms);
 	batch_reset(s->batch);
+	tally_up(s);
 }
 
 static void arm_expiry(struct server *s, uint64_t now_ms)
@@ -383,11 +399,11 @@ static void answer_json(int fd, json_t *answer)
 
 static struct status_view status_view(struct server *s, struct view_text *t)
 {
+	tally_up(s);
 	const struct view_sources sources = {
 		.server = s->p,
 		.uplink = &s->uplink,
-		.dhcp6 = dhcp6_server_stats(s->dhcp6),
-		.advertiser = advertiser_stats(s->advertiser),
+		.tally = s->p->tally,
 		.foreign = advertiser_foreign(s->advertiser),
 		.keeper = s->keeper,
 		.dns = &s->dns,
@@ -396,7 +412,6 @@ static struct status_view status_view(struct server *s, struct view_text *t)
 		.filter = s->filter,
 		.forwarding = s->forwarding,
 		.serving = s->serving,
-		.intake = intake_stats(s->intake),
 	};
 	return view_of(&sources, t);
 }
@@ -638,8 +653,9 @@ static void on_link(struct server *s, const struct message *m)
 
 static void log_summary(struct server *s)
 {
-	const struct dhcp6_stats *st = dhcp6_server_stats(s->dhcp6);
-	const struct advertiser_stats *ra = advertiser_stats(s->advertiser);
+	tally_up(s);
+	const struct dhcp6_stats *st = &s->p->tally->dhcp6;
+	const struct advertiser_stats *ra = &s->p->tally->advertiser;
 	log_info("server", "summary", kv_u64("prefixes", st->pd.bound),
 		 kv_u64("addresses", st->na.bound), kv_u64("dhcpv6_received", st->received),
 		 kv_u64("dhcpv6_answered", st->answered), kv_u64("rs_received", ra->rs_received),
@@ -937,11 +953,14 @@ int server_run(const struct server_params *p)
 	s->log_station = (struct ratelimit){ .per_s = 1, .burst = 1 };
 	for (size_t i = 0; i < ARRAY_LEN(s->log_exhausted); i++)
 		s->log_exhausted[i] = (struct ratelimit){ .per_s = 1, .burst = 1 };
+	s->before = *p->tally;
 	int r = start(s);
-	if (r == 0)
+	if (r == 0) {
 		loop_run(s->loop);
-	else
+		tally_up(s);
+	} else {
 		log_error("server", "cannot start", kv_errno(r));
+	}
 	metrics_free(s->metrics);
 	keeper_free(s->keeper);
 	dns_names_free(s->names);

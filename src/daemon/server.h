@@ -9,6 +9,7 @@
 #include "daemon/config.h"
 #include "daemon/forwarding.h"
 #include "daemon/message.h"
+#include "daemon/tally.h"
 #include "host/dhcp6_frames.h"
 #include "host/dhcp6_sock.h"
 #include "host/nd_sock.h"
@@ -40,6 +41,7 @@ struct server_params {
 	const uint8_t *pool_key; /* 16 bytes; chooses prefixes; from the configuration alone */
 	uint64_t started_at_ms;  /* the appliance's start, monotonic */
 	uint64_t restarts;       /* of the server, so far */
+	struct tally *tally;     /* what was counted so far, shared with the servers before us */
 	bool sound;              /* the server before us has read all of the database, and served */
 	struct message news[SERVER_NEWS]; /* the uplink, the link and DNS when we were forked */
 };

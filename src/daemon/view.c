@@ -44,11 +44,18 @@ static size_t list_routers(const struct foreign_watch *w, struct view_text *t)
 	return n;
 }
 
+static struct status_filter filter_of(const struct view_sources *s, struct view_text *t)
+{
+	struct status_filter f = filter_view(s->filter, s->forwarding, &t->filter);
+	f.rejected = s->tally->rejected;
+	return f;
+}
+
 struct status_view view_of(const struct view_sources *s, struct view_text *t)
 {
 	const struct config *c = s->server->config;
-	const struct dhcp6_stats *st = s->dhcp6;
-	const struct advertiser_stats *ra = s->advertiser;
+	const struct dhcp6_stats *st = &s->tally->dhcp6;
+	const struct advertiser_stats *ra = &s->tally->advertiser;
 	const struct message *uplink = s->uplink;
 	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
 	t->n_drops = 0;
@@ -58,9 +65,9 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 		dropped += st->drops[i];
 	}
 	const struct status_drop before[] = {
-		{ "overlong", s->intake.truncated, false },
-		{ "foreign_source", s->intake.foreign, false },
-		{ "crowded_out", s->intake.crowded_out, false },
+		{ "overlong", s->tally->intake.truncated, false },
+		{ "foreign_source", s->tally->intake.foreign, false },
+		{ "crowded_out", s->tally->intake.crowded_out, false },
 	};
 	uint64_t unparsed = 0;
 	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
@@ -151,8 +158,8 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			     st->na.capacity, st->na.used, st->na.bound, st->na.freed,
 			     st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
-		.counters = { .dhcpv6_received =
-				      st->received + s->intake.foreign + s->intake.crowded_out,
+		.counters = { .dhcpv6_received = st->received + s->tally->intake.foreign +
+						 s->tally->intake.crowded_out,
 			      .dhcpv6_answered = st->answered,
 			      .dhcpv6_dropped = dropped + unparsed,
 			      .rs_received = ra->rs_received,
@@ -160,14 +167,14 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			      .rs_limited = ra->rs_limited,
 			      .ra_sent = ra->ra_sent,
 			      .ra_failed = ra->ra_failed,
-			      .ra_heard = s->foreign->heard,
-			      .ra_refused = s->foreign->refused,
-			      .ra_untracked = s->foreign->table.untracked,
-			      .routes_failed = forwarding_failures(s->forwarding) },
+			      .ra_heard = s->tally->ra_heard,
+			      .ra_refused = s->tally->ra_refused,
+			      .ra_untracked = s->tally->ra_untracked,
+			      .routes_failed = s->tally->routes_failed },
 		.dhcpv6 = st,
 		.drops = t->drops,
 		.n_drops = t->n_drops,
-		.filter = filter_view(s->filter, s->forwarding, &t->filter),
+		.filter = filter_of(s, t),
 		.store = { .path = keeper_path(s->keeper),
 			   .ok = !keeper_fault(s->keeper),
 			   .fault = keeper_fault(s->keeper) },

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "control/render.h"
-#include "daemon/advertiser.h"
 #include "daemon/dns_names.h"
 #include "daemon/filter.h"
-#include "daemon/intake.h"
+#include "daemon/foreign_watch.h"
 #include "daemon/keeper.h"
 #include "daemon/message.h"
 #include "daemon/server.h"
+#include "daemon/tally.h"
 #include "daemon/uplink.h"
 #include "engine/dhcp6_server.h"
 #include "wire/wgkey.h"
@@ -22,8 +22,7 @@
 struct view_sources {
 	const struct server_params *server;
 	const struct message *uplink; /* MESSAGE_UPLINK, init's last */
-	const struct dhcp6_stats *dhcp6;
-	const struct advertiser_stats *advertiser;
+	const struct tally *tally;
 	const struct foreign_watch *foreign;
 	const struct keeper *keeper;
 	const struct message_dns *dns; /* init's last */
@@ -32,7 +31,6 @@ struct view_sources {
 	struct filter *filter;
 	struct forwarding *forwarding;
 	bool serving;
-	struct intake_stats intake;
 };
 
 /* What a view's strings and drops stand in. */
