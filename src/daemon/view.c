@@ -44,6 +44,26 @@ static size_t list_routers(const struct foreign_watch *w, struct view_text *t)
 	return n;
 }
 
+/* Each reason; how many DHCPv6 packets in all. */
+static uint64_t list_drops(const struct tally *n, struct view_text *t)
+{
+	uint64_t dropped = 0;
+	t->n_drops = 0;
+	for (int i = 0; i < D6_DROP_COUNT; i++)
+		t->drops[t->n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i),
+							       n->dhcp6.drops[i], false };
+	t->drops[t->n_drops++] = (struct status_drop){ "overlong", n->intake.truncated, false };
+	t->drops[t->n_drops++] = (struct status_drop){ "foreign_source", n->intake.foreign, false };
+	t->drops[t->n_drops++] =
+		(struct status_drop){ "crowded_out", n->intake.crowded_out, false };
+	for (size_t i = 0; i < t->n_drops; i++)
+		dropped += t->drops[i].n;
+	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
+		t->drops[t->n_drops++] = (struct status_drop){ nd_verdict_name((enum nd_verdict)i),
+							       n->advertiser.drops[i], true };
+	return dropped;
+}
+
 static struct status_filter filter_of(const struct view_sources *s, struct view_text *t)
 {
 	struct status_filter f = filter_view(s->filter, s->forwarding, &t->filter);
@@ -57,26 +77,7 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 	const struct dhcp6_stats *st = &s->tally->dhcp6;
 	const struct advertiser_stats *ra = &s->tally->advertiser;
 	const struct message *uplink = s->uplink;
-	uint64_t dropped = 0, now_s = clock_unix_ms() / 1000;
-	t->n_drops = 0;
-	for (int i = 0; i < D6_DROP_COUNT; i++) {
-		t->drops[t->n_drops++] = (struct status_drop){ dhcp6_drop_name((enum d6_drop)i),
-							       st->drops[i], false };
-		dropped += st->drops[i];
-	}
-	const struct status_drop before[] = {
-		{ "overlong", s->tally->intake.truncated, false },
-		{ "foreign_source", s->tally->intake.foreign, false },
-		{ "crowded_out", s->tally->intake.crowded_out, false },
-	};
-	uint64_t unparsed = 0;
-	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
-		t->drops[t->n_drops++] = before[i];
-		unparsed += before[i].n;
-	}
-	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
-		t->drops[t->n_drops++] = (struct status_drop){ nd_verdict_name((enum nd_verdict)i),
-							       ra->drops[i], true };
+	const uint64_t dropped = list_drops(s->tally, t), now_s = clock_unix_ms() / 1000;
 	wgkey_format(c->wg_public_key, t->own_key);
 	wgkey_format(c->wg_peer, t->peer_key);
 	for (size_t i = 1; i < c->n_transfers; i++) {
@@ -161,7 +162,7 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 		.counters = { .dhcpv6_received = st->received + s->tally->intake.foreign +
 						 s->tally->intake.crowded_out,
 			      .dhcpv6_answered = st->answered,
-			      .dhcpv6_dropped = dropped + unparsed,
+			      .dhcpv6_dropped = dropped,
 			      .rs_received = ra->rs_received,
 			      .rs_dropped = ra->rs_dropped,
 			      .rs_limited = ra->rs_limited,
