@@ -109,7 +109,8 @@ def test_a_server_killed_again_and_again_under_load_is_back_at_once(lab, capsys)
               f"processes that wanted to run: {os.getloadavg()[0]:.1f} on {os.cpu_count()}\nload: {said}", flush=True)
     assert said["lost"] == said["dup"] == 0
     assert len(pauses) == len(again) == len(cpu) == KILLS
-    assert max(pauses) == 0, "one that served is made again at once"
+    # Where init had its turn late, it has seen one serve for less than 100 ms.
+    assert statistics.median(pauses) == 0 and max(pauses) <= 100, "one that served is made again at once"
     assert max(gaps) < 10000
     assert statistics.median(cpu) < max(100, 0.01 * BINDINGS)
 
