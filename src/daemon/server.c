@@ -74,6 +74,7 @@ struct server {
 	uint8_t digest[STORE_NOTE_LEN];
 
 	bool serving;
+	bool settled;        /* what the start alone needed is given back */
 	struct tally before; /* counted by the servers before us */
 	struct message uplink;
 	struct message_dns dns; /* init's last word */
@@ -104,6 +105,10 @@ static void on_forwarding(void *ctx)
 		loop_timer_set(s->forwarding_timer, 0);
 	} else if (forwarding_astray(s->forwarding)) {
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
+	} else if (!s->settled) {
+		/* The start is over, and whoever waited for it has been answered. */
+		s->settled = true;
+		memory_settle();
 	}
 }
 
@@ -926,7 +931,6 @@ static int start(struct server *s)
 	if (r == 0 && s->p->metrics_fd >= 0)
 		r = metrics_new(s->loop, s->p->metrics_fd, metrics_page, s, &s->metrics);
 	arm_expiry(s, clock_mono_ms());
-	memory_settle();
 	const struct message ready = { .type = MESSAGE_READY };
 	if (r == 0)
 		r = message_send(s->p->init_fd, &ready);
