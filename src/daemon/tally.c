@@ -36,6 +36,7 @@ static void add_dhcp6(struct dhcp6_stats *sum, const struct dhcp6_stats *before)
 	add(sum->answers_by_type, before->answers_by_type, ARRAY_LEN(sum->answers_by_type));
 	add(sum->drops, before->drops, ARRAY_LEN(sum->drops));
 	sum->over_limit += before->over_limit;
+	sum->over_station_limit.n += before->over_station_limit.n;
 	sum->not_from_holder += before->not_from_holder;
 	sum->recall.sent += before->recall.sent;
 	sum->recall.heard += before->recall.heard;

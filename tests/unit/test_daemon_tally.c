@@ -40,6 +40,11 @@ static void counters_add_up_and_the_rest_is_as_it_is_now(void **state)
 		is_of_now(&pools[i]->declined, &pools_now[i]->declined);
 	}
 	is_of_now(&sum.dhcp6.recall.waiting, &now.dhcp6.recall.waiting);
+	/* Who was the latest is no number. */
+	uint8_t *latest = (uint8_t *)&sum.dhcp6.over_station_limit.src;
+	const size_t len = sizeof sum.dhcp6.over_station_limit - sizeof(uint64_t);
+	assert_memory_equal(latest, &now.dhcp6.over_station_limit.src, len);
+	memset(latest, 0, len);
 	const uint64_t *all = (const uint64_t *)&sum;
 	for (size_t i = 0; i < sizeof sum / sizeof *all; i++)
 		if (all[i])
