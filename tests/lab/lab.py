@@ -433,7 +433,7 @@ class Vbng:
             p = todo.pop(0)
             with contextlib.suppress(OSError):
                 with open(f"/proc/{p}/comm", encoding="ascii") as f:
-                    if f.read().strip() == "vbng":
+                    if f.read().strip() in ("vbng", "memcheck-amd64-"):
                         found.append(p)
                 todo += children_of(p)
         return found

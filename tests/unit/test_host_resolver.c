@@ -432,6 +432,11 @@ static void a_resolv_conf_without_dockers_server(void **state)
 
 int main(void)
 {
+	/* memcheck needs more memory and descriptors than the child leaves itself. */
+	if (getenv("TAP_UNDER")) {
+		(void)puts("1..0 # SKIP memcheck does not fit the limits that the child has");
+		return 0;
+	}
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_families_alternate),
 		cmocka_unit_test(what_there_is_no_route_to_comes_last),
