@@ -120,8 +120,10 @@ int spawner_start(const struct spawner_spec *spec, struct spawner **ret_spawner)
 		return -ENOMEM;
 	pid_t parent;
 	s->pid = child_fork(CHILD_OF_US, &parent);
-	if (s->pid == 0)
+	if (s->pid == 0) {
+		free(s);
 		life(spec, its, parent);
+	}
 	if (s->pid < 0) {
 		int r = (int)s->pid;
 		free(s);
