@@ -28,7 +28,7 @@ def configured(lab):
 
 
 def goes_and_comes_back(lab, told, **by_manager):
-    """Twice, for what happens to it away from home is nothing that it remembers; at the end it was killed."""
+    """Twice: what it has seen the first time changes nothing the second."""
     wait_for("the host's configuration", lambda: configured(lab), 30)
     for _ in range(2):
         vbng = lab.vbng().wait_serving()
