@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from test_docker import host_state, run
+from test_docker import host_state, ip, run, wait_for
 
 pytestmark = [pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine"),
               pytest.mark.skipif(not os.environ.get("VBNG_LONG"), reason="VBNG_LONG=1 runs it")]
@@ -28,14 +28,19 @@ def without():
         os.unlink(REFUSED)
 
 
+def settled():
+    ip("link", "set", "eth0", "up")
+    wait_for("eth0's link-local address", lambda: "fe80" in ip("-6", "addr", "show", "dev", "eth0", "-tentative"))
+    return host_state()
+
+
 def status(vbng):
     return json.loads(vbng.exec("vbng", "status", "--json"))
 
 
 def test_without_vlans_and_packet_filter(container, without):
     without("8021q", "nf_tables", "nfnetlink_log")
-    run("ip", "link", "set", "eth0", "up")
-    before = host_state()
+    before = settled()
     for command in ("check", "--runtime"), ():
         vbng = container("vlan" + "".join(command)[:5], ENV | {"SUBSCRIBER_MODE": "vlan:7"}, command=command)
         assert vbng.wait_exit() == 69 and "SUBSCRIBER_MODE=vlan:7: this kernel makes no VLANs" in vbng.log(), vbng.log()
@@ -43,13 +48,15 @@ def test_without_vlans_and_packet_filter(container, without):
     vbng = container("poor", ENV).wait_serving()
     assert "the kernel's packet filter cannot be used, going on without" in vbng.log() and "filter      NONE" in vbng.exec("vbng", "status")
     run("docker", "stop", "poor")
-    assert vbng.wait_exit() == 0 and host_state() == before
+    assert vbng.wait_exit() == 0
+    wait_for("the host as it was", lambda: host_state() == before)
 
 
 def test_with_a_packet_filter_that_cannot_report(container, without):
     without("nfnetlink_log")
-    before = host_state()
+    before = settled()
     vbng = container("poor", ENV).wait_serving()
     assert "the kernel cannot report wrong sources" in vbng.log() and status(vbng)["filter"]["active"], vbng.log()
     run("docker", "stop", "poor")
-    assert vbng.wait_exit() == 0 and host_state() == before
+    assert vbng.wait_exit() == 0
+    wait_for("the host as it was", lambda: host_state() == before)

@@ -110,7 +110,7 @@ def test_the_engine_is_restarted_with_and_without_live_restore_and_killed(provid
     # Without, the engine stops its containers, and starts them again when it is back.
     engine.live_restore(False)
     engine.end(signal.SIGTERM)
-    assert host_state() == before, "the NIC is home, as it was"
+    wait_for("the NIC at home, as it was", lambda: host_state() == before)
     begun = time.monotonic()
     engine.start()
     serves(pid, 2)
