@@ -41,12 +41,13 @@ def inside(what, where):
 
 class Access:
     def __init__(self, lab, env):
-        self.lab, self.env = lab, env
+        # All of its clients speak from one link-layer address, more of them than one may have.
+        self.lab, self.env = lab, {"DHCPV6_STATION_LIMIT": "0", **env}
         own = lab.add(Netns("own"), Netns.delete)
         # The link is the tests' own: nobody on it need look for duplicates of addresses.
         own.sysctl(net__ipv6__conf__default__dad_transmits=0)
         lab.cpe.sysctl(net__ipv6__conf__cpe0__dad_transmits=0)
-        self.vbng = lab.vbng(own=own, **env).wait_serving()
+        self.vbng = lab.vbng(own=own, **self.env).wait_serving()
         for address in HOME, ELSEWHERE, RELAY_LINK_LOCAL, RELAY:
             lab.cpe.ip("addr", "add", f"{address}/64", "dev", "cpe0", "nodad")
         self.cpe = lab.cpe
