@@ -286,10 +286,22 @@ static int remove_left_over(struct nic *n, const struct config *c, const struct 
 	return link_delete(n->own_rt, left->ifindex);
 }
 
+/* Whatever of it is there: of what failed only the answer may be missing. What this fails with is
+ * not told, for the first error counts. */
+static void remove_made(const struct nic *n, const char *name)
+{
+	struct link_info link;
+	int r = link_get(n->own_rt, name, &link);
+	if (r < 0 && r != -ENODEV)
+		r = link_get(n->own_rt, name, &link);
+	if (r == 0)
+		(void)link_delete(n->own_rt, link.ifindex);
+}
+
 /* On top of the host's NIC, which stays where it is and as it is. */
 static int make_upon(struct nic *n, const struct config *c, int own_ns)
 {
-	struct link_info base, left;
+	struct link_info base, left, link;
 	bool vlan = c->subscriber_mode == SUBSCRIBER_VLAN;
 	int r = n->host_rt ? link_get(n->host_rt, c->subscriber, &base) : -ENODEV;
 	if (r < 0)
@@ -315,16 +327,19 @@ static int make_upon(struct nic *n, const struct config *c, int own_ns)
 	(void)snprintf(name, sizeof name, "vbng%08x", serial); /* fits */
 	r = link_make_upon(n->host_rt, base.ifindex, vlan ? c->vlan_id : 0, lladdr, own_ns, name);
 	if (r == 0)
-		r = link_get(n->own_rt, name, &n->link);
-	if (r < 0)
-		return r;
-	r = link_rename(n->own_rt, n->link.ifindex, n->home_name);
+		r = link_get(n->own_rt, name, &link);
+	if (r == 0)
+		r = link_rename(n->own_rt, link.ifindex, n->home_name);
+	if (r == 0)
+		r = link_get(n->own_rt, n->home_name, &link);
 	if (r < 0) {
-		(void)link_delete(n->own_rt, n->link.ifindex); /* the first error counts */
+		remove_made(n, name);
+		remove_made(n, n->home_name); /* nobody had it: see above */
 		return r;
 	}
+	n->link = link;
 	n->made = true;
-	return link_get(n->own_rt, n->home_name, &n->link);
+	return 0;
 }
 
 int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(void *ctx), void *ctx)
