@@ -62,22 +62,23 @@ static ssize_t receive(struct request *ret_request, int *ret_fd)
 	return n;
 }
 
+/* However it ends, spec->end() is called: init may go between a request and its answer. */
 static _Noreturn void serve(const struct spawner_spec *spec)
 {
 	struct request q;
 	int fd;
 	ssize_t n;
-	while ((n = receive(&q, &fd)) != 0) {
+	bool answered = true;
+	while (answered && (n = receive(&q, &fd)) != 0) {
 		struct answer a = { 0 };
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n != (ssize_t)sizeof q)
-			_exit(1);
+			break;
 		a.result = spec->serve(spec->ctx, q.command, q.number, fd, &a.pid);
 		if (fd >= 0)
 			(void)close(fd); /* whom it is for has a copy */
-		if (send(REQUESTS_FD, &a, sizeof a, MSG_NOSIGNAL) != (ssize_t)sizeof a)
-			_exit(1);
+		answered = send(REQUESTS_FD, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
 	}
 	spec->end(spec->ctx);
 	_exit(0);

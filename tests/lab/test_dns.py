@@ -280,7 +280,7 @@ def fqdn(name, flags=0):
 @pytest.fixture
 def named(lab):
     """Without an uplink: the zone needs none."""
-    vbng = lab.vbng(DNS_ZONE="Provider1.LAB", DHCPV6_VALID_LIFETIME="600", DHCPV6_PREFERRED_LIFETIME="300").wait_serving()
+    vbng = lab.vbng(DNS_ZONE="Provider1.LAB", DHCPV6_VALID_LIFETIME="600", DHCPV6_PREFERRED_LIFETIME="300", DHCPV6_STATION_LIMIT="0").wait_serving()
     lab.cpe.ip("addr", "add", f"{CPE}/64", "dev", "cpe0", "nodad")
     address_on_the_link(lab.cpe)
     lab.subscriber = Subscriber(lab.wire(), lab.cpe, vbng.own.mac("sub0"), CPE)

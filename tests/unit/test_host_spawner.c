@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-enum command { SAY, TELL_DESCRIPTORS, TELL_NAMESPACE, HANG, FAIL };
+enum command { SAY, TELL_DESCRIPTORS, TELL_NAMESPACE, HANG, FAIL, LOSE_THE_ASKER };
 enum { WAIT_MS = 10000 };
 
 struct commands {
@@ -56,6 +56,12 @@ static int serve(void *ctx, uint32_t command, uint32_t number, int fd, pid_t *re
 		return -ENOENT;
 	case HANG:
 		(void)pause(); /* until it is killed */
+		return 0;
+	case LOSE_THE_ASKER:
+		parent = getppid();
+		(void)kill(parent, SIGKILL); /* it is there, and ours */
+		while (getppid() == parent)
+			(void)usleep(1000); /* a shorter one does as well */
 		return 0;
 	default:
 		*ret_pid = child_fork(CHILD_OF_OUR_PARENT, &parent);
@@ -202,37 +208,59 @@ static void a_question_ends_with_who_was_asked(void **state)
 	spawner_free(s);
 }
 
-/* Us dying without a word is all that it notices. */
-static void it_ends_when_we_do_and_does_what_is_to_be_done_then(void **state)
+/* Who asks is in a group of its own, in which a third waits for the spawner's end() and holds the
+ * pipe. */
+static _Noreturn void ask_and_wait(int alive_fd, enum command command)
 {
-	(void)state;
-	NEEDS_SANDBOX();
+	pid_t pid;
+	commands.kills_its_group = true;
+	if (setpgid(0, 0) < 0)
+		_exit(1);
+	pid_t third = fork();
+	if (third != 0) {
+		struct spawner *s = start(-1);
+		if (command == SAY)
+			(void)word_of(s, SAY, 1);
+		(void)!write(alive_fd, "x", 1); /* the test sees that it is missing */
+		if (command == LOSE_THE_ASKER)
+			(void)spawner_ask(s, command, 0, -1, &pid); /* there is no answer */
+	}
+	(void)pause(); /* until they are killed */
+	_exit(2);
+}
+
+static void ends_with_who_asked(enum command command)
+{
 	int alive[2];
 	assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
 	pid_t us = fork();
-	if (us == 0) {
-		/* A group of our own, in which a third waits for its end() and holds the pipe. */
-		commands.kills_its_group = true;
-		if (setpgid(0, 0) < 0)
-			_exit(1);
-		pid_t third = fork();
-		if (third != 0) {
-			struct spawner *s = start(-1);
-			(void)word_of(s, SAY, 1);
-			(void)!write(alive[1], "x", 1); /* the test sees that it is missing */
-		}
-		(void)pause(); /* until they are killed */
-		_exit(2);
-	}
+	if (us == 0)
+		ask_and_wait(alive[1], command);
 	(void)close(alive[1]); /* theirs only */
 	char byte;
 	assert_int_equal(read(alive[0], &byte, 1), 1);
-	assert_int_equal(kill(us, SIGKILL), 0);
+	if (command != LOSE_THE_ASKER)
+		assert_int_equal(kill(us, SIGKILL), 0);
 	assert_int_equal(waitpid(us, NULL, 0), us);
 	struct pollfd p = { .fd = alive[0], .events = POLLIN };
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_int_equal(read(alive[0], &byte, 1), 0);
 	(void)close(alive[0]); /* read to its end */
+}
+
+/* Us dying without a word is all that it notices. */
+static void it_ends_when_we_do_and_does_what_is_to_be_done_then(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	ends_with_who_asked(SAY);
+}
+
+static void it_does_so_too_where_we_die_before_its_answer(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	ends_with_who_asked(LOSE_THE_ASKER);
 }
 
 int main(void)
@@ -245,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_dead_one_is_told_apart_at_once_and_for_ever),
 		cmocka_unit_test(a_question_ends_with_who_was_asked),
 		cmocka_unit_test(it_ends_when_we_do_and_does_what_is_to_be_done_then),
+		cmocka_unit_test(it_does_so_too_where_we_die_before_its_answer),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
 }
