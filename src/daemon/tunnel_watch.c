@@ -20,6 +20,7 @@ enum {
 	RETRY_MAX_MS = 5000,
 	LIVED_LONG_ENOUGH_MS = 10000, /* one that lasted so long is made again at once */
 	MEND_PAUSE_MS = 1000,         /* somebody may insist on what we put right */
+	DYING_MS = 100,          /* what a killed wireguard-go needs, its interface being gone */
 	MUTE_MAX = 3,            /* as often in a row wireguard-go may leave us without an answer */
 	CHANGES_SETTLE_MS = 300, /* routes and addresses come one after the other */
 	CHANGES_PAUSE_MS = 5000,
@@ -348,6 +349,38 @@ static void gone(struct tunnel_watch *w, const char *event, struct kv detail)
 		make_again(w);
 }
 
+static void wireguard_go_ended(struct tunnel_watch *w, int status)
+{
+	w->p.tunnel->wg.pid = 0;
+	gone(w, "wireguard-go ended, making the tunnel again",
+	     WIFSIGNALED(status) ? kv_i64("signal", WTERMSIG(status))
+				 : kv_i64("status", WEXITSTATUS(status)));
+}
+
+/* A wireguard-go that is killed takes its interface along some milliseconds before it is a child
+ * that has ended: which of the two came first, people want to be told. */
+static bool was_killed(struct tunnel *t, int *ret_status)
+{
+	pid_t pid = 0;
+	for (int waited = 0; t->wg.pid > 0 && pid == 0 && waited < DYING_MS; waited += 5) {
+		pid = waitpid(t->wg.pid, ret_status, WNOHANG);
+		if (pid == 0)
+			(void)usleep(5000); /* a shorter sleep only asks more often */
+	}
+	if (pid > 0)
+		t->wg.pid = 0;
+	return pid > 0 && WIFSIGNALED(*ret_status);
+}
+
+static void interface_gone(struct tunnel_watch *w, int error)
+{
+	int status;
+	if (was_killed(w->p.tunnel, &status))
+		wireguard_go_ended(w, status);
+	else
+		gone(w, "the interface is gone, making it again", kv_errno(error));
+}
+
 /* Its answers are awaited, for up to 2 s: one that gives none holds everything up. */
 static bool end_mute(struct tunnel_watch *w)
 {
@@ -391,7 +424,7 @@ static void look(void *ctx)
 	}
 	int r = tunnel_poll(t);
 	if (r == -ENODEV || r == -ECONNREFUSED || r == -ENOENT) {
-		gone(w, "the interface is gone, making it again", kv_errno(r));
+		interface_gone(w, r);
 		return;
 	}
 	if (r == 0) {
@@ -430,10 +463,7 @@ bool tunnel_watch_child(struct tunnel_watch *w, pid_t pid, int status)
 	}
 	if (pid != w->p.tunnel->wg.pid)
 		return false;
-	w->p.tunnel->wg.pid = 0;
-	gone(w, "wireguard-go ended, making the tunnel again",
-	     WIFSIGNALED(status) ? kv_i64("signal", WTERMSIG(status))
-				 : kv_i64("status", WEXITSTATUS(status)));
+	wireguard_go_ended(w, status);
 	return true;
 }
 

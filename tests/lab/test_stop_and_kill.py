@@ -168,6 +168,6 @@ def test_wireguard_go_dies_and_the_tunnel_comes_back(lab):
     assert ping(lab.cpe, source)
     children = run("pgrep", "-P", vbng.pids()[0], "wireguard-go").stdout.split()
     os.kill(int(children[0]), signal.SIGKILL)
-    vbng.wait_log("wireguard-go ended, making the tunnel again.*signal=9")
+    vbng.wait_log("(wireguard-go ended, making the tunnel again.*signal=9|the interface is gone, making it again)")  # on a busy machine it is long in dying
     vbng.wait_log("tunnel made again")
     assert ping(lab.cpe, source)
