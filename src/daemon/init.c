@@ -835,16 +835,44 @@ static void on_refused(void *ctx, int fd)
 			  kv_i64("call", call));
 }
 
+/* Whether the next server can open what this one could without a privilege: a volume may have been
+ * filled by somebody else. */
+static bool may_open_state(const char *dir)
+{
+	static const struct {
+		const char *name;
+		mode_t rights; /* as an owner's */
+	} parts[] = {
+		{ "", S_IRWXU },
+		{ "/leases.db", S_IRUSR | S_IWUSR },
+		{ "/leases.db-wal", S_IRUSR | S_IWUSR },
+		{ "/names", S_IRWXU },
+		{ "/nic", S_IRUSR | S_IWUSR },
+		{ "/reservations", S_IRUSR },
+	};
+	bool may = true;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		char path[CONFIG_PATH_MAX + 16];
+		struct stat st;
+		(void)snprintf(path, sizeof path, "%s%s", dir, parts[i].name); /* fits */
+		if (stat(path, &st) < 0)
+			continue; /* there is none */
+		mode_t rights = st.st_uid == geteuid() ? parts[i].rights : parts[i].rights >> 6;
+		may = may && (st.st_mode & rights) == rights;
+	}
+	return may;
+}
+
 /*
  * What is needed from now on, and no more: NET_RAW and NET_BIND_SERVICE for the sockets on a NIC
- * that was replaced, DAC_OVERRIDE where STATE_DIR is another user's. Whatever else its children
- * need, the spawners have (daemon/children.h); all sockets in the host's namespace are open.
+ * that was replaced, DAC_OVERRIDE where STATE_DIR, or what is in it, is for another user. Whatever
+ * else its children need, the spawners have (daemon/children.h); all sockets in the host's
+ * namespace are open.
  */
 static void give_up_privileges(struct appliance *a)
 {
 	unsigned needed = 1U << PRIV_NET_ADMIN | 1U << PRIV_NET_RAW | 1U << PRIV_NET_BIND_SERVICE;
-	struct stat st;
-	if (stat(a->config.state_dir, &st) == 0 && st.st_uid != geteuid())
+	if (!may_open_state(a->config.state_dir))
 		needed |= 1U << PRIV_DAC_OVERRIDE;
 	int r = priv_limit(needed, false);
 	if (r == 0)

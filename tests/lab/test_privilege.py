@@ -133,7 +133,7 @@ INIT = {"NET_BIND_SERVICE": 10, "NET_ADMIN": 12, "NET_RAW": 13}
 DAC_OVERRIDE = 1 << 1
 
 
-@pytest.mark.parametrize("where", ["with a host", "without a host", "STATE_DIR of another user"])
+@pytest.mark.parametrize("where", ["with a host", "without a host", "STATE_DIR of another user", "a database of another user"])
 def test_init_keeps_what_it_still_needs_and_nothing_else(lab, where):
     kept = sum(1 << number for number in INIT.values())
     env = {}
@@ -143,6 +143,12 @@ def test_init_keeps_what_it_still_needs_and_nothing_else(lab, where):
         env = {"own": own, "SUBSCRIBER_MODE": "local", "HOST_NETNS": "/nowhere/host"}
     if where == "STATE_DIR of another user":
         os.chown(lab.state, 1000, 1000)
+        kept |= DAC_OVERRIDE
+    if where == "a database of another user":
+        assert lab.vbng(**env).wait_serving().stop()[0] == 0
+        database = os.path.join(lab.state, "leases.db")
+        os.chown(database, 1000, 1000)
+        os.chmod(database, 0o600)
         kept |= DAC_OVERRIDE
     vbng = lab.vbng(**env).wait_serving()
     init = vbng.pids()[0]
@@ -154,6 +160,7 @@ def test_init_keeps_what_it_still_needs_and_nothing_else(lab, where):
     wait_for("the next server", lambda: len(vbng.pids()) > 1 and vbng.status()["state"] == "serving")
     before = vbng.pids()[1]
     assert capabilities(before)["CapBnd"] == 0
+    assert vbng.status()["store"]["ok"], vbng.text()
     assert vbng.stop()[0] == 0, vbng.text()
 
 
