@@ -489,11 +489,11 @@ static uint64_t server_pause(struct appliance *a, bool served)
 
 static void server_ended(struct appliance *a, int status)
 {
+	a->server_pid = 0;    /* it was reaped: its number may be another's by now */
 	inbox_read(a->inbox); /* whether it was ready before it ended */
 	bool served = a->server_ready;
 	inbox_free(take_ptr(&a->inbox));
 	(void)close(take_fd(&a->server_fd)); /* the other end is gone */
-	a->server_pid = 0;
 	a->server_ready = false;
 	a->server_ended_ms = clock_mono_ms();
 	a->store_sound = served;
