@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many bindings there are of each station, whatever DUIDs they are of. A station is known by a
- * keyed hash that nobody can steer; two that share one are counted as one, which among a thousand
- * stations happens to one in a dozen thousand. Four bytes a binding, and no more than some for the
- * stations.
+ * How many bindings there are of each station, whatever DUIDs they are of. A station is known by 32
+ * bits of a keyed hash that nobody can steer; two that share them are counted as one, which happens
+ * among a thousand stations once in eight thousand starts. Four bytes a binding, and eleven to
+ * twenty-two a station.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+struct census_cell {
+	uint32_t station; /* 0: nobody's */
+	uint32_t n;
+};
+
 struct census {
 	uint32_t *of; /* by the binding's number: its station; 0: it is not counted */
 	uint32_t n_of;
-	uint32_t *counts; /* by station */
-	uint32_t mask;    /* of them */
-	uint32_t n;       /* bindings that are counted */
+	struct census_cell *cells; /* each station's at its place, or behind others from there on */
+	uint32_t mask;             /* of places */
+	uint32_t n_stations;
+	uint32_t n; /* bindings that are counted */
 };
 
 /* -ENOMEM. */
