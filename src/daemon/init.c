@@ -50,6 +50,7 @@ enum {
 	SENTENCE_MAX = 640,
 	STOP_LIMIT_MS =
 		1200, /* for the server's farewell; with the undoing it all stays below 2 s */
+	KILL_LIMIT_MS = 500, /* for one that is killed: the kernel waits for its disk, we do not */
 	TELL_AGAIN_MS = 100,
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	RETRY_MIN_MS = 100,
@@ -1008,8 +1009,15 @@ static void stop_server(struct appliance *a)
 	}
 	log_error("init", "the server does not end, killing it");
 	(void)kill(a->server_pid, SIGKILL); /* it is our child and not reaped: it is there */
-	(void)waitpid(a->server_pid, NULL, 0);
-	a->server_pid = 0;
+	a->stop_overdue = false;
+	loop_timer_set(a->stop_timer, KILL_LIMIT_MS);
+	while (a->server_pid && !a->stop_overdue)
+		loop_step(a->loop);
+	if (a->server_pid)
+		log_error("init",
+			  "the server was killed and is still there, as where a disk does not "
+			  "answer: going on without waiting for it",
+			  kv_str("STATE_DIR", a->config.state_dir));
 }
 
 static int init_loop(struct appliance *a)

@@ -7,7 +7,9 @@ import re
 import signal
 import time
 
-from clients import WideDhcp6c
+import pytest
+
+from clients import Dhcpcd, WideDhcp6c
 from lab import PATIENCE_S, Stopwatch, assert_same, ping, run, wait_for
 
 
@@ -171,3 +173,30 @@ def test_wireguard_go_dies_and_the_tunnel_comes_back(lab):
     vbng.wait_log("(wireguard-go ended, making the tunnel again.*signal=9|the interface is gone, making it again)")  # on a busy machine it is long in dying
     vbng.wait_log("tunnel made again")
     assert ping(lab.cpe, source)
+
+
+def test_a_disk_that_does_not_answer_does_not_keep_the_nic(lab):
+    """A server that waits for its disk cannot be killed before that answers: the NIC goes home all the same, within Docker's ten seconds."""
+    image = os.path.join(lab.state, "image")
+    run("truncate", "-s", "16M", image)
+    run("mkfs.ext4", "-q", image)
+    if run("losetup", "--find", check=False).returncode:
+        pytest.skip("this machine has no loop devices")
+    lab.host.ip("link", "set", "sub0", "up")
+    lab.host.ip("addr", "add", "198.51.100.7/24", "dev", "sub0")
+    vbng = lab.vbng(setup=f"mount -o loop {image} {lab.state}").wait_serving()
+    init, server = vbng.pids()[:2]
+    inside = "nsenter", "-t", init, "--mount", "fsfreeze"
+    run(*inside, "--freeze", lab.state)
+    try:
+        lab.client(Dhcpcd)  # whose lease is to be stored
+
+        def waits():
+            with open(f"/proc/{server}/stat", encoding="ascii") as f:
+                return f.read().rpartition(")")[2].split()[0] == "D"
+        wait_for("the server to wait for its disk", waits)
+        vbng.send(signal.SIGTERM)
+        wait_for("the NIC", lambda: "sub0" in lab.host.links() and "198.51.100.7" in lab.host.ip("addr", "show", "dev", "sub0"), within=5)
+    finally:
+        run(*inside, "--unfreeze", lab.state)
+    assert vbng.wait_end()[0] == 0, vbng.text()
