@@ -55,7 +55,8 @@ void intake_free(struct intake *in)
 /* What relays send may be forwarded to us from anywhere, and is answered there. */
 static bool from_here(const struct config *c, const struct in6_addr *src)
 {
-	bool here = IN6_IS_ADDR_LINKLOCAL(src) || prefix6_has_addr(&c->assigned, src);
+	bool here = IN6_IS_ADDR_LINKLOCAL(src) || prefix6_has_addr(&c->assigned, src) ||
+		    prefix6_has_addr(&c->pd_pool, src);
 	for (size_t i = 0; i < c->n_transfers && !here; i++)
 		here = prefix6_has_addr(&c->transfers[i], src);
 	return here;

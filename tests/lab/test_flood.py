@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+import packets
 from lab import PATIENCE_S, VBNG, crowd, wait_for
 
 pytestmark = crowd
@@ -139,3 +140,13 @@ def test_what_is_relayed_from_an_address_that_is_not_ours_is_answered_nowhere(la
     assert r["sent"] > 100 and r["answers"] == 0, r
     assert ("source_foreign" in status["filter"]["turned_away"]) == (filtering == "drop")
     assert status["counters"]["dhcpv6_answered"] == 0
+
+
+def test_what_is_relayed_from_a_pool_that_is_elsewhere_is_answered(lab):
+    """DHCPV6_PD_PREFIX need not be within ASSIGNED_PREFIX."""
+    vbng = lab.vbng(SOURCE_FILTER="off", DHCPV6_PD_PREFIX="2001:db8:eeee::/48").wait_serving()
+    relay_agent = packets.Subscriber(lab.wire(), lab.cpe, vbng.ns().mac("sub0"), "2001:db8:eeee:1::1")
+    asked = packets.message(1, packets.client_id(1), packets.ia_pd())
+    relay_agent.send(packets.relay(asked, link="2001:db8:eeee:1::1"), dst="2001:db8:ffff::1", sport=547, hop_limit=64)
+    counters = wait_for("the message", lambda: (c := vbng.status()["counters"]) and c["dhcpv6_received"] and c)
+    assert "foreign_source" not in counters["drops"] and counters["dhcpv6_answered"] == 1, counters
