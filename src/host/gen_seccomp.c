@@ -9,6 +9,7 @@
 #include "host/seccomp_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -73,6 +74,17 @@ static int allow_if(scmp_filter_ctx f, const struct conditional *c, size_t n)
 	return r;
 }
 
+static int allow_fcntl(scmp_filter_ctx f)
+{
+	static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
+					F_SETFL, F_GETLK,         F_SETLK, F_SETLKW };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < LEN(commands); i++)
+		r = add(f, SCMP_ACT_ALLOW, "fcntl", 1,
+			SCMP_A1_64(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+	return r;
+}
+
 static int fill_server(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
@@ -90,6 +102,8 @@ static int fill_server(scmp_filter_ctx f)
 	};
 	if (r == 0)
 		r = allow_if(f, conditional, LEN(conditional));
+	if (r == 0)
+		r = allow_fcntl(f);
 	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
 }
 
@@ -129,7 +143,9 @@ static int fill_resolver(scmp_filter_ctx f)
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_INET6) },
 		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, FIONBIO) },
 	};
-	return r ? r : allow_if(f, conditional, LEN(conditional));
+	if (r == 0)
+		r = allow_if(f, conditional, LEN(conditional));
+	return r ? r : allow_fcntl(f);
 }
 
 static int print(scmp_filter_ctx f, const char *name)

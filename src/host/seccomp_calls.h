@@ -22,7 +22,7 @@
 	/* the database, the reservations: files that the user may touch anyway */                  \
 	CALL(open) CALL(openat) CALL(close) CALL(read) CALL(write) CALL(readv) CALL(writev)         \
 	CALL(pread64) CALL(pwrite64) CALL(lseek) CALL(fsync) CALL(fdatasync) CALL(ftruncate)        \
-	CALL(fallocate) CALL(fcntl) CALL(flock) CALL(dup) CALL(unlink) CALL(unlinkat)               \
+	CALL(fallocate) CALL(flock) CALL(dup) CALL(unlink) CALL(unlinkat)               \
 	CALL(rename) CALL(renameat) CALL(renameat2) CALL(mkdir) CALL(mkdirat) CALL(rmdir)           \
 	CALL(stat) CALL(lstat) CALL(fstat) CALL(newfstatat) CALL(statx) CALL(statfs)                \
 	CALL(fstatfs) CALL(access) CALL(faccessat) CALL(faccessat2) CALL(readlink)                  \
@@ -52,7 +52,7 @@
 	CALL(restart_syscall) CALL(connect) CALL(bind) CALL(sendto) CALL(sendmsg) CALL(sendmmsg)    \
 	CALL(recvfrom) CALL(recvmsg) CALL(getsockname) CALL(getpeername) CALL(setsockopt)           \
 	CALL(getsockopt) CALL(shutdown) CALL(open) CALL(openat) CALL(close) CALL(read) CALL(write)  \
-	CALL(readv) CALL(writev) CALL(lseek) CALL(fcntl) CALL(stat) CALL(fstat) CALL(newfstatat)    \
+	CALL(readv) CALL(writev) CALL(lseek) CALL(stat) CALL(fstat) CALL(newfstatat)    \
 	CALL(statx) CALL(access) CALL(faccessat) CALL(faccessat2) CALL(brk) CALL(munmap)            \
 	CALL(mremap) CALL(madvise) CALL(futex) CALL(getrandom) CALL(sysinfo) CALL(getpid)           \
 	CALL(gettid) CALL(getuid) CALL(geteuid) CALL(getgid) CALL(getegid) CALL(uname)              \
@@ -90,11 +90,13 @@
  *   mmap, mprotect    without PROT_EXEC: what comes over the wire is never run
  *   socket            AF_NETLINK: routes, neighbours, stations
  *   prctl             PR_SET_NAME, PR_SET_VMA and PR_GET_DUMPABLE, of the C library
+ *   fcntl             descriptors' and files' flags, copies, locks; not F_SETOWN, F_SETSIG and their
+ *                     like, by which the kernel sends others signals for whoever asks for it
  * For init alone:
  *   socket            AF_UNIX, AF_INET6, AF_PACKET: wireguard-go, the NIC that was replaced
  *   prctl             what a server gives its privileges up with, and that it dies with init
  *   ioctl             SIOCGIFHWADDR, SIOCGIFMTU
- * For who asks for a name: mmap and mprotect as above, and
+ * For who asks for a name: mmap, mprotect and fcntl as above, and
  *   socket            AF_INET, AF_INET6
  *   ioctl             FIONBIO
  * clone3 is answered with ENOSYS, so that the C library takes clone.

@@ -6,6 +6,7 @@
 #include "host/priv.h"
 #include "host/seccomp.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -142,6 +143,22 @@ static void try_reading_anothers_memory(void)
 	(void)syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
 }
 
+/* By these the kernel sends a signal for us: to whomever, where we are root by name. */
+static void try_owner(void)
+{
+	(void)fcntl(STDIN_FILENO, F_SETOWN, getppid());
+}
+
+static void try_owner_ex(void)
+{
+	(void)syscall(SYS_fcntl, STDIN_FILENO, 15 /* F_SETOWN_EX */, "");
+}
+
+static void try_signal_of_choice(void)
+{
+	(void)syscall(SYS_fcntl, STDIN_FILENO, 10 /* F_SETSIG */, SIGTERM);
+}
+
 static void try_bpf(void)
 {
 	(void)syscall(SYS_bpf, 0, NULL, 0);
@@ -208,6 +225,9 @@ static void what_is_not_of_the_list_kills(void **state)
 		{ "mprotect PROT_EXEC", try_making_memory_executable },
 		{ "kill", try_kill },
 		{ "process_vm_readv", try_reading_anothers_memory },
+		{ "F_SETOWN", try_owner },
+		{ "F_SETOWN_EX", try_owner_ex },
+		{ "F_SETSIG", try_signal_of_choice },
 		{ "bpf", try_bpf },
 		{ "finit_module", try_module },
 		{ "setuid", try_setuid },
@@ -331,6 +351,9 @@ static void who_asks_for_a_name_can_do_that_alone(void **state)
 		{ "a unix socket", try_unix_socket },
 		{ "mmap PROT_EXEC", try_executable_memory },
 		{ "process_vm_readv", try_reading_anothers_memory },
+		{ "F_SETOWN", try_owner },
+		{ "F_SETOWN_EX", try_owner_ex },
+		{ "F_SETSIG", try_signal_of_choice },
 		{ "ioctl", try_ioctl },
 		{ "setuid", try_setuid },
 	};
