@@ -23,7 +23,7 @@
 
 #define DNS_DIRECTORY  "/run/vbng/dns"
 #define DNS_NAMES      DNS_DIRECTORY "/names"
-#define DNS_CONFIG     DNS_DIRECTORY "/dnsmasq.conf"
+#define DNS_CONFIG     DNS_OUR_FOLDER "/dnsmasq.conf" /* where no server writes */
 #define DNS_PROGRAM    "dnsmasq"
 #define DNS_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DNS_OUR_FOLDER "/run/vbng" /* init's, which the resolver must pass */

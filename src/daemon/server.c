@@ -13,6 +13,7 @@
 #include "control/request.h"
 #include "daemon/advertiser.h"
 #include "daemon/config_options.h"
+#include "daemon/dns.h"
 #include "daemon/dns_names.h"
 #include "daemon/filter.h"
 #include "daemon/forwarding.h"
@@ -23,6 +24,7 @@
 #include "daemon/provisioning.h"
 #include "daemon/view.h"
 #include "engine/dhcp6_server.h"
+#include "host/landlock.h"
 #include "host/loop.h"
 #include "host/priv.h"
 #include "host/seccomp.h"
@@ -882,6 +884,27 @@ static int init_loop(struct server *s)
 	return r;
 }
 
+/*
+ * Root by name, as we are, reaches programs that others execute, kernel settings, disks, and the
+ * memory of wireguard-go, which is in the host's namespace: no capability is asked for there. Time
+ * zones, and what the C library looks up for itself, may be read.
+ */
+static void confine(const struct server *s)
+{
+	const struct landlock_place places[] = {
+		{ s->c->state_dir, LANDLOCK_OWNER },
+		{ s->names ? DNS_DIRECTORY : s->c->state_dir, LANDLOCK_OWNER },
+		{ "/etc/localtime", LANDLOCK_READ },
+		{ "/usr/share/zoneinfo", LANDLOCK_READ },
+		{ "/dev/urandom", LANDLOCK_READ },
+		{ "/proc/sys/vm/overcommit_memory", LANDLOCK_READ },
+		{ "/sys/devices/system/cpu", LANDLOCK_READ },
+	};
+	int r = landlock_enter(places, ARRAY_LEN(places));
+	if (r < 0)
+		log_debug("server", "files are not closed to us by the kernel", kv_errno(r));
+}
+
 static int start(struct server *s)
 {
 	int r = init_loop(s);
@@ -920,6 +943,7 @@ static int start(struct server *s)
 	r = priv_drop_to_net_admin();
 	if (r < 0)
 		return r;
+	confine(s);
 	/* A call that is not of the list ends the server; init has the next one up at once. */
 	r = seccomp_enter_server();
 	if (r < 0 && r != -EOPNOTSUPP)

@@ -44,7 +44,8 @@
 #define SECCOMP_INIT_CALLS(CALL)                                                                    \
 	CALL(connect) CALL(socketpair) CALL(pipe2) CALL(fork) CALL(wait4) CALL(kill) CALL(chmod)    \
 	CALL(fchmodat) CALL(capget) CALL(capset) CALL(seccomp) CALL(epoll_create1) CALL(dup3)       \
-	CALL(prlimit64)
+	CALL(prlimit64) CALL(landlock_create_ruleset) CALL(landlock_add_rule)                       \
+	CALL(landlock_restrict_self)
 
 /* What is left to the child that asks for a name (host/resolver.c): c-ares, and its answer. */
 #define SECCOMP_RESOLVER_CALLS(CALL)                                                                \

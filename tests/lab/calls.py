@@ -5,13 +5,15 @@ import ctypes.util
 import os
 import platform
 import signal
+import time
 
 CAN = platform.machine() == "x86_64"
 
-ATTACH, DETACH, CONT, SINGLESTEP, GETREGS, SETREGS, PEEKTEXT = 16, 17, 7, 9, 12, 13, 1
+ATTACH, DETACH, CONT, SINGLESTEP, GETREGS, SETREGS, PEEKTEXT, POKETEXT = 16, 17, 7, 9, 12, 13, 1, 4
+RED_ZONE = 128  # bytes below the stack that may be in use
 REGISTERS = ("r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs").split()
 NUMBERS = {"execve": 59, "execveat": 322, "ptrace": 101, "mount": 165, "setns": 308, "unshare": 272, "bpf": 321, "init_module": 175, "finit_module": 313,
-           "process_vm_readv": 310, "io_uring_setup": 425, "getpid": 39}
+           "process_vm_readv": 310, "io_uring_setup": 425, "getpid": 39, "openat": 257, "close": 3}
 REFUSED = "SIGSYS"  # the kernel's filter has asked for a signal instead of the call
 
 
@@ -39,9 +41,31 @@ def stop_of(pid):
     return os.WSTOPSIG(how)
 
 
-def attempt(pid, name, report=False):
-    """What becomes of that call, with impossible arguments, in that process: a negative errno, REFUSED, or "killed". With `report` the
-    process sees the signal of the refusal itself. It goes on as if nothing had been."""
+def put(pid, at, text):
+    """A string below the stack; where it stands."""
+    content = text.encode() + b"\0"
+    content += bytes(-len(content) % 8)
+    at = (at - RED_ZONE - len(content)) & ~0xf
+    for n in range(0, len(content), 8):
+        ptrace(POKETEXT, pid, at + n, int.from_bytes(content[n:n + 8], "little"))
+    return at
+
+
+def wait_for_rest(pid):
+    """Until it waits for something, in a system call."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            if f.read().rpartition(")")[2].split()[0] == "S":
+                return
+        time.sleep(0.005)
+
+
+def attempt(pid, name, *args, report=False):
+    """What becomes of that call in that process, with impossible arguments (zeros) where none are given: its result, a negative errno,
+    REFUSED, or "killed". A string is passed as its address. With `report` the process sees the signal of the refusal itself. It goes on
+    as if nothing had been."""
+    wait_for_rest(pid)
     ptrace(ATTACH, pid)
     assert stop_of(pid) == signal.SIGSTOP
     before = Registers()
@@ -51,6 +75,8 @@ def attempt(pid, name, report=False):
     now.rip -= 2
     now.rax, now.orig_rax = NUMBERS[name], 2**64 - 1
     now.rdi = now.rsi = now.rdx = now.r10 = now.r8 = now.r9 = 0
+    for register, arg in zip(("rdi", "rsi", "rdx", "r10"), args):
+        setattr(now, register, put(pid, before.rsp, arg) if isinstance(arg, str) else arg & 2**64 - 1)
     ptrace(SETREGS, pid, None, ctypes.byref(now))
     ptrace(SINGLESTEP, pid)
     _, how = os.waitpid(pid, 0)

@@ -222,6 +222,31 @@ def test_whoever_takes_a_process_over_can_neither_execute_nor_trace_nor_mount_no
     assert vbng.pids()[0] == init and vbng.stop()[0] == 0, vbng.text()
 
 
+@pytest.mark.skipif(calls.libc.syscall(444, None, 0, 1) < 2, reason="this kernel has no landlock, or an early one")
+@pytest.mark.skipif(not calls.CAN, reason="the registers of this architecture are not known to the test")
+def test_whoever_takes_the_server_over_reaches_no_files_but_its_own_and_no_other_process(lab, private):
+    """It is root by name: without this, programs, block devices, /proc/sys and wireguard-go's memory would be its."""
+    vbng = lab.vbng(WIREGUARD_BACKEND="userspace", DNS_ZONE="home.example").wait_serving()
+    vbng.abused = True
+    other = wait_for("wireguard-go", lambda: [p for p in vbng.family() if status(p)["Name"] == "wireguard-go"])[0]
+    inside = status(other)["NSpid"].split()[-1]
+    vbng.wait_log("dns resolver started")
+    server = vbng.pids()[1]
+
+    def opens(path, flags):
+        r = calls.attempt(server, "openat", -100, path, flags, 0o600)
+        if r >= 0:
+            calls.attempt(server, "close", r)
+        return r
+    for path in "/etc/ld.so.cache", f"/proc/{inside}/mem", "/proc/1/mem", "/proc/sys/kernel/core_pattern", "/etc/passwd", "/run/vbng/dnsmasq.conf":
+        assert opens(path, os.O_WRONLY) == -errno.EACCES, path
+    for path in f"/proc/{inside}/mem", f"/proc/{inside}/environ", "/proc/1/root/etc/passwd", VBNG, "/dev/null":
+        assert opens(path, os.O_RDONLY) == -errno.EACCES, path
+    assert opens(f"{lab.state}/some", os.O_WRONLY | os.O_CREAT) >= 0
+    assert opens(f"{lab.state}/some", os.O_RDONLY) >= 0
+    assert vbng.pids()[1] == server and vbng.stop()[0] == 0, vbng.text()
+
+
 @pytest.mark.parametrize("needed", ["wireguard-go", "dnsmasq"])
 def test_without_its_spawners_it_goes_on_until_they_are_missed_and_then_ends_in_order(lab, private, needed):
     vbng = lab.vbng(WIREGUARD_BACKEND="userspace").wait_serving()
