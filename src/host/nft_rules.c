@@ -81,6 +81,13 @@ static void put_sets(const struct nft_rules *r, FILE *f)
  * -------------------------------------------------------------------------------------------------
  */
 
+/* Who reads the reports answers to where the packet came from. The kernel's answer would go where
+ * that source is: into the tunnel, or to whom it was taken from. */
+static bool kernel_rejects(const struct nft_rules *r)
+{
+	return r->source == NFT_SOURCE_REJECT && !(r->log_group && r->ethernet);
+}
+
 static void put_wrong(const struct nft_rules *r, const char *chain, enum nft_reason reason, FILE *f)
 {
 	fprintf(f, "	chain %s {\n", chain);
@@ -92,9 +99,7 @@ static void put_wrong(const struct nft_rules *r, const char *chain, enum nft_rea
 				    : "",
 			chain, r->log_group, NFT_REPORT_BYTES);
 	fprintf(f, "		counter name %s", nft_reason_name(reason));
-	/* Who reads the reports answers to where the packet came from. The kernel's answer would go
-	 * where that source is: into the tunnel, or to whom it was taken from. */
-	if (r->source == NFT_SOURCE_REJECT && !(r->log_group && r->ethernet))
+	if (kernel_rejects(r))
 		fputs(" reject with icmpv6 type policy-fail", f);
 	else if (r->source != NFT_SOURCE_COUNT)
 		fputs(" drop", f);
@@ -153,6 +158,38 @@ static void put_source(const struct nft_rules *r, FILE *f)
 	fputs("		goto " NFT_REPORT_FOREIGN "\n	}\n", f);
 }
 
+/*
+ * Where the packet leads nowhere, its hops are used up or it is too big, the kernel says so to its
+ * source before it asks the chain of what is forwarded: to whomever a subscriber names. So sources
+ * are looked at before that, but for what does not leave the link: neighbours are discovered with
+ * any. Kernels before 5.9 do not reject there.
+ */
+static bool looks_early(const struct nft_rules *r)
+{
+	return r->source != NFT_SOURCE_OFF && !kernel_rejects(r);
+}
+
+static void put_early(const struct nft_rules *r, FILE *f)
+{
+	if (looks_early(r))
+		fputs("	chain prerouting {\n"
+		      "		type filter hook prerouting priority filter; policy accept;\n"
+		      "		iifname $subscriber ip6 daddr != fe80::/10 ip6 daddr != ff00::/8"
+		      " jump source\n"
+		      "	}\n",
+		      f);
+}
+
+/* Whatever has not been looked at. */
+static const char *jump_source(const struct nft_rules *r)
+{
+	if (r->source == NFT_SOURCE_OFF)
+		return "";
+	return looks_early(r) ? "		ip6 daddr fe80::/10 jump source\n"
+				"		ip6 daddr ff00::/8 jump source\n"
+			      : "		meta nfproto ipv6 jump source\n";
+}
+
 /* --- forwarding
  * ---------------------------------------------------------------------------------------------- */
 
@@ -164,8 +201,7 @@ static void put_forward(const struct nft_rules *r, FILE *f)
 	      "		oifname $subscriber ip6 saddr { ::, fe80::/10 }"
 	      " counter name source_foreign drop\n",
 	      f);
-	if (r->source != NFT_SOURCE_OFF)
-		fputs("		jump source\n", f);
+	fputs(jump_source(r), f);
 	/* RFC 8987 §4.2 R-3. nfproto stands there so that nft does not look for an EtherType in
 	 * the frame. */
 	if (r->ethernet)
@@ -261,7 +297,7 @@ static void put_pace(const struct nft_rules *r, FILE *f)
  */
 static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 {
-	const char *jump = r->source != NFT_SOURCE_OFF ? "		jump source\n" : "";
+	const char *jump = jump_source(r);
 	put_pace(r, f);
 	fputs("	chain subscriber_icmp {\n", f);
 	if (r->ethernet)
@@ -289,7 +325,7 @@ static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 		"%s"
 		"		meta nfproto ipv6 udp dport 547 accept\n",
 		is_paced(r) ? "		meta nfproto ipv6 udp dport 547 jump pace_dhcpv6\n" : "",
-		jump[0] ? "		meta nfproto ipv6 jump source\n" : "");
+		jump);
 	fputs("		meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 accept\n", f);
 	put_open_service(r, f);
 	fputs("		counter name subscriber_service drop\n	}\n", f);
@@ -350,6 +386,7 @@ int nft_rules_write(const struct nft_rules *r, const char *table, char **ret_tex
 	put_sets(r, f);
 	if (r->source != NFT_SOURCE_OFF)
 		put_source(r, f);
+	put_early(r, f);
 	put_forward(r, f);
 	put_to_and_from_us(r, f);
 	fprintf(f, "}\ndelete chain inet %s " NFT_CHAIN_GATE "\n", table);

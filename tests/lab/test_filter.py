@@ -108,6 +108,33 @@ def test_what_is_foreign_is_dropped_and_who_sent_it_is_shown(roads):
     assert roads.vbng.text().count("sends from an address") == 1, "once"
 
 
+@pytest.mark.parametrize("mode", ["drop", "reject"])
+def test_no_error_of_ours_goes_to_whose_address_was_forged(lab, mode):
+    """Where nothing is routed to, where the hops end and where it is too big, the kernel tells whoever the packet names, before it
+    asks the chain of what is forwarded."""
+    roads = Roads(lab, SOURCE_FILTER=mode)
+    victim, thief = roads.cpe(1), roads.cpe(2)
+    stolen, own = in_prefix(victim.prefix, 1), in_prefix(thief.prefix, 1)
+
+    def errors(wire):
+        return [mine for _, mine, data in wire.read() if not mine and data[12:14] == b"\x86\xdd" and data[20] == 58 and data[54] < 128]
+
+    def forge(src):
+        thief.echo(src, UNASSIGNED)
+        frame = thief.frame(si6.ICMPv6EchoRequest(id=1, seq=1, data=b"x" * 56), BEYOND, src, 1)
+        thief.wire.send(frame)
+    roads.passes(victim, stolen)
+    errors(roads.out)
+    victim.all_of_it()
+    for src in FOREIGN, stolen:
+        forge(src)
+    roads.passes(thief, own)
+    assert roads.turned_away("source_foreign") == 2 and roads.turned_away("source_taken") == 2
+    assert errors(roads.out) == [] and victim.all_of_it() == [], "they learn nothing"
+    forge(own)
+    wait_for("what it is to learn", lambda: [f for f in thief.all_of_it() if si6.ICMPv6DestUnreach in f or si6.ICMPv6TimeExceeded in f])
+
+
 @pytest.mark.parametrize("mode", ["drop", "reject", "count", "off"])
 def test_another_subscribers_prefix_is_not_its_own(lab, mode):
     """Theft between two on one link: routing alone could not tell them apart."""
