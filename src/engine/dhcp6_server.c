@@ -980,41 +980,43 @@ static enum d6_drop find_client(struct exchange *x)
 }
 
 /* Whose bindings are counted together, whatever DUIDs they are of. What a relay tells of its
- * clients is its own word: so there is a limit for it, too. */
+ * clients is its own word: so there is a limit for it, too, and nothing counts against anybody
+ * whom it only names. */
 static void find_station(struct exchange *x)
 {
-	enum { STATION, ADDRESS, PEER, RELAY };
+	enum { STATION, ADDRESS, RELAY, TOLD, PEER };
 	struct lease_client *c = &x->client;
 	const uint8_t *key = x->s->config.table_key;
 	struct {
-		uint8_t kind, lladdr[BINDING_LLADDR_MAX];
-		uint32_t interface_id;
+		uint8_t kind, lladdr[BINDING_LLADDR_MAX], zero;
+		uint32_t relay, interface_id;
 		struct in6_addr addr;
-	} who = { .kind = ADDRESS, .addr = x->meta->src };
+	} who = { .kind = ADDRESS, .addr = x->meta->src }, told = { .kind = PEER };
+	static_assert(sizeof who == 8 + 2 * sizeof(uint32_t) + sizeof who.addr, "padded");
 	const struct lease_lladdr sender = station_of(x->meta->lladdr, x->meta->lladdr_len);
-	c->relay = 0;
-	if (x->n_relays) {
-		const struct d6_relay *nearest = &x->relays[x->n_relays - 1];
-		struct in6_addr none = { 0 };
-		who.kind = RELAY;
-		if (sender.len) {
-			who.addr = none;
-			memcpy(who.lladdr, sender.bytes, sender.len);
-		}
-		c->relay = census_station(key, &who, sizeof who);
-		memset(&who, 0, sizeof who);
-		who.kind = PEER;
-		who.addr = nearest->peer_address;
-		if (nearest->interface_id.bytes)
-			who.interface_id = census_station(key, nearest->interface_id.bytes,
-							  nearest->interface_id.len);
-	}
-	if (c->own.len) {
-		memset(&who, 0, sizeof who);
+	if (sender.len) {
 		who.kind = STATION;
-		memcpy(who.lladdr, c->own.bytes, c->own.len);
+		who.addr = (struct in6_addr){ 0 };
+		memcpy(who.lladdr, sender.bytes, sender.len);
 	}
-	c->station = census_station(key, &who, sizeof who);
+	c->relay = 0;
+	if (x->n_relays == 0) {
+		c->station = census_station(key, &who, sizeof who);
+		return;
+	}
+	who.kind = RELAY;
+	c->relay = told.relay = census_station(key, &who, sizeof who);
+	const struct d6_relay *nearest = &x->relays[x->n_relays - 1];
+	if (c->own.len) {
+		told.kind = TOLD;
+		memcpy(told.lladdr, c->own.bytes, c->own.len);
+	} else {
+		told.addr = nearest->peer_address;
+		if (nearest->interface_id.bytes)
+			told.interface_id = census_station(key, nearest->interface_id.bytes,
+							   nearest->interface_id.len);
+	}
+	c->station = census_station(key, &told, sizeof told);
 }
 
 static void keep(struct wr *w, uint16_t code, struct d6_span span)

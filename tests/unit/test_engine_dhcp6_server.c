@@ -769,6 +769,40 @@ static void a_relays_clients_are_told_apart_and_bounded_together(void **state)
 	assert_int_equal(count_served(1000, 2), 1); /* the relay's own are none of its clients' */
 }
 
+/* RFC 6939's option is what anybody says who calls itself a relay. */
+static void who_is_only_named_has_nothing_counted_against_it(void **state)
+{
+	(void)state;
+	const struct in6_addr victim = unit_in6("fe80::2");
+	struct peer_message linklayer = { 0 };
+	config.max_bindings_per_station = 10;
+	start();
+	peer_option(&linklayer, 79, "\0\1\2\0\0\0\0\2", 8);
+	come_from(1);
+	for (unsigned i = 0; i < 20; i++) {
+		begin_as(REQUEST, made_up(i));
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &in6addr_any, &victim, "eth7", i < 10 ? &linklayer : NULL);
+		ask(REPLY);
+		(void)got(IA_PD, 1);
+	}
+	begin_as(REQUEST, made_up(20));
+	put_ia(IA_PD, 1, &none);
+	peer_relay(&msg, 0, &in6addr_any, &victim, "eth7", &linklayer);
+	ask(REPLY);
+	assert_int_equal(status_of(IA_PD, 1), NO_PREFIX_AVAIL);
+	come_from(2); /* itself, and then behind a relay of its own */
+	assert_int_equal(count_served(100, 11), 10);
+	come_from(3);
+	for (unsigned i = 200; i < 202; i++) {
+		begin_as(REQUEST, made_up(i));
+		put_ia(IA_PD, 1, &none);
+		peer_relay(&msg, 0, &in6addr_any, &victim, "eth7", i == 200 ? &linklayer : NULL);
+		ask(REPLY);
+		(void)got(IA_PD, 1);
+	}
+}
+
 static void the_longest_duids_are_served_and_longer_ones_counted(void **state)
 {
 	(void)state;
@@ -2639,6 +2673,7 @@ int main(void)
 		T(what_it_declines_a_station_has_had),
 		T(a_binding_counts_where_its_client_is),
 		T(a_relays_clients_are_told_apart_and_bounded_together),
+		T(who_is_only_named_has_nothing_counted_against_it),
 		T(the_longest_duids_are_served_and_longer_ones_counted),
 		T(renew_and_rebind_prolong),
 		T(while_the_uplink_is_lost_all_that_is_granted_is_deprecated),
