@@ -356,8 +356,9 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
-	tunnel_done(&a->tunnel);    /* the keys are zeros here */
-	children_free(a->children); /* init's business */
+	tunnel_done(&a->tunnel);     /* the keys are zeros here */
+	children_free(a->children);  /* init's business */
+	route_batch_free(a->routes); /* likewise: whoever reads there takes init's answers away */
 	seccomp_drop_reports();
 	preflight_done(&a->at);
 	settings_drop();

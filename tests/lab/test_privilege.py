@@ -266,6 +266,20 @@ def test_without_its_spawners_it_goes_on_until_they_are_missed_and_then_ends_in_
     assert "sub0" in lab.host.ip("link")
 
 
+def sockets(pid):
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return {re.sub(r"\D", "", link) for link in links if link.startswith("socket:")}
+
+
+def test_the_server_shares_no_socket_with_init_by_which_that_asks_the_kernel(lab):
+    """It could take the answers away. The one netlink socket of both is that of the reports of wrong sources, which the server reads."""
+    vbng = lab.vbng().wait_serving()
+    init, server = vbng.pids()[:2]
+    with open(f"/proc/{server}/net/netlink", encoding="ascii") as f:
+        netlink = {fields[-1]: fields[1] for fields in map(str.split, f) if fields[1] != "Eth"}
+    assert {netlink[s] for s in sockets(init) & sockets(server) & set(netlink)} <= {"12"}, "NETLINK_NETFILTER alone"
+
+
 def test_the_server_has_net_admin_and_nothing_else(lab):
     vbng = lab.vbng().wait_serving()
     _, server = vbng.pids()[:2]
