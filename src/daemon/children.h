@@ -19,7 +19,8 @@ struct children_params {
 	const struct config *config;
 	int host_ns;               /* -1: there is none */
 	void (*forget)(void *ctx); /* in a spawner: the secrets that a fork does not wipe */
-	/* A child is wanted, and there is nobody any more who could start it. Told once. */
+	/* A child is wanted, and there is nobody any more who could start it. Told once; whoever
+	 * wanted it has -EPIPE. */
 	void (*lost)(void *ctx);
 	void *ctx;
 };

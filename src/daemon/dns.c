@@ -287,6 +287,8 @@ static uint64_t next_retry(struct dns *d, uint64_t lived_ms)
 static void run(struct dns *d)
 {
 	int r = launch(d);
+	if (r == -EPIPE)
+		return; /* there is nobody any more who starts it: we end, as was said */
 	if (r < 0) {
 		uint64_t delay = next_retry(d, 0);
 		delay = delay ? delay : RETRY_MIN_MS;

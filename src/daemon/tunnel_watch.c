@@ -307,6 +307,8 @@ static void go_on_making(struct tunnel_watch *w, int r)
 		loop_timer_set(w->poll_timer, START_STEP_MS);
 		return;
 	}
+	if (r == -EPIPE)
+		return; /* nobody is left who starts wireguard-go: we end, as was said */
 	if (r < 0) {
 		uint64_t delay = next_retry(w);
 		delay = delay ? delay : RETRY_MIN_MS;

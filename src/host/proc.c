@@ -9,9 +9,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { DESCRIPTORS_MAX = 1 << 16 /* of a child on an old kernel: far more than we ever have */ };
 
 static int die_with(pid_t parent)
 {
@@ -31,6 +34,18 @@ int child_settle(pid_t parent)
 	sigset_t none;
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+int child_close_from(int first)
+{
+	struct rlimit most;
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
+		return 0;
+	if (errno != ENOSYS || getrlimit(RLIMIT_NOFILE, &most) < 0)
+		return -errno;
+	for (int fd = first; (rlim_t)fd < most.rlim_cur && fd < DESCRIPTORS_MAX; fd++)
+		(void)close(fd); /* most are not open */
+	return 0;
 }
 
 /* Only what is safe between fork and exec. Returns an errno where it fails. */

@@ -37,3 +37,6 @@ pid_t child_fork(enum child_of of, pid_t *ret_parent);
 /* In a forked child that goes on as us: default dispositions for every signal that the loop caught,
  * nothing blocked, dies with its parent. */
 int child_settle(pid_t parent);
+/* In such a child: closes every descriptor from this one on. Kernels before 5.9 have no call for
+ * it, and are asked one by one. 0, or close_range(2)'s errors. */
+int child_close_from(int first);

@@ -19,7 +19,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -397,7 +396,7 @@ static _Noreturn void child(const struct resolver_question *q, int to, pid_t par
 	size_t n_servers = find_servers(q, servers);
 	if (dup2(to, ANSWER_FD) != ANSWER_FD)
 		_exit(1);
-	if (syscall(SYS_close_range, (unsigned)ANSWER_FD + 1, ~0U, 0U) < 0)
+	if (child_close_from(ANSWER_FD + 1) < 0)
 		_exit(1);
 	if (limit_resources() == 0 && become_nobody(parent) == 0) {
 		(void)seccomp_enter_resolver(); /* where there is none, init says so of its own */

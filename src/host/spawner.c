@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 enum { REQUESTS_FD = 3 /* in the spawner, beside its standard ones */ };
 
@@ -96,7 +95,7 @@ static _Noreturn void life(const struct spawner_spec *spec, int fd, pid_t parent
 		(void)signal(ignored[i], SIG_IGN); /* cannot fail for these */
 	if ((spec->netns_fd >= 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0) ||
 	    dup2(fd, REQUESTS_FD) < 0 || fcntl(REQUESTS_FD, F_SETFD, FD_CLOEXEC) < 0 ||
-	    syscall(SYS_close_range, REQUESTS_FD + 1U, ~0U, 0U) < 0)
+	    child_close_from(REQUESTS_FD + 1) < 0)
 		_exit(1);
 	spec->begin(spec->ctx);
 	if (priv_limit(spec->privs, true) < 0)

@@ -14,7 +14,7 @@
 
 struct spawner;
 
-enum { SPAWNER_NAME_MAX = 16, SPAWNER_LIMIT_MS = 10000 };
+enum { SPAWNER_NAME_MAX = 16, SPAWNER_LIMIT_MS = 6000 };
 
 struct spawner_spec {
 	char name[SPAWNER_NAME_MAX]; /* of the process, as ps shows it */

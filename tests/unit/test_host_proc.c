@@ -6,9 +6,13 @@
 #include "host/proc.h"
 #include "host/sysctl.h"
 
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 enum { OUTPUT_MAX = 8192, WAIT_MS = 60000 };
 
@@ -309,6 +313,42 @@ static void child_that_is_another_user_dies_with_us(void **state)
 	dies_with_us(65534);
 }
 
+static bool an_old_kernel(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = sizeof code / sizeof *code, .filter = code };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int close_from_100(bool old_kernel)
+{
+	if ((old_kernel && !an_old_kernel()) || dup2(0, 99) < 0 || dup2(0, 100) < 0 ||
+	    dup2(0, 700) < 0)
+		return 1;
+	if (child_close_from(100) < 0)
+		return 2;
+	return fcntl(99, F_GETFD) < 0 || fcntl(100, F_GETFD) >= 0 || fcntl(700, F_GETFD) >= 0;
+}
+
+static void all_descriptors_from_one_on_are_closed_on_old_kernels_too(void **state)
+{
+	(void)state;
+	for (int old = 0; old < 2; old++) {
+		int status;
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(close_from_100(old));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void sysctls_are_read_and_written(void **state)
 {
 	(void)state;
@@ -344,6 +384,7 @@ int main(void)
 		cmocka_unit_test(child_that_is_another_user_dies_with_us),
 		cmocka_unit_test(child_is_another_user_with_the_privileges_it_was_left),
 		cmocka_unit_test(child_speaks_to_whom_it_is_told),
+		cmocka_unit_test(all_descriptors_from_one_on_are_closed_on_old_kernels_too),
 		cmocka_unit_test(sysctls_are_read_and_written),
 	};
 	return cmocka_run_group_tests(tests, sandbox_enter, sandbox_leave);
