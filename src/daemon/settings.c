@@ -137,6 +137,7 @@ static int put_back(void *arg)
 	(void)arg;
 	bool ours[ARRAY_LEN(table)];
 	AUTO_CLOSE int locked = lock();
+	(void)locked; /* until we return */
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		ours[i] = needs[i].ours;
 	settings_drop();
@@ -158,6 +159,7 @@ int settings_apply(struct undo *u, const char **ret_key)
 	if (getrandom(&our_tag, sizeof our_tag, 0) != sizeof our_tag)
 		return -EAGAIN;
 	AUTO_CLOSE int locked = lock();
+	(void)locked; /* until we return */
 	int r = look_around(&others);
 	if (r < 0)
 		return r;
