@@ -316,9 +316,10 @@ static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 		"	}\n"
 		"	chain subscriber_input {\n"
 		"		meta nfproto ipv6 frag frag-off != 0 accept\n"
-		"		meta l4proto ipv6-icmp goto subscriber_icmp\n",
+		"		meta l4proto 58 goto subscriber_icmp\n",
 		jump);
-	/* Clients have link-local addresses; what a relay sends is answered where it says to be. */
+	/* Clients have link-local addresses; what a relay sends is answered where it says to be.
+	 * Protocols are numbers: the image has no /etc/protocols. */
 	fprintf(f,
 		"%s"
 		"		ip6 saddr fe80::/10 udp dport 547 accept\n"
@@ -326,7 +327,7 @@ static void put_input_of_subscribers(const struct nft_rules *r, FILE *f)
 		"		meta nfproto ipv6 udp dport 547 accept\n",
 		is_paced(r) ? "		meta nfproto ipv6 udp dport 547 jump pace_dhcpv6\n" : "",
 		jump);
-	fputs("		meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 accept\n", f);
+	fputs("		meta nfproto ipv6 meta l4proto { 6, 17 } th dport 53 accept\n", f);
 	put_open_service(r, f);
 	fputs("		counter name subscriber_service drop\n	}\n", f);
 }

@@ -381,7 +381,9 @@ class Vbng:
     def start(self):
         script = os.path.join(self.dir, "start")
         with open(script, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
+            # No names of protocols and services, for the image has none.
             f.write("set -e\nmkdir -p /var/run/wireguard /run/vbng\nmount -t tmpfs tmpfs /var/run/wireguard\n"
+                    "for f in /etc/protocols /etc/services; do test ! -e $f || mount --bind /dev/null $f; done\n"
                     f"mount --bind {self.dir} /run/vbng\n{self.setup}\n"
                     f"exec {self.wrap} env -i \"PATH=$PATH\" "
                     + " ".join(shlex.quote(f"{k}={v}") for k, v in {**sanitizer_env(), **self.env}.items()) + f" {self.under} {VBNG} {self.verb_name}\n")

@@ -190,12 +190,14 @@ class Container:
     def running(self):
         return self.state()["Running"]
 
-    def wait_serving(self, count=1):
+    def wait_serving(self, count=1, filtered=True):
+        """filtered: with the kernel's packet filter, which fails to no more than a warning."""
         def serving():
             log = self.log()
             assert log.count("init serving") >= count or self.running(), log
             return log.count("init serving") >= count
         wait_for("the appliance serving", serving)
+        assert not filtered or "packet filter cannot be used" not in self.log(), self.log()
         return self
 
     def wait_exit(self):

@@ -90,7 +90,8 @@ def test_the_engine_is_restarted_with_and_without_live_restore_and_killed(provid
 
     def serves(pid, starts):
         """The process, in the host's namespace that it was given, and the same prefix."""
-        vbng.wait_serving(starts)
+        # Between two starts it does not run.
+        wait_for("the appliance serving again", lambda: vbng.log().count("init serving") >= starts, ENGINE_S)
         assert os.stat(f"/proc/{vbng.pid()}/root/var/run/netns/host").st_ino == os.stat("/proc/1/ns/net").st_ino
         wait_for("the connection", lambda: client.ping(source))
         assert client.address() == source and not host_has_eth0()
