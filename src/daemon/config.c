@@ -231,6 +231,9 @@ static void gather_one(struct reading *rd, char *const *env, size_t i, const cha
 		return;
 	}
 	trim_end(text, "\r\n");
+	if (!*text)
+		reading_warn(rd, "%s=%s: nothing is in it: as if it was not given", file_name,
+			     path);
 	snprintf(from, sizeof from, "%s=%.120s", file_name, path);
 	take_value(rd, i, text, from);
 }

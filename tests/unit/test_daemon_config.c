@@ -409,6 +409,7 @@ static void values_come_from_files(void **state)
 	done(&e);
 	unlink(path);
 	assert_fault("SUBSCRIBER_MODE_FILE=/nowhere/at/all", "cannot be read: No such file");
+	assert_warns("DNS_ZONE_FILE=/dev/null", "DNS_ZONE_FILE=/dev/null: nothing is in it");
 }
 
 static void a_pipe_gives_a_value_and_holds_nobody_up(void **state)
