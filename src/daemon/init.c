@@ -48,9 +48,9 @@
 
 enum {
 	SENTENCE_MAX = 640,
-	STOP_LIMIT_MS =
-		1200, /* for the server's farewell; with the undoing it all stays below 2 s */
-	KILL_LIMIT_MS = 500, /* for one that is killed: the kernel waits for its disk, we do not */
+	STOP_LIMIT_MS = 1200, /* for the server's farewell; with the undoing it all stays below 2 s,
+				 and 4 s where a manager of the host has the NIC */
+	KILL_LIMIT_MS = 500,  /* for one that is killed: the kernel waits for its disk, we do not */
 	TELL_AGAIN_MS = 100,
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	RETRY_MIN_MS = 100,
