@@ -257,7 +257,7 @@ def test_a_cpe_that_comes_during_the_loss_is_well_a_minute_later(lab):
         wait_for("the loss", lambda: vbng.status()["tunnel"]["lost"])
         lab.client(Dhcpcd).wait()
         assert lan() == [0]
-    wait_for("a preferred address on the LAN", lambda: any(lan()), 60 + 15)
+    wait_for("a preferred address on the LAN", lambda: any(lan()), 2 * 60 + 30)  # on a busy machine probes may be lost once more
     assert vbng.prefixes()
 
 
