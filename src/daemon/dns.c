@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/dns.h"
 
+#include "base/backoff.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -277,11 +278,7 @@ static uint64_t next_retry(struct dns *d, uint64_t lived_ms)
 {
 	if (lived_ms >= LIVED_LONG_ENOUGH_MS)
 		d->retry_ms = 0;
-	uint64_t delay = d->retry_ms;
-	d->retry_ms = delay == 0                 ? RETRY_MIN_MS
-		      : delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
-						 : delay * 2;
-	return delay;
+	return backoff_next(&d->retry_ms, RETRY_MIN_MS, RETRY_MAX_MS);
 }
 
 static void run(struct dns *d)

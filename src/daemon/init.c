@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/init.h"
 
+#include "base/backoff.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -437,9 +438,7 @@ static uint64_t next_retry(uint64_t *retry_ms, uint64_t lived_ms)
 		*retry_ms = 0;
 		return 0;
 	}
-	uint64_t delay = *retry_ms;
-	*retry_ms = delay == 0 ? RETRY_MIN_MS : delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : delay * 2;
-	return delay;
+	return backoff_next(retry_ms, RETRY_MIN_MS, RETRY_MAX_MS);
 }
 
 /* On the NIC that is there now. One that is gone once more leaves the old sockets, on which nothing

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/tunnel_watch.h"
 
+#include "base/backoff.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -294,11 +295,7 @@ static void look(void *ctx);
 
 static uint64_t next_retry(struct tunnel_watch *w)
 {
-	uint64_t delay = w->retry_ms;
-	w->retry_ms = delay == 0                 ? RETRY_MIN_MS
-		      : delay * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
-						 : delay * 2;
-	return delay;
+	return backoff_next(&w->retry_ms, RETRY_MIN_MS, RETRY_MAX_MS);
 }
 
 static void go_on_making(struct tunnel_watch *w, int r)
