@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pauses between attempts: none before the first, then min_ms, and twice the last one up to max_ms. */
+/* Pauses between attempts: none before the first, then min_ms, and twice the last one up to max_ms.
+ */
 #pragma once
 
 #include <stdint.h>
 
-/* The pause before the next attempt, in ms. *next_ms is 0 at the start, and where all is well again. */
+/* The pause before the next attempt, in ms. *next_ms is 0 at the start, and where all is well
+ * again. */
 static inline uint64_t backoff_next(uint64_t *next_ms, uint64_t min_ms, uint64_t max_ms)
 {
 	uint64_t pause_ms = *next_ms;

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/siphash.h"
+#include "daemon/config_options.h"
 #include "daemon/reservations_text.h"
 
 #include <errno.h>
@@ -13,6 +14,36 @@ static void log_fault(void *ctx, const char *sentence)
 {
 	(void)ctx;
 	log_error("reservations", sentence);
+}
+
+void provisioning_config(const struct config *c, struct dhcp6_config *ret_config)
+{
+	struct dhcp6_config *d = ret_config;
+	*d = (struct dhcp6_config){
+		.transfer = c->transfer,
+		.pd_pool = c->pd_pool,
+		.pd_len = c->pd_len,
+		.pd_min_len = c->pd_min_len,
+		.pd_max_len = c->pd_max_len,
+		.pd_exclude_len = c->pd_exclude_len,
+		.pd_exclude_subnet = c->pd_exclude_subnet,
+		.preferred_lft_s = c->preferred_lft_s,
+		.valid_lft_s = c->valid_lft_s,
+		.ia_na = c->ia_na,
+		.rapid_commit = c->rapid_commit,
+		.n_nameservers = c->n_nameservers,
+		.n_search = c->n_search,
+		.n_more_transfers = c->n_transfers - 1,
+		.max_bindings_per_client = c->client_limit,
+		.max_bindings_per_station = c->station_limit,
+		.reconfigure = c->reconfigure,
+	};
+	memcpy(d->more_transfers, c->transfers + 1,
+	       d->n_more_transfers * sizeof d->more_transfers[0]);
+	memcpy(d->nameservers, c->nameservers, c->n_nameservers * sizeof d->nameservers[0]);
+	for (size_t i = 0; i < c->n_search; i++)
+		d->search[i] = c->search[i];
+	d->n_extra = config_options_list(c, D6_MAX_EXTRA_OPTIONS, d->extra);
 }
 
 int provisioning_reserve(const struct config *c, struct dhcp6_server *s, bool all)

@@ -12,7 +12,6 @@
 #include "control/metrics.h"
 #include "control/request.h"
 #include "daemon/advertiser.h"
-#include "daemon/config_options.h"
 #include "daemon/dns.h"
 #include "daemon/dns_names.h"
 #include "daemon/filter.h"
@@ -766,26 +765,10 @@ static_assert((int)STORE_NOTE_LEN == (int)D6_RECONFIGURE_SECRET_LEN &&
 static int init_dhcp6(struct server *s)
 {
 	const struct config *c = s->c;
-	struct dhcp6_config d = {
-		.transfer = c->transfer,
-		.own_addr = s->p->transfer_addr,
-		.pd_pool = c->pd_pool,
-		.pd_len = c->pd_len,
-		.pd_min_len = c->pd_min_len,
-		.pd_max_len = c->pd_max_len,
-		.pd_exclude_len = c->pd_exclude_len,
-		.pd_exclude_subnet = c->pd_exclude_subnet,
-		.preferred_lft_s = c->preferred_lft_s,
-		.valid_lft_s = c->valid_lft_s,
-		.ia_na = c->ia_na,
-		.rapid_commit = c->rapid_commit,
-		.n_nameservers = c->n_nameservers,
-		.n_search = c->n_search,
-		.max_bindings_per_client = c->client_limit,
-		.max_bindings_per_station = c->station_limit,
-		.reconfigure = c->reconfigure,
-		.zone = s->names ? c->dns_zone : NULL,
-	};
+	struct dhcp6_config d;
+	provisioning_config(c, &d);
+	d.own_addr = s->p->transfer_addr;
+	d.zone = s->names ? c->dns_zone : NULL;
 	const struct duid derived = derived_duid(s->p->pool_key);
 	if (getrandom(d.table_key, sizeof d.table_key, 0) != (ssize_t)sizeof d.table_key)
 		return -EAGAIN;
@@ -796,12 +779,6 @@ static int init_dhcp6(struct server *s)
 	if (r < 0)
 		return r;
 	memcpy(d.pool_key, s->p->pool_key, sizeof d.pool_key);
-	d.n_more_transfers = c->n_transfers - 1;
-	memcpy(d.more_transfers, c->transfers + 1, d.n_more_transfers * sizeof d.more_transfers[0]);
-	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
-	for (size_t i = 0; i < c->n_search; i++)
-		d.search[i] = c->search[i];
-	d.n_extra = config_options_list(c, D6_MAX_EXTRA_OPTIONS, d.extra);
 	return dhcp6_server_new(&d, &s->dhcp6);
 }
 

@@ -9,7 +9,6 @@
 #include "fuzz/fuzz.h"
 #include "daemon/advertisement.h"
 #include "daemon/config.h"
-#include "daemon/config_options.h"
 #include "daemon/config_table.h"
 #include "daemon/provisioning.h"
 #include "engine/dhcp6_server.h"
@@ -226,30 +225,10 @@ static void check_served(const struct config *c)
 {
 	static struct ra ra;
 	struct ra_config rc;
-	struct dhcp6_config d = { .transfer = c->transfer,
-				  .own_addr = prefix6_with_iid(&c->transfer, 1),
-				  .pd_pool = c->pd_pool,
-				  .pd_len = c->pd_len,
-				  .pd_min_len = c->pd_min_len,
-				  .pd_max_len = c->pd_max_len,
-				  .pd_exclude_len = c->pd_exclude_len,
-				  .pd_exclude_subnet = c->pd_exclude_subnet,
-				  .preferred_lft_s = c->preferred_lft_s,
-				  .valid_lft_s = c->valid_lft_s,
-				  .ia_na = c->ia_na,
-				  .rapid_commit = c->rapid_commit,
-				  .n_nameservers = c->n_nameservers,
-				  .n_search = c->n_search,
-				  .max_bindings_per_client = c->client_limit,
-				  .max_bindings_per_station = c->station_limit,
-				  .reconfigure = c->reconfigure,
-				  .server_id = { .len = 4, .bytes = { 0, 2, 1, 2 } } };
-	memcpy(d.nameservers, c->nameservers, c->n_nameservers * sizeof d.nameservers[0]);
-	for (size_t i = 0; i < c->n_search; i++)
-		d.search[i] = c->search[i];
-	d.n_more_transfers = c->n_transfers - 1;
-	memcpy(d.more_transfers, c->transfers + 1, d.n_more_transfers * sizeof d.more_transfers[0]);
-	d.n_extra = config_options_list(c, D6_MAX_EXTRA_OPTIONS, d.extra);
+	struct dhcp6_config d;
+	provisioning_config(c, &d);
+	d.own_addr = prefix6_with_iid(&c->transfer, 1);
+	d.server_id = (struct duid){ .len = 4, .bytes = { 0, 2, 1, 2 } };
 	struct dhcp6_server *server = NULL;
 	FUZZ_CHECK(dhcp6_server_new(&d, &server) == 0);
 	FUZZ_CHECK(provisioning_reserve(c, server, true) == 0);
