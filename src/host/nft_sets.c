@@ -28,7 +28,7 @@ enum {
 	MESSAGES_MAX = 64, /* a transaction: when all of them fail, the answers fit the buffer */
 	SEND_MAX = 32 << 10,
 	DUMP_TIMEOUT_MS = 1000,
-	READ_BYTES = 16 << 10, /* what the kernel puts into a datagram of a dump, at most */
+	READ_BYTES = 32 << 10, /* what the kernel puts into a datagram of a dump, at most */
 };
 
 struct change {
