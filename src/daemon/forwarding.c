@@ -407,8 +407,9 @@ static int look_at_route(void *ctx, const struct route *r)
 {
 	const struct look *l = (const struct look *)ctx;
 	struct putting_right *right = &l->f->right;
-	if (r->type != ROUTE_VIA || !r->has_gateway || r->metric != ROUTE_METRIC_DELEGATED)
-		return 0;
+	if (r->type != ROUTE_VIA || !r->has_gateway || r->metric != ROUTE_METRIC_DELEGATED ||
+	    r->oif != l->f->ifindex)
+		return 0; /* another instance's, or no delegated one */
 	const struct binding *b = bindings_by_prefix(l->t, &r->prefix.addr, r->prefix.plen);
 	if (!b || b->state != BINDING_BOUND) {
 		int e = route_del(l->f->requests, r, 0);

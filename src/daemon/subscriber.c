@@ -243,20 +243,21 @@ void subscriber_contested(struct subscriber *s)
 /* --- what is given back
  * ------------------------------------------------------------------------------------- */
 
-static int remove_route(void *ctx, const struct route *r)
-{
-	struct route_batch *b = (struct route_batch *)ctx;
-	return route_del(b, r, 0);
-}
-
-struct neighbour_removal {
+struct removal {
 	struct route_batch *b;
 	unsigned ifindex;
 };
 
+/* Those of other interfaces are another instance's, or the tunnel's. */
+static int remove_route(void *ctx, const struct route *r)
+{
+	const struct removal *removal = (const struct removal *)ctx;
+	return r->oif == removal->ifindex ? route_del(removal->b, r, 0) : 0;
+}
+
 static int remove_neighbour(void *ctx, const struct neighbour *n)
 {
-	const struct neighbour_removal *removal = (const struct neighbour_removal *)ctx;
+	const struct removal *removal = (const struct removal *)ctx;
 	return neighbour_del(removal->b, removal->ifindex, &n->addr, 0);
 }
 
@@ -266,13 +267,13 @@ static int remove_all(struct subscriber *s, bool neighbours)
 {
 	struct route_batch *removals = NULL;
 	int r = route_batch_new(&removals);
-	struct neighbour_removal removal = { removals, s->nic.link.ifindex };
+	struct removal removal = { removals, s->nic.link.ifindex };
 	if (r < 0)
 		return r;
 	for (int round = 0; round < REMOVAL_ROUNDS; round++) {
 		r = neighbours
 			    ? neighbour_dump(s->routes, removal.ifindex, remove_neighbour, &removal)
-			    : route_dump(s->routes, remove_route, removals);
+			    : route_dump(s->routes, remove_route, &removal);
 		bool more = r == -ENOBUFS;
 		if (r >= 0 || more)
 			r = route_commit(removals, NULL, NULL);

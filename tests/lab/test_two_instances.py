@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two providers on one link (host multihoming, RFC 8028), and others who advertise there: who gives way, what is told, what is no matter."""
 import ipaddress
+import os
 import re
 import signal
 import struct
@@ -9,7 +10,7 @@ import time
 import packets
 import pytest
 from clients import WideDhcp6c
-from lab import EX_OK, PATIENCE_S, Netns, crowd, wait_for
+from lab import EX_OK, OUR_PROTOCOL, PATIENCE_S, Netns, crowd, wait_for
 
 OTHER = "2001:db8:eeee::/48"
 DAD_S = 0.9  # RETRANS_TIMER (RFC 4861 §10), less what a packet takes
@@ -277,3 +278,51 @@ def test_of_two_in_one_namespace_the_last_one_puts_its_settings_back(lab, tmp_pa
     goes.process.wait(10)
     assert forwarding(own) == ["0", "0"]
     assert [line for line in own.snapshot() if line.startswith("sysctl net.ipv6")] == before
+
+
+class House:
+    """One namespace with a NIC for each of two instances."""
+
+    def __init__(self, lab):
+        self.own = lab.add(Netns("own"), Netns.delete)
+        self.own.sysctl(net__ipv6__conf__default__dad_transmits=0)
+        lab.wire_nic("sub1", "cpe1")
+        for dev in "sub0", "sub1":
+            lab.host.ip("link", "set", dev, "netns", self.own.name)
+            self.own.ip("link", "set", dev, "up")
+        self.default = {"own": self.own, "SUBSCRIBER_MODE": "local"}
+
+    def delegated(self, dev):
+        """Prefixes that are routed to there."""
+        return {r["dst"] for r in self.own.routes("proto", OUR_PROTOCOL) if r.get("gateway") and r["dev"] == dev}
+
+
+@pytest.fixture
+def house(lab):
+    return House(lab)
+
+
+def take_prefix(lab, vbng, dev):
+    """By hand, as a CPE on that link would."""
+    [mine, *_] = wait_for("a link-local address", lambda: lab.cpe.addresses(dev, "link"))
+    cpe = packets.Subscriber(lab.wire(dev=dev), lab.cpe, None, mine["local"])
+    prefix = cpe.obtain(7).prefix()
+    wait_for("its route", lambda: prefix in vbng.delegated())
+    return prefix
+
+
+def test_of_two_in_one_namespace_each_leaves_the_others_routes_alone(lab, tmp_path, house):
+    first = lab.vbng(**house.default).wait_serving()
+    prefix = take_prefix(lab, first, "cpe0")
+    other = second(lab, tmp_path, **house.default).wait_serving()
+    others_prefix = take_prefix(lab, other, "cpe1")
+    assert (house.delegated("sub0"), house.delegated("sub1")) == ({prefix}, {others_prefix})
+    # A server that starts again puts right what is its own.
+    house.own.ip("-6", "route", "del", others_prefix)
+    os.kill(other.pids()[1], signal.SIGKILL)
+    other.wait_log("route reconciled kept=0 added=1 removed=0")
+    assert (house.delegated("sub0"), house.delegated("sub1")) == ({prefix}, {others_prefix})
+    assert other.stop()[0] == EX_OK
+    assert (house.delegated("sub0"), house.delegated("sub1")) == ({prefix}, set())
+    assert first.stop()[0] == EX_OK
+    assert house.own.routes("proto", OUR_PROTOCOL) == []
