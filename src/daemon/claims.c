@@ -23,9 +23,9 @@
 
 enum { SENTENCE_MAX = 384, PARTS = 5, NIC_VALUE_MAX = IFNAMSIZ + 16, RETRY_MIN_MS = 40 };
 
-enum kind { KIND_NAME, KIND_NIC, KIND_POOL, KIND_TRANSFER, KIND_COUNT };
+enum kind { KIND_NAME, KIND_NIC, KIND_TUNNEL, KIND_POOL, KIND_TRANSFER, KIND_COUNT };
 
-static const char *const kind_names[KIND_COUNT] = { "name", "nic", "pool", "transfer" };
+static const char *const kind_names[KIND_COUNT] = { "name", "nic", "tunnel", "pool", "transfer" };
 
 struct ours {
 	const struct config *c;
@@ -41,8 +41,7 @@ struct conflict {
 
 struct look {
 	const struct ours *ours;
-	bool nic;    /* the NIC is looked for here */
-	bool others; /* the rest is */
+	unsigned here; /* the kinds, as bits, that are looked for in this namespace */
 	struct conflict found[KIND_COUNT];
 };
 
@@ -88,16 +87,18 @@ static void on_claim(void *ctx, const char *text)
 	(void)snprintf(tag, sizeof tag, "%08" PRIx32, l->ours->tag); /* fits */
 	if (!part[PARTS - 1] || strcmp(part[2], tag) == 0)
 		return;
-	const char *other = part[1], *kind = part[3], *value = part[4];
-	if (l->nic && strcmp(kind, kind_names[KIND_NIC]) == 0 && nics_collide(value, l->ours->nic))
-		note(l, KIND_NIC, other, value);
-	if (!l->others)
+	const char *other = part[1], *value = part[4];
+	enum kind kind = 0;
+	while (kind < KIND_COUNT && strcmp(part[3], kind_names[kind]) != 0)
+		kind++;
+	if (!(l->here >> kind & 1))
 		return;
-	if (strcmp(kind, kind_names[KIND_NAME]) == 0 && strcmp(value, c->suffix) == 0)
-		note(l, KIND_NAME, other, value);
+	if ((kind == KIND_NIC && nics_collide(value, l->ours->nic)) ||
+	    (kind == KIND_NAME && strcmp(value, c->suffix) == 0) ||
+	    (kind == KIND_TUNNEL && c->backend != WG_BACKEND_NONE))
+		note(l, kind, other, value);
 	struct prefix6 theirs;
-	bool prefix = strcmp(kind, kind_names[KIND_POOL]) == 0 ||
-		      strcmp(kind, kind_names[KIND_TRANSFER]) == 0;
+	bool prefix = kind == KIND_POOL || kind == KIND_TRANSFER;
 	if (!prefix || prefix6_parse(value, -1, &theirs) < 0)
 		return;
 	if (prefix6_overlaps(&theirs, &c->pd_pool))
@@ -129,31 +130,39 @@ static int hold(struct claims *claims, const struct ours *ours, const struct cla
 	for (size_t i = 0; i < c->n_transfers; i++)
 		put_claim(ours, KIND_TRANSFER, prefix6_format(&c->transfers[i], prefix),
 			  texts[n++]);
-	put_claim(ours, KIND_NIC, ours->nic, texts[n]); /* last, for it may be held elsewhere */
-	bool together = place->ns == place->nic_ns;
-	int r = claim_hold(place->ns, (const char(*)[CLAIM_TEXT_MAX])texts, n + together,
-			   claims->fds);
-	return r < 0 || together
-		       ? r
-		       : claim_hold(place->nic_ns, (const char(*)[CLAIM_TEXT_MAX])texts + n, 1,
-				    &claims->fds[n]);
+	/* Then those that may be held elsewhere. */
+	size_t nic = n++, tunnel = n;
+	put_claim(ours, KIND_NIC, ours->nic, texts[nic]);
+	put_claim(ours, KIND_TUNNEL, c->tunnel, texts[tunnel]);
+	const char(*all)[CLAIM_TEXT_MAX] = (const char(*)[CLAIM_TEXT_MAX])texts;
+	int r = claim_hold(place->ns, all, nic, claims->fds);
+	if (r == 0)
+		r = claim_hold(place->nic_ns, all + nic, 1, &claims->fds[nic]);
+	if (r == 0 && c->backend != WG_BACKEND_NONE)
+		r = claim_hold(-1, all + tunnel, 1, &claims->fds[tunnel]);
+	return r;
 }
 
 /* How many conflicts there are. */
 static int look(struct look *l, const struct claims_place *place)
 {
+	enum { HOST, NIC, OWN, PLACES };
+	const int at[PLACES] = { place->ns, place->nic_ns, -1 };
+	unsigned here[PLACES] = { ~(1U << KIND_NIC | 1U << KIND_TUNNEL), 1U << KIND_NIC,
+				  1U << KIND_TUNNEL };
 	memset(l->found, 0, sizeof l->found);
-	bool together = place->ns == place->nic_ns;
-	l->others = true;
-	l->nic = together;
-	int r = claim_list(place->ns, BEGIN, on_claim, l);
-	if (r == 0 && !together) {
-		l->others = false;
-		l->nic = true;
-		r = claim_list(place->nic_ns, BEGIN, on_claim, l);
+	for (size_t i = 0; i < PLACES; i++) {
+		/* Each namespace once. */
+		for (size_t k = i + 1; k < PLACES; k++)
+			if (at[k] == at[i]) {
+				here[i] |= here[k];
+				here[k] = 0;
+			}
+		l->here = here[i];
+		int r = here[i] ? claim_list(at[i], BEGIN, on_claim, l) : 0;
+		if (r < 0)
+			return r;
 	}
-	if (r < 0)
-		return r;
 	int n = 0;
 	for (enum kind k = 0; k < KIND_COUNT; k++)
 		n += l->found[k].other[0] != '\0';
@@ -230,6 +239,17 @@ static int tell_all(const struct look *l, const char *lock_other, bool locked,
 			       "SUBSCRIBER_INTERFACE=%s: the instance %s has this NIC. Stop it, or "
 			       "give this one another NIC",
 			       c->subscriber, f[KIND_NIC].other);
+		tell(ctx, s);
+		n++;
+	}
+	if (f[KIND_TUNNEL].other[0]) {
+		(void)snprintf(
+			s, sizeof s,
+			"WIREGUARD_INTERFACE_SUFFIX=%s: the instance %s has its tunnel %s in "
+			"this network namespace, and with it the default route. Every "
+			"instance with a tunnel needs a namespace of its own "
+			"(--network none)",
+			c->suffix, f[KIND_TUNNEL].other, f[KIND_TUNNEL].value);
 		tell(ctx, s);
 		n++;
 	}

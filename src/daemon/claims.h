@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What two instances cannot share: a name, a NIC, prefixes, a STATE_DIR. Each instance holds its
- * own as claims (host/claim.h) in the host's network namespace, or in ours where there is none, and
- * a lock in STATE_DIR. Both vanish with it, even after a kill -9.
+ * What two instances cannot share: a name, a NIC, prefixes, a STATE_DIR; and a network namespace,
+ * where both have a tunnel, for it has one default route and one routing table of the resolver's
+ * queries. Each instance holds its own as claims (host/claim.h) in the host's network namespace, or
+ * in ours where there is none, that of the tunnel in ours, and a lock in STATE_DIR. Both vanish
+ * with it, even after a kill -9.
  */
 #pragma once
 
@@ -11,7 +13,7 @@
 
 #include <stdbool.h>
 
-enum { CLAIMS_MAX = 3 + CONFIG_MAX_TRANSFERS }; /* name, NIC, pool, transfer networks */
+enum { CLAIMS_MAX = 4 + CONFIG_MAX_TRANSFERS }; /* name, NIC, pool, tunnel, transfer networks */
 
 struct claims {
 	int fds[CLAIMS_MAX]; /* -1: not held */

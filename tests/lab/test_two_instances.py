@@ -10,7 +10,7 @@ import time
 import packets
 import pytest
 from clients import WideDhcp6c
-from lab import EX_OK, OUR_PROTOCOL, PATIENCE_S, Netns, crowd, wait_for
+from lab import EX_OK, EX_UNAVAILABLE, OUR_PROTOCOL, PATIENCE_S, Netns, assert_same, crowd, wait_for
 
 OTHER = "2001:db8:eeee::/48"
 DAD_S = 0.9  # RETRANS_TIMER (RFC 4861 §10), less what a packet takes
@@ -296,6 +296,9 @@ class House:
         """Prefixes that are routed to there."""
         return {r["dst"] for r in self.own.routes("proto", OUR_PROTOCOL) if r.get("gateway") and r["dev"] == dev}
 
+    def ways_out(self):
+        return [r["dev"] for r in self.own.routes("default") if r.get("dev", "").startswith("wg-")], self.own.exec("ip", "-6", "rule").stdout
+
 
 @pytest.fixture
 def house(lab):
@@ -326,3 +329,40 @@ def test_of_two_in_one_namespace_each_leaves_the_others_routes_alone(lab, tmp_pa
     assert (house.delegated("sub0"), house.delegated("sub1")) == ({prefix}, set())
     assert first.stop()[0] == EX_OK
     assert house.own.routes("proto", OUR_PROTOCOL) == []
+
+
+def test_a_namespace_has_one_tunnel_and_the_second_instance_is_refused_by_the_first_ones_name(lab, tmp_path, house):
+    lab.internet()
+    first = lab.vbng(**house.default).wait_serving()
+    wait_for("the resolver's rule", lambda: "lookup 118" in house.ways_out()[1])
+    before, host = house.own.snapshot(), lab.host.snapshot()
+    for verb in "check --runtime", "run":
+        code, said = second(lab, tmp_path, verb=verb, **house.default).wait_end()
+        assert code == EX_UNAVAILABLE, said
+        assert "the instance provider1 has its tunnel wg-provider1 in this network namespace" in said
+        assert_same(before, house.own.snapshot, "our own namespace")
+        assert_same(host, lab.host.snapshot)
+    # One without a tunnel has no part in that.
+    ways_out = house.ways_out()
+    other = second(lab, tmp_path, WIREGUARD_BACKEND="none", **house.default).wait_serving()
+    prefix, others_prefix = take_prefix(lab, first, "cpe0"), take_prefix(lab, other, "cpe1")
+    assert other.stop()[0] == EX_OK
+    assert house.ways_out() == ways_out and ways_out[0] == ["wg-provider1"]
+    assert house.delegated("sub0") == {prefix} and not house.delegated("sub1") and others_prefix != prefix
+    assert "put right" not in first.text()
+    # With the first one gone, however it went, the place is free.
+    first.kill()
+    again = second(lab, tmp_path, **house.default).wait_serving()
+    assert house.ways_out()[0] == ["wg-provider2"]
+    assert again.stop()[0] == EX_OK
+
+
+def test_a_tunnel_is_no_matter_to_an_instance_without_one_that_was_there_before(lab, tmp_path, house):
+    other = second(lab, tmp_path, WIREGUARD_BACKEND="none", **house.default).wait_serving()
+    others_prefix = take_prefix(lab, other, "cpe1")
+    lab.internet()
+    first = lab.vbng(**house.default).wait_serving()
+    assert house.ways_out()[0] == ["wg-provider1"] and house.delegated("sub1") == {others_prefix}
+    assert first.stop()[0] == EX_OK
+    assert house.ways_out()[0] == [] and house.delegated("sub1") == {others_prefix}
+    assert other.verb("healthcheck").stdout == "serving\n" and other.stop()[0] == EX_OK
