@@ -452,6 +452,15 @@ static void put_resource(struct exchange *x, uint16_t code, const struct prefix6
 	d6_close(&x->w, at);
 }
 
+/* Among the first n of an IA. */
+static bool names(const struct d6_ia *ia, size_t n, const struct prefix6 *p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix6_equal(&ia->resources[i].prefix, p))
+			return true;
+	return false;
+}
+
 /*
  * What the client believes to have and does not: lifetimes 0, next to what it has (§18.3.4,
  * §18.3.5; RFC 9096 §3.1 for what it means). As far as they fit into a frame beside what must be
@@ -463,7 +472,8 @@ static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const stru
 	for (size_t i = 0; i < ia->n_resources && wr_len(&x->w) + to_come < BATCH_ANSWER_FIT; i++) {
 		const struct prefix6 *p = &ia->resources[i].prefix;
 		/* ::/N is a hint for a length, not a prefix that anybody holds. */
-		if (!IN6_IS_ADDR_UNSPECIFIED(&p->addr) && !(kept && prefix6_equal(p, kept)))
+		if (!IN6_IS_ADDR_UNSPECIFIED(&p->addr) && !(kept && prefix6_equal(p, kept)) &&
+		    !names(ia, i, p))
 			put_resource(x, ia->code, p, 0, 0);
 	}
 }
@@ -769,13 +779,10 @@ static void on_renew(struct exchange *x)
 	end_answer(x);
 }
 
-static bool names(const struct d6_ia *ia, const struct binding *b)
+static bool names_binding(const struct d6_ia *ia, const struct binding *b)
 {
 	const struct prefix6 p = { b->addr, b->plen };
-	for (size_t i = 0; i < ia->n_resources; i++)
-		if (prefix6_equal(&ia->resources[i].prefix, &p))
-			return true;
-	return false;
+	return names(ia, ia->n_resources, &p);
 }
 
 /*
@@ -801,7 +808,7 @@ static void on_give_back(struct exchange *x, enum binding_state state)
 			put_refused(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA", false);
 		else if (!from_its_holder(x, b))
 			x->s->stats.not_from_holder++;
-		else if (names(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))
+		else if (names_binding(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))
 			leases_end(&x->s->leases, b, state, x->now_ms,
 				   x->batch); /* a DECLINE is about addresses (§18.2.8) */
 	}
@@ -938,6 +945,19 @@ static struct lease_lladdr told_station(struct d6_span option)
 	return station_of(r.p, rd_left(&r));
 }
 
+/* Whoever sends in our name: no route leads there. */
+static bool is_ours(const struct dhcp6_server *s, const struct in6_addr *a)
+{
+	const struct dhcp6_config *c = &s->config;
+	bool ours =
+		IN6_ARE_ADDR_EQUAL(a, &s->own_link_local) || IN6_ARE_ADDR_EQUAL(a, &c->own_addr);
+	for (size_t i = 0; i < c->n_more_transfers && !ours; i++) {
+		const struct in6_addr own = prefix6_with_iid(&c->more_transfers[i], 1);
+		ours = IN6_ARE_ADDR_EQUAL(a, &own);
+	}
+	return ours;
+}
+
 /*
  * Where the client's prefix is to be routed: to its own link-local address; behind a relay that has
  * a link of its own to that relay. A lightweight relay (RFC 6221) has none, its link-address is
@@ -954,6 +974,8 @@ static enum d6_drop find_client(struct exchange *x)
 	x->routable = IN6_IS_ADDR_LINKLOCAL(&c->next_hop) || on_our_link(x->s, &c->next_hop);
 	/* What a router forwarded to us is not from our link, whatever link it says to serve. */
 	x->our_link = x->routable && is_our_link(x);
+	if (is_ours(x->s, &c->next_hop))
+		return D6_DROP_SOURCE;
 	if (x->n_relays == 0)
 		return IN6_IS_ADDR_LINKLOCAL(&x->meta->src) ? D6_DROP_COUNT : D6_DROP_SOURCE;
 	const struct d6_relay *nearest = &x->relays[x->n_relays - 1];
@@ -968,9 +990,7 @@ static enum d6_drop find_client(struct exchange *x)
 			return D6_DROP_SOURCE;
 		c->next_hop = nearest->peer_address;
 		c->via = c->own;
-		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) &&
-				       memcmp(&c->next_hop, &x->s->own_link_local,
-					      sizeof c->next_hop) != 0
+		return IN6_IS_ADDR_LINKLOCAL(&c->next_hop) && !is_ours(x->s, &c->next_hop)
 			       ? D6_DROP_COUNT
 			       : D6_DROP_SOURCE;
 	}

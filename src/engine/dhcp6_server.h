@@ -35,7 +35,8 @@ struct dhcp6_extra_option {
 
 struct dhcp6_config {
 	struct prefix6 transfer; /* IA_NA addresses come from here */
-	size_t n_more_transfers; /* on the same link, and nothing is handed out from them */
+	size_t n_more_transfers; /* on the same link; we are ::1 in each, and nothing is handed
+				    out from them */
 	struct prefix6 more_transfers[D6_MAX_MORE_TRANSFERS];
 	struct in6_addr own_addr; /* never handed out */
 	struct prefix6 pd_pool;

@@ -165,6 +165,7 @@ static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_ia *ia, unsi
 	}
 	if (res.prefix.plen > 128)
 		return D6_MALFORMED;
+	res.prefix = prefix6_masked(&res.prefix);
 	if (ia && ia->n_resources < D6_MAX_IA_RESOURCES)
 		ia->resources[ia->n_resources++] = res;
 	return check_options(opt->body, budget);

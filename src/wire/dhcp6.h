@@ -124,7 +124,7 @@ bool d6_opt_next(struct rd *r, struct d6_opt *ret_opt);
 
 /* An address or prefix in an IA (§21.6, §21.22). An address has plen 128. */
 struct d6_resource {
-	struct prefix6 prefix; /* as sent: bits behind plen may be set */
+	struct prefix6 prefix; /* whatever was sent behind plen is cleared */
 	uint32_t preferred_lft_s;
 	uint32_t valid_lft_s;
 };

@@ -189,6 +189,8 @@ class Client:
         times = {(ia.t1, ia.t2) for _, ia in ias if any(r.valid for r in ia.resources)}
         assert len(times) <= 1, f"T1 and T2 differ within a message:\n{answer}"
         for _, ia in ias:
+            what = [r.what for r in ia.resources]
+            assert len(what) == len(set(what)), f"a lease stands twice in an IA:\n{answer}"
             assert ia.t1 <= ia.t2 and all(r.preferred <= r.valid for r in ia.resources), str(answer)
             # A status that is not success and a lease of use exclude each other.
             assert ia.status == SUCCESS or not any(r.valid for r in ia.resources), str(answer)

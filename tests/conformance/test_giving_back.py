@@ -4,7 +4,7 @@ import pytest
 
 import packets
 from access import ELSEWHERE, HOME, each, rule
-from packets import DECLINE, IA_NA, IA_PD, NO_BINDING, RELEASE, STATUS, SUCCESS, ia_na, ia_pd, iaaddr, iaprefix, walk
+from packets import DECLINE, IA_NA, IA_PD, NO_BINDING, RELEASE, STATUS, SUCCESS, ia_na, ia_pd, iaaddr, iaprefix, unmasked, walk
 
 
 def said_success(reply):
@@ -50,6 +50,13 @@ def test_release_of_something_else(access, client):
     reply = client.release(ia_pd(1, iaprefix("2001:db8:ffff:8100::/56"), iaprefix("2001:db8:dead::/56"), iaprefix(had[:-2] + "57")))
     assert said_success(reply) and not reply.ias()
     assert client.bound() == {("prefix", 1): had} and access.route(had) == HOME
+
+
+@rule("RFC 9915 §21.22", "bits behind its length make a prefix that is given back no other one")
+def test_release_with_host_bits(access, client):
+    had = client.obtain().prefix()
+    assert said_success(client.release(ia_pd(1, unmasked(had[:-3] + "5", 56))))
+    assert not client.bound() and access.route(had) is None
 
 
 @rule("RFC 9915 §18.3.7", "an IA that names no lease gives none back")

@@ -3,7 +3,7 @@
 
 from access import ELSEWHERE, HOME, PREFERRED_S, T1_S, T2_S, VALID_S, each, inside, rule
 from lab import POOL, TRANSFER, wait_for
-from packets import (IA_NA, IA_PD, NO_PREFIX, REBIND, RENEW, STATUS, SUCCESS, ia_na, ia_pd, iaaddr, iaprefix)
+from packets import (IA_NA, IA_PD, NO_PREFIX, REBIND, RENEW, STATUS, SUCCESS, ia_na, ia_pd, iaaddr, iaprefix, unmasked)
 
 FULL, GONE = (PREFERRED_S, VALID_S), (0, 0)
 OLD = "2001:db8:dead:4200::/56"  # of another prefix than we have
@@ -66,6 +66,21 @@ def test_a_claim_beside_a_binding(access, client, kind):
     had, others = client.obtain().prefix(), access.client().obtain().prefix()
     lifetimes = client.ask(kind, ia_pd(1, iaprefix(OLD), iaprefix(had), iaprefix(others))).ia().lifetimes()
     assert lifetimes == {had: FULL, OLD: GONE, others: GONE}
+
+
+@each(RENEW, REBIND)
+@rule("RFC 9915 §21.22", "bits behind its length make a client's own prefix no other one that would be taken back")
+def test_host_bits_behind_what_is_bound(client, kind):
+    had = client.obtain().prefix()
+    answer = client.ask(kind, ia_pd(1, unmasked(had[:-3] + "5", 56)))
+    assert answer.prefix() == had and len(answer.ia().resources) == 1
+
+
+@each(RENEW, REBIND)
+@rule("RFC 9915 §18.3.4", "what a client claims twice is taken back once")
+def test_a_claim_that_stands_twice(client, kind):
+    ia = client.ask(kind, ia_pd(1, iaprefix(OLD), unmasked(OLD[:-3] + "7", 56), iaprefix(OLD))).ia()
+    assert [r.what for r in ia.resources if not r.valid] == [OLD]
 
 
 @each(RENEW, REBIND)

@@ -132,6 +132,16 @@ def test_a_client_with_a_global_source(access, client):
     access.assert_dropped("source", client.message(SOLICIT, ia_pd(1)), src="2001:db8:ffff::c:4")
 
 
+@rule("RFC 9915 §13.1", "who speaks in our own name is nobody to route to: by itself, or as a relay, from any of our addresses")
+def test_our_own_addresses_as_sources(access, client):
+    asked = client.message(REQUEST, ia_pd(1))
+    access.assert_dropped("source", asked, src=ROUTER_LINK_LOCAL)
+    relayed = relay(asked, link="2001:db8:ffff::9", peer=HOME)
+    access.assert_dropped("source", relayed, src=ROUTER_LINK_LOCAL, dst=ROUTER)
+    access.line.assert_ignored(relayed, src=ROUTER, dst=ROUTER)  # the packet filter has it already, where there is one
+    assert not client.bound()
+
+
 @pytest.mark.parametrize("x", [0, 1, 0x800000, 0xffffff])
 @rule("RFC 9915 §16.1", "the transaction id is the client's, whatever it is")
 def test_transaction_id(client, x):

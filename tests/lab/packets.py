@@ -46,6 +46,11 @@ def iaprefix(prefix, preferred=0, valid=0, more=b""):
     return opt(IAPREFIX, struct.pack("!IIB", preferred, valid, net.prefixlen) + net.network_address.packed + more)
 
 
+def unmasked(address, length):
+    """An IAPREFIX with whatever the address has behind the length."""
+    return opt(IAPREFIX, struct.pack("!IIB", 0, 0, length) + in6(address))
+
+
 def iaaddr(address, preferred=0, valid=0, more=b""):
     return opt(IAADDR, in6(address) + struct.pack("!II", preferred, valid) + more)
 
