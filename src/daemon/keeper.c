@@ -19,19 +19,21 @@ enum {
 	REMIND_MS = 600000,
 	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
 	FAULT_MAX = 256,
+	OWED_MS = 20, /* after the start's last note, if no commit has taken them along by then */
 };
 
 struct keeper {
 	const char *state_dir;
 	void (*on_loaded)(void *ctx);
 	void *ctx;
-	struct loop_timer *retry_timer;
+	struct loop_timer *retry_timer, *owed_timer;
 	struct loop_watch *clock_watch;
 	int clock_fd; /* readable when the wall clock was set */
 
 	struct dhcp6_server *dhcp6;
 	struct duid duid;
 	uint8_t secret[STORE_NOTE_LEN];
+	uint8_t replay[STORE_NOTE_LEN]; /* of this run; zeros: none is needed */
 
 	struct store *store;
 	char path[STORE_PATH_MAX];
@@ -107,6 +109,26 @@ static void tell_moved(const char *moved_to, size_t rescued)
 {
 	log_error("store", "the database was corrupt: moved aside, beginning a new one",
 		  kv_str("moved_to", moved_to), kv_u64("rescued", rescued));
+}
+
+/* Soon: a start's first answers come before it waits for the disk. */
+static void owe(struct keeper *k)
+{
+	loop_timer_set(k->owed_timer, OWED_MS);
+}
+
+void keeper_settle(struct keeper *k)
+{
+	if (!k->store || k->behind || !store_owes(k->store))
+		return;
+	int r = store_commit(k->store, NULL, 0, wall(clock_mono_ms()));
+	if (r < 0)
+		broke(k, r, "notes");
+}
+
+static void on_owed(void *ctx)
+{
+	keeper_settle((struct keeper *)ctx);
 }
 
 static int open_store(struct keeper *k, bool sound)
@@ -224,11 +246,14 @@ static int reopen(struct keeper *k)
 	}
 	/* Clients know us by the one that we have used since, and would not find us under another
 	 * after a restart. */
-	if (r == 0)
-		r = store_duid_put(k->store, &k->duid);
-	if (r == 0)
-		r = store_note_put(k->store, STORE_RECONFIGURE_SECRET, k->secret);
-	return r < 0 ? r : catch_up(k);
+	if (r < 0)
+		return r;
+	static const uint8_t none[STORE_NOTE_LEN];
+	store_duid_put(k->store, &k->duid);
+	store_note_put(k->store, STORE_RECONFIGURE_SECRET, k->secret);
+	if (memcmp(k->replay, none, sizeof none) != 0)
+		store_note_put(k->store, STORE_REPLAY, k->replay);
+	return catch_up(k);
 }
 
 static void on_retry(void *ctx)
@@ -295,6 +320,8 @@ int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void 
 	snprintf(k->path, sizeof k->path, "%s/leases.db", state_dir);
 	int r = loop_timer_new(loop, on_retry, k, &k->retry_timer);
 	if (r == 0)
+		r = loop_timer_new(loop, on_owed, k, &k->owed_timer);
+	if (r == 0)
 		r = clock_watch_new(&k->clock_fd);
 	if (r == 0)
 		r = loop_watch_fd(loop, k->clock_fd, on_clock_set, k, &k->clock_watch);
@@ -310,8 +337,10 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	keeper_settle(k);
 	loop_unwatch(k->clock_watch);
 	loop_timer_free(k->retry_timer);
+	loop_timer_free(k->owed_timer);
 	if (k->clock_fd >= 0)
 		close(k->clock_fd);
 	store_close(k->store);
@@ -332,18 +361,18 @@ void keeper_duid(struct keeper *k, const struct duid *fresh, struct duid *ret_du
 	int r = k->store ? store_duid(k->store, fresh, &k->duid) : 0;
 	if (r < 0)
 		broke(k, r, "server DUID");
+	owe(k);
 	*ret_duid = k->duid;
 }
 
 int keeper_secret(struct keeper *k, uint8_t ret_secret[static STORE_NOTE_LEN])
 {
-	int r = k->store ? store_note_get(k->store, STORE_RECONFIGURE_SECRET, k->secret) : -ENODATA;
-	if (r < 0) {
+	if (!k->store || store_note_get(k->store, STORE_RECONFIGURE_SECRET, k->secret) < 0) {
 		if (getrandom(k->secret, sizeof k->secret, 0) != (ssize_t)sizeof k->secret)
 			return -EAGAIN;
-		r = k->store ? store_note_put(k->store, STORE_RECONFIGURE_SECRET, k->secret) : 0;
-		if (r < 0)
-			broke(k, r, "reconfigure secret");
+		if (k->store)
+			store_note_put(k->store, STORE_RECONFIGURE_SECRET, k->secret);
+		owe(k);
 	}
 	memcpy(ret_secret, k->secret, sizeof k->secret);
 	return 0;
@@ -362,10 +391,10 @@ uint64_t keeper_replay_base(struct keeper *k, uint64_t now_ms)
 	if (r == 0 && be64toh(kept) > first)
 		first = be64toh(kept);
 	kept = htobe64(first + REPLAYS_A_RUN);
-	memcpy(note, &kept, sizeof kept);
-	r = k->store ? store_note_put(k->store, STORE_REPLAY, note) : 0;
-	if (r < 0)
-		broke(k, r, "replay value");
+	memcpy(k->replay, &kept, sizeof kept);
+	if (k->store)
+		store_note_put(k->store, STORE_REPLAY, k->replay);
+	owe(k);
 	return first - now_ms;
 }
 
@@ -376,15 +405,14 @@ static bool note_of(struct keeper *k, enum store_note which,
 }
 
 static void put_note(struct keeper *k, enum store_note which,
-		     const uint8_t note[static STORE_NOTE_LEN], const char *what)
+		     const uint8_t note[static STORE_NOTE_LEN])
 {
 	uint8_t kept[STORE_NOTE_LEN];
 	if (!k->store || k->behind ||
 	    (note_of(k, which, kept) && memcmp(kept, note, sizeof kept) == 0))
 		return;
-	int r = store_note_put(k->store, which, note);
-	if (r < 0)
-		broke(k, r, what);
+	store_note_put(k->store, which, note);
+	owe(k);
 }
 
 bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN])
@@ -394,7 +422,7 @@ bool keeper_digest(struct keeper *k, uint8_t ret_digest[static STORE_NOTE_LEN])
 
 void keeper_put_digest(struct keeper *k, const uint8_t digest[static STORE_NOTE_LEN])
 {
-	put_note(k, STORE_CONFIG_DIGEST, digest, "configuration's digest");
+	put_note(k, STORE_CONFIG_DIGEST, digest);
 }
 
 bool keeper_advertised(struct keeper *k, uint8_t ret_note[static STORE_NOTE_LEN])
@@ -404,7 +432,8 @@ bool keeper_advertised(struct keeper *k, uint8_t ret_note[static STORE_NOTE_LEN]
 
 void keeper_put_advertised(struct keeper *k, const uint8_t note[static STORE_NOTE_LEN])
 {
-	put_note(k, STORE_ADVERTISED, note, "advertisement's number");
+	put_note(k, STORE_ADVERTISED, note);
+	keeper_settle(k); /* it is advertised next, and never again for something else */
 }
 
 int keeper_load(struct keeper *k, struct dhcp6_server *dhcp6)

@@ -50,6 +50,12 @@ int keeper_load(struct keeper *k, struct dhcp6_server *dhcp6);
 
 /* On the disk when it returns, or told that it is not. */
 void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms);
+/*
+ * What is kept beside the bindings is written with the first commit, else a moment later, else by
+ * keeper_free(). On the disk when this returns, or told that it is not: before something is said
+ * that must stay true and that no commit goes before, as a RECONFIGURE.
+ */
+void keeper_settle(struct keeper *k);
 /* What commits put off: after each one, once its answers have left (store_tidy()). */
 void keeper_tidy(struct keeper *k);
 

@@ -311,6 +311,8 @@ static void on_expiry(void *ctx)
 	struct server *s = (struct server *)ctx;
 	uint64_t now_ms = clock_mono_ms();
 	dhcp6_server_tick(s->dhcp6, now_ms, s->batch);
+	if (s->batch->n_answers)
+		keeper_settle(s->keeper); /* replay values that a RECONFIGURE uses are used up */
 	carry_out(s, now_ms);
 	note_told(s);
 	arm_expiry(s, now_ms);

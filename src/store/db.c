@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/db.h"
 
+#include "base/cleanup.h"
 #include "store/heap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	CACHE_KIB = 1024,
 	WAL_BYTES_KEPT = 8 << 20, /* what a large transaction made of it is given back */
+	PAGE_BYTES = 1024,
 	SHAPE_MAX = 4096,
 };
 
@@ -127,11 +131,11 @@ int db_open(const char *path, sqlite3 **ret_db)
 		return -EROFS;
 	char pragmas[320];
 	snprintf(pragmas, sizeof pragmas,
-		 "PRAGMA page_size=1024; PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF;"
+		 "PRAGMA page_size=%d; PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF;"
 		 "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
 		 "PRAGMA cache_size=-%d; PRAGMA wal_autocheckpoint=0;"
 		 "PRAGMA journal_size_limit=%d;",
-		 CACHE_KIB, WAL_BYTES_KEPT);
+		 PAGE_BYTES, CACHE_KIB, WAL_BYTES_KEPT);
 	return db_run(db, pragmas);
 }
 
@@ -163,20 +167,62 @@ static int shape(sqlite3 *db, char ret_shape[static SHAPE_MAX])
 	return db_text(db, sql, ret_shape, SHAPE_MAX);
 }
 
-/* Held against the one that the steps make of nothing. */
+/* In memory, what the steps make of nothing. The caller's to close in any case, NULL too. */
+static int open_model(const struct db_steps *steps, sqlite3 **ret_db)
+{
+	char pragma[48];
+	heap_install();
+	int r = db_error(NULL, sqlite3_open(":memory:", ret_db));
+	snprintf(pragma, sizeof pragma, "PRAGMA page_size=%d", PAGE_BYTES);
+	if (r == 0)
+		r = db_run(*ret_db, pragma);
+	return r < 0 ? r : db_migrate(*ret_db, steps, 0);
+}
+
 static int check_shape(sqlite3 *db, const struct db_steps *steps)
 {
 	sqlite3 *model = NULL;
 	char want[SHAPE_MAX] = "", have[SHAPE_MAX] = "";
-	int r = db_error(NULL, sqlite3_open(":memory:", &model));
-	if (r == 0)
-		r = db_migrate(model, steps, 0);
+	int r = open_model(steps, &model);
 	if (r == 0)
 		r = shape(model, want);
 	(void)sqlite3_close(model); /* nothing of it is open any more */
 	if (r == 0)
 		r = shape(db, have);
 	return r < 0 ? r : strcmp(want, have) == 0 ? 0 : -EUCLEAN;
+}
+
+static int write_whole(const char *path, const unsigned char *bytes, size_t len)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(fd, bytes + done, len - done);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return fdatasync(fd) < 0 ? -errno : 0;
+}
+
+int db_create(const char *path, const struct db_steps *steps)
+{
+	/* In a file's first page: who may write to it, and who may read. */
+	enum { WRITE_VERSION = 18, READ_VERSION = 19, WAL = 2 };
+	sqlite3 *model = NULL;
+	sqlite3_int64 len = 0;
+	int r = open_model(steps, &model);
+	unsigned char *bytes = r == 0 ? sqlite3_serialize(model, "main", &len, 0) : NULL;
+	if (r == 0 && (!bytes || len < PAGE_BYTES))
+		r = -ENOMEM;
+	if (r == 0) {
+		bytes[WRITE_VERSION] = bytes[READ_VERSION] = WAL;
+		r = write_whole(path, bytes, (size_t)len);
+	}
+	sqlite3_free(bytes);
+	(void)sqlite3_close(model); /* nothing of it is open any more */
+	return r;
 }
 
 /* Damage behind the first page shows here, at 0.3 ms a thousand bindings, and not when it is

@@ -47,5 +47,13 @@ struct db_steps {
  */
 int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *ret_from);
 
+/*
+ * Makes a file of the newest schema, in WAL mode, with nothing in it, and has it on the disk:
+ * SQLite would wait for that seven times, once for each thing that it does. Its name is on the disk
+ * with the first commit. -EEXIST: path is there; what open(2), write(2) and fdatasync(2) say, and
+ * then a part of it may be there.
+ */
+int db_create(const char *path, const struct db_steps *steps);
+
 /* The steps alone, without the checks of pages, inside a transaction of the caller's. */
 int db_migrate(sqlite3 *db, const struct db_steps *steps, int64_t from);

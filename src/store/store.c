@@ -6,6 +6,7 @@
 #include "store/db.h"
 #include "store/row.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,15 @@ static const char *const note_keys[] = {
 	[STORE_ADVERTISED] = "advertised",
 	[STORE_REPLAY] = "replay",
 };
+#define DUID_KEY "duid"
+
+/* What is to be written beside the next batch. */
+struct owed {
+	bool is;
+	uint8_t len;
+	uint8_t bytes[DUID_MAX];
+};
+static_assert((int)DUID_MAX >= (int)STORE_NOTE_LEN, "a note is not owed whole");
 
 /* Numbers of rows. */
 struct numbers {
@@ -40,6 +50,7 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
 	int log_pages; /* in the write-ahead log, by the last commit */
+	struct owed duid, notes[ARRAY_LEN(note_keys)];
 	/* As the last load found: to be set aside, and to be set aside no longer. */
 	struct numbers foreign, settled;
 };
@@ -154,7 +165,7 @@ static int read_meta(sqlite3 *db, const char *key, void *ret_bytes, size_t size)
 static int read_duid(sqlite3 *db, struct duid *ret_duid)
 {
 	uint8_t bytes[DUID_MAX];
-	int n = read_meta(db, "duid", bytes, sizeof bytes);
+	int n = read_meta(db, DUID_KEY, bytes, sizeof bytes);
 	if (n < 0)
 		return n;
 	ret_duid->len = (uint8_t)n;
@@ -292,11 +303,47 @@ static int put_meta(sqlite3 *db, const char *key, const void *bytes, size_t len)
 	return r;
 }
 
+/* --- what is owed
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void owe(struct owed *o, const uint8_t *bytes, size_t len)
+{
+	o->is = true;
+	o->len = (uint8_t)len;
+	memcpy(o->bytes, bytes, len);
+}
+
+bool store_owes(const struct store *s)
+{
+	bool any = s->duid.is;
+	for (size_t i = 0; i < ARRAY_LEN(s->notes); i++)
+		any = any || s->notes[i].is;
+	return any;
+}
+
+/* Inside a transaction; owed until that has succeeded. */
+static int put_owed(struct store *s)
+{
+	int r = s->duid.is ? put_meta(s->db, DUID_KEY, s->duid.bytes, s->duid.len) : 0;
+	for (size_t i = 0; i < ARRAY_LEN(s->notes) && r == 0; i++)
+		if (s->notes[i].is)
+			r = put_meta(s->db, note_keys[i], s->notes[i].bytes, s->notes[i].len);
+	return r;
+}
+
+static void owe_nothing(struct store *s)
+{
+	s->duid.is = false;
+	for (size_t i = 0; i < ARRAY_LEN(s->notes); i++)
+		s->notes[i].is = false;
+}
+
 static int put_rescued(struct store *s, const struct rescue *rescue)
 {
 	int r = db_step(s->begin);
 	if (r == 0 && rescue->duid.len)
-		r = put_meta(s->db, "duid", rescue->duid.bytes, rescue->duid.len);
+		r = put_meta(s->db, DUID_KEY, rescue->duid.bytes, rescue->duid.len);
 	for (size_t i = 0; i < ARRAY_LEN(note_keys) && r == 0; i++)
 		if (rescue->has_note[i])
 			r = put_meta(s->db, note_keys[i], rescue->notes[i], STORE_NOTE_LEN);
@@ -362,6 +409,28 @@ static int check_access(const char *dir, const char *path)
 	return access(dir, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
 }
 
+/* A new one where there is none, or an empty one: under another name first, so that what is there
+ * is whole whenever the power fails. */
+static int begin_anew(const char *path, bool *ret_begun)
+{
+	char fresh[STORE_PATH_MAX];
+	struct stat st;
+	if (stat(path, &st) == 0 && st.st_size > 0)
+		return 0;
+	snprintf(fresh, sizeof fresh, "%.256s.new", path);
+	int r = aside_remove(fresh); /* of a start that was killed here */
+	if (r == 0)
+		r = db_create(fresh, &steps);
+	if (r == 0)
+		r = aside_remove(path); /* a log without a database is nobody's */
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)aside_remove(fresh); /* the next try begins with it, too */
+	*ret_begun = r == 0;
+	return r;
+}
+
 int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret_store,
 	       struct store_found *ret_found)
 {
@@ -372,8 +441,11 @@ int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret
 	int r = path_in(dir, path);
 	if (r == 0)
 		r = check_access(dir, path);
+	bool begun = false;
 	if (r == 0)
-		r = open_file(path, sound, ret_store, &version, &rescue);
+		r = begin_anew(path, &begun);
+	if (r == 0)
+		r = open_file(path, sound || begun, ret_store, &version, &rescue);
 	if (r == -EUCLEAN) {
 		r = replace(path, unix_ms, &rescue, ret_found);
 		if (r == 0)
@@ -416,17 +488,20 @@ static int erase(struct store *s, const struct binding_record *r)
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
 		 struct store_now now)
 {
-	if (n == 0)
+	if (n == 0 && !store_owes(s))
 		return 0;
 	int r = db_step(s->begin);
 	if (r < 0)
 		return r;
+	r = put_owed(s);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = changes[i].erase ? erase(s, &changes[i].record)
 				     : put(s, &changes[i].record, now);
 	if (r == 0)
 		r = db_step(s->commit);
-	if (r < 0 && !sqlite3_get_autocommit(s->db))
+	if (r == 0)
+		owe_nothing(s);
+	else if (!sqlite3_get_autocommit(s->db))
 		(void)db_step(s->rollback); /* r is what the caller hears */
 	return r;
 }
@@ -460,6 +535,8 @@ int store_rewrite_begin(struct store *s)
 {
 	int r = db_step(s->begin);
 	if (r == 0)
+		r = put_owed(s);
+	if (r == 0)
 		r = run_for_each(s->db,
 				 "INSERT INTO elsewhere(" ROW_VALUES ") SELECT " ROW_VALUES
 				 " FROM binding WHERE number=?",
@@ -479,8 +556,10 @@ int store_rewrite_end(struct store *s, bool commit)
 	int r = commit ? db_step(s->commit) : 0;
 	if (!sqlite3_get_autocommit(s->db))
 		(void)db_step(s->rollback); /* r is what the caller hears */
-	if (commit && r == 0)
+	if (commit && r == 0) {
 		s->foreign.n = s->settled.n = 0;
+		owe_nothing(s);
+	}
 	return r;
 }
 
@@ -622,25 +701,39 @@ int store_load(struct store *s, struct store_now now,
 
 int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid)
 {
-	int r = read_duid(s->db, ret_duid);
-	if (r != -ENODATA)
-		return r;
-	r = put_meta(s->db, "duid", fresh->bytes, fresh->len);
-	return r < 0 ? r : read_duid(s->db, ret_duid);
+	struct duid kept = { 0 };
+	int r = 0;
+	if (s->duid.is) {
+		kept.len = s->duid.len;
+		memcpy(kept.bytes, s->duid.bytes, s->duid.len);
+	} else {
+		r = read_duid(s->db, &kept);
+	}
+	if (r == -ENODATA) {
+		store_duid_put(s, fresh);
+		kept = *fresh;
+		r = 0;
+	}
+	if (r == 0)
+		*ret_duid = kept;
+	return r;
 }
 
-int store_duid_put(struct store *s, const struct duid *duid)
+void store_duid_put(struct store *s, const struct duid *duid)
 {
-	return put_meta(s->db, "duid", duid->bytes, duid->len);
+	owe(&s->duid, duid->bytes, duid->len);
 }
 
 int store_note_get(struct store *s, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN])
 {
-	return read_note(s->db, note, ret_bytes);
+	if (!s->notes[note].is)
+		return read_note(s->db, note, ret_bytes);
+	memcpy(ret_bytes, s->notes[note].bytes, STORE_NOTE_LEN);
+	return 0;
 }
 
-int store_note_put(struct store *s, enum store_note note,
-		   const uint8_t bytes[static STORE_NOTE_LEN])
+void store_note_put(struct store *s, enum store_note note,
+		    const uint8_t bytes[static STORE_NOTE_LEN])
 {
-	return put_meta(s->db, note_keys[note], bytes, STORE_NOTE_LEN);
+	owe(&s->notes[note], bytes, STORE_NOTE_LEN);
 }

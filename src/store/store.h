@@ -82,8 +82,8 @@ int store_load(struct store *s, struct store_now now,
 	       int (*fn)(void *ctx, const struct binding_record *r), void *ctx,
 	       struct store_counts *ret_counts);
 
-/* All changes in one transaction, on the disk when it returns 0. Else none of them is; errors as
- * store_open(), and -EUCLEAN: the file is corrupt. */
+/* All changes, and what is owed (see below), in one transaction, on the disk when it returns 0.
+ * Else none of them is; errors as store_open(), and -EUCLEAN: the file is corrupt. n may be 0. */
 int store_commit(struct store *s, const struct binding_change *changes, size_t n,
 		 struct store_now now);
 
@@ -103,12 +103,17 @@ int store_rewrite_begin(struct store *s);
 int store_rewrite_put(struct store *s, const struct binding_record *r, struct store_now now);
 int store_rewrite_end(struct store *s, bool commit);
 
-/* The server's DUID: fresh is written where there is none yet. */
-int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid);
-/* From now on it is this one. */
-int store_duid_put(struct store *s, const struct duid *duid);
+/*
+ * The server's DUID, and what else outlives a restart. What is put is owed: at once it is what is
+ * got, and with the next transaction (a commit, or a rewrite) it comes onto the disk. So a start
+ * waits for the disk once, and not for each of them.
+ */
 
-/* What else outlives a restart. */
+/* The one that is kept; where there is none yet it is fresh, from now on. */
+int store_duid(struct store *s, const struct duid *fresh, struct duid *ret_duid);
+void store_duid_put(struct store *s, const struct duid *duid);
+bool store_owes(const struct store *s);
+
 enum store_note {
 	STORE_RECONFIGURE_SECRET, /* out of which clients' keys are made (wire/dhcp6_auth.h) */
 	STORE_CONFIG_DIGEST,      /* of what clients were told last */
@@ -118,5 +123,5 @@ enum store_note {
 enum { STORE_NOTE_LEN = 32 };
 /* -ENODATA: there is none; -EUCLEAN: it is of another length. */
 int store_note_get(struct store *s, enum store_note note, uint8_t ret_bytes[static STORE_NOTE_LEN]);
-int store_note_put(struct store *s, enum store_note note,
-		   const uint8_t bytes[static STORE_NOTE_LEN]);
+void store_note_put(struct store *s, enum store_note note,
+		    const uint8_t bytes[static STORE_NOTE_LEN]);

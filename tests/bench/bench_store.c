@@ -111,6 +111,58 @@ static int run(struct bench *b, const char *what, bool in_order)
 	return r;
 }
 
+struct table {
+	struct binding_table bindings;
+	size_t n;
+};
+
+static int count(void *ctx, const struct binding_record *r)
+{
+	(void)r;
+	((struct table *)ctx)->n++;
+	return STORE_TAKEN;
+}
+
+static int add(void *ctx, const struct binding_record *r)
+{
+	struct table *t = (struct table *)ctx;
+	struct binding *b;
+	t->n++;
+	int e = bindings_add(&t->bindings, r, &b);
+	return e < 0 ? e : STORE_TAKEN;
+}
+
+/* A start on what is there: once as after a clean stop, once as after the last server was killed,
+ * and with the table that the rows become. */
+static int start(const char *dir, const char *what, bool sound,
+		 int (*fn)(void *ctx, const struct binding_record *r))
+{
+	static const uint8_t key[16] = { 1 };
+	struct table t = { 0 };
+	struct store *s = NULL;
+	struct store_found found;
+	struct store_counts counts;
+	int r = bindings_init(&t.bindings, key);
+	double begun = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	if (r == 0)
+		r = store_open(dir, clock_unix_ms(), sound, &s, &found);
+	double opened = seconds(CLOCK_MONOTONIC), opened_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	const struct store_now now = { .mono_ms = clock_mono_ms(), .unix_ms = clock_unix_ms() };
+	if (r == 0) {
+		bindings_load_begin(&t.bindings);
+		r = store_load(s, now, fn, &t, &counts);
+		bindings_load_end(&t.bindings);
+	}
+	double loaded = seconds(CLOCK_MONOTONIC), loaded_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	printf("%-26s %8zu bindings; opened: %6.1f ms (%6.1f of processor), loaded: %6.1f ms "
+	       "(%6.1f), %5.2f us of processor a binding\n",
+	       what, t.n, (opened - begun) * 1e3, (opened_cpu - cpu) * 1e3, (loaded - opened) * 1e3,
+	       (loaded_cpu - opened_cpu) * 1e3, (loaded_cpu - opened_cpu) / (double)t.n * 1e6);
+	store_close(s);
+	bindings_done(&t.bindings);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench b;
@@ -129,6 +181,14 @@ int main(int argc, char **argv)
 		r = run(&b, "renewed", false);
 	store_close(b.store);
 	free(b.took_us);
+	if (r == 0)
+		r = start(argv[1], "start, rows alone", false, count);
+	if (r == 0)
+		r = start(argv[1], "start, with the table", false, add);
+	if (r == 0)
+		r = start(argv[1], "next server, rows alone", true, count);
+	if (r == 0)
+		r = start(argv[1], "next server, with the table", true, add);
 	if (r < 0)
 		fprintf(stderr, "bench_store: %s\n", strerror(-r));
 	return r < 0;

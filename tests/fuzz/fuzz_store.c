@@ -317,8 +317,8 @@ static void make_sound(void)
 	for (uint32_t i = 0; i < SOUND_ROWS; i++)
 		changes[i] = some_change(i);
 	FUZZ_CHECK(store_open(dir, now.unix_ms, false, &s, &found) == 0);
-	FUZZ_CHECK(store_commit(s, changes, SOUND_ROWS, now) == 0);
 	FUZZ_CHECK(store_duid(s, &changes[0].record.duid, &got) == 0);
+	FUZZ_CHECK(store_commit(s, changes, SOUND_ROWS, now) == 0);
 	store_close(s);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, sound, sizeof sound);

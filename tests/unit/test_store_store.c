@@ -190,6 +190,12 @@ static void a_corrupt_file_is_moved_aside_and_kept(void **state)
 	assert_int_equal(f->n, 1);
 }
 
+static void settle(struct fixture *f)
+{
+	assert_int_equal(store_commit(f->store, NULL, 0, now), 0);
+	assert_false(store_owes(f->store));
+}
+
 static void the_duid_is_made_once(void **state)
 {
 	struct fixture *f = *state;
@@ -198,6 +204,7 @@ static void the_duid_is_made_once(void **state)
 	struct duid got;
 	open_it(f);
 	assert_int_equal(store_duid(f->store, &fresh, &got), 0);
+	settle(f);
 	store_close(f->store);
 	open_it(f);
 	assert_int_equal(store_duid(f->store, &other, &got), 0);
@@ -314,8 +321,9 @@ static void notes_outlive_a_restart(void **state)
 	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), -ENODATA);
 	for (uint8_t i = 1; i < 3; i++) {
 		memset(note, i, sizeof note);
-		assert_int_equal(store_note_put(f->store, STORE_CONFIG_DIGEST, note), 0);
+		store_note_put(f->store, STORE_CONFIG_DIGEST, note);
 	}
+	settle(f);
 	reopen(f);
 	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), 0);
 	assert_memory_equal(read, note, sizeof note);
@@ -324,6 +332,57 @@ static void notes_outlive_a_restart(void **state)
 	run_sql(f, "UPDATE meta SET value=x'01' WHERE key='config_digest'");
 	open_it(f);
 	assert_int_equal(store_note_get(f->store, STORE_CONFIG_DIGEST, read), -EUCLEAN);
+}
+
+static void what_is_owed_comes_onto_the_disk_with_the_next_commit(void **state)
+{
+	struct fixture *f = *state;
+	static const uint8_t note[STORE_NOTE_LEN] = { 1, 2, 3 };
+	const struct duid own = { .len = 2, .bytes = { 4, 2 } }, other = { .len = 1 };
+	const struct binding_change c = change(1, false);
+	struct duid got;
+	uint8_t read[STORE_NOTE_LEN];
+	for (int committed = 0; committed < 2; committed++) {
+		open_it(f);
+		assert_int_equal(store_duid(f->store, &own, &got), 0);
+		assert_true(duid_equal(&got, &own));
+		store_note_put(f->store, STORE_REPLAY, note);
+		assert_true(store_owes(f->store));
+		assert_int_equal(store_note_get(f->store, STORE_REPLAY, read), 0);
+		assert_memory_equal(read, note, sizeof note);
+		if (committed)
+			assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+		assert_int_equal(store_owes(f->store), !committed);
+		reopen(f);
+		assert_int_equal(store_note_get(f->store, STORE_REPLAY, read),
+				 committed ? 0 : -ENODATA);
+		assert_int_equal(store_duid(f->store, &other, &got), 0);
+		assert_true(duid_equal(&got, committed ? &own : &other));
+		close_it(f);
+	}
+}
+
+/* Whatever is in the way of a first start: it begins with a whole file, or not at all. */
+static void what_a_killed_first_start_left_is_no_hindrance(void **state)
+{
+	struct fixture *f = *state;
+	char fresh[sizeof f->db + 8], log[sizeof f->db + 8];
+	snprintf(fresh, sizeof fresh, "%s.new", f->db);
+	snprintf(log, sizeof log, "%s-wal", f->db);
+	const char *const left[] = { fresh, log };
+	for (size_t i = 0; i < 2; i++) {
+		int fd = open(left[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(write(fd, "half of it", 10), 10);
+		assert_int_equal(close(fd), 0);
+	}
+	open_it(f);
+	assert_string_equal(f->found.moved_aside, "");
+	assert_int_equal(access(fresh, F_OK), -1);
+	const struct binding_change c = change(1, false);
+	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+	reopen(f);
+	load_at(f, now);
+	assert_int_equal(f->n, 1);
 }
 
 static void rows_that_cannot_be_are_passed_over_and_counted(void **state)
@@ -590,7 +649,8 @@ static void damage_in_the_middle_is_found_and_the_rest_is_kept(void **state)
 	assert_int_equal(store_duid(f->store, &own, &got), 0);
 	static const uint8_t secret[STORE_NOTE_LEN] = { 5, 6, 7 };
 	uint8_t note[STORE_NOTE_LEN];
-	assert_int_equal(store_note_put(f->store, STORE_RECONFIGURE_SECRET, secret), 0);
+	store_note_put(f->store, STORE_RECONFIGURE_SECRET, secret);
+	settle(f);
 	close_it(f);
 	commit_many(f, 2000);
 	run_sql(f, "INSERT INTO elsewhere SELECT * FROM binding WHERE number<=3");
@@ -723,6 +783,7 @@ static void the_duid_survives_where_the_bindings_table_is_gone(void **state)
 	struct duid got;
 	open_it(f);
 	assert_int_equal(store_duid(f->store, &own, &got), 0);
+	settle(f);
 	close_it(f);
 	run_sql(f, "DROP TABLE binding");
 	open_it(f);
@@ -959,6 +1020,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(what_is_committed_is_there_after_a_restart),
 		STORE_TEST(notes_outlive_a_restart),
+		STORE_TEST(what_is_owed_comes_onto_the_disk_with_the_next_commit),
+		STORE_TEST(what_a_killed_first_start_left_is_no_hindrance),
 		STORE_TEST(a_later_change_replaces_and_an_erased_one_is_gone),
 		STORE_TEST(lifetimes_go_on_over_a_reboot),
 		STORE_TEST(a_wall_clock_that_went_back_makes_nothing_immortal),
