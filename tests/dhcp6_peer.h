@@ -16,8 +16,8 @@
 
 enum {
 	PEER_MESSAGE_MAX = 4096,
-	PEER_MAX_IAS = 32,
-	PEER_MAX_RESOURCES = 32,
+	PEER_MAX_IAS = 128,
+	PEER_MAX_RESOURCES = 64,
 	PEER_MAX_RELAYS = 10,
 	PEER_NO_STATUS = -1
 };
@@ -252,7 +252,7 @@ static inline bool peer_read_ia(struct peer_bytes body, uint16_t ia_code, struct
  * that is none, or an IA_TA, which nobody sends any more (RFC 9915 §21.5). */
 static inline bool peer_read(const uint8_t *bytes, size_t len, struct peer_answer *a)
 {
-	memset(a, 0, sizeof *a);
+	memset(a, 0, offsetof(struct peer_answer, ias));
 	a->status = PEER_NO_STATUS;
 	const uint8_t *at = bytes, *end = bytes + len;
 	uint16_t code;

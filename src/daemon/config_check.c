@@ -296,12 +296,12 @@ static void check_options(struct reading *rd)
 			      "DHCPV6_NTP_SERVER, DHCPV6_OPTION_<code> and the like: they are more "
 			      "than %d options. Give fewer",
 			      D6_MAX_EXTRA_OPTIONS);
-	if (room > BATCH_ANSWER_MAX / 2)
+	if (room > BATCH_OPTIONS_MAX)
 		reading_fault(
 			rd,
 			"DNS_SEARCH, DHCPV6_OPTION_<code> and the like: all options "
 			"together have %zu bytes, they can have %d. Give fewer or shorter ones",
-			room, BATCH_ANSWER_MAX / 2);
+			room, BATCH_OPTIONS_MAX);
 	else if (room + ANSWER_REST_BYTES > BATCH_ANSWER_FIT)
 		reading_warn(rd,
 			     "DNS_SEARCH, DHCPV6_OPTION_<code> and the like: all options "

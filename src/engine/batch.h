@@ -14,13 +14,14 @@
 #include <stdint.h>
 
 enum {
-	BATCH_MESSAGES = 128,   /* messages taken at a time */
-	BATCH_PER_MESSAGE = 80, /* changes or routes of one message at most: each of 16 IAs gives
-				   one up, replaces another, and reuses somebody else's */
+	BATCH_MESSAGES = 128,    /* messages taken at a time */
+	BATCH_PER_MESSAGE = 640, /* changes or routes of one message at most: each of 128 IAs gives
+				    one up, replaces another, and reuses somebody else's */
 	BATCH_CHANGES = BATCH_MESSAGES * 4 + BATCH_PER_MESSAGE,
 	BATCH_ANSWER_FIT =
 		1452, /* bytes of an answer that fits into one Ethernet frame: 1500 less headers */
-	BATCH_ANSWER_MAX = 8192, /* longer ones are none of ours */
+	BATCH_OPTIONS_MAX = 4096, /* bytes of what is configured for whoever asks, in one answer */
+	BATCH_ANSWER_MAX = 20480, /* of any: those, as many IAs and all that relays want back */
 	BATCH_ARENA = BATCH_MESSAGES * 1024 + BATCH_ANSWER_MAX,
 	BATCH_DETAILS = BATCH_CHANGES * BINDING_DETAILS_MAX,
 };

@@ -159,7 +159,7 @@ static bool config_valid(const struct dhcp6_config *c)
 	       c->preferred_lft_s <= c->valid_lft_s && c->n_nameservers <= D6_MAX_NAMESERVERS &&
 	       c->n_search <= D6_MAX_SEARCH && c->n_extra <= D6_MAX_EXTRA_OPTIONS &&
 	       c->max_bindings_per_station <= D6_MAX_STATION_LIMIT &&
-	       room_for_options(c) <= BATCH_ANSWER_MAX / 2 + RECONFIGURE_ROOM;
+	       room_for_options(c) <= BATCH_OPTIONS_MAX + RECONFIGURE_ROOM;
 }
 
 int dhcp6_server_new(const struct dhcp6_config *config, struct dhcp6_server **ret_server)
@@ -478,14 +478,16 @@ static void put_withdrawn(struct exchange *x, const struct d6_ia *ia, const stru
 	}
 }
 
-/* An IA that gets nothing, and why. withdraw: the client may hold something by our former word. */
+/* An IA that gets nothing, and why, in words as long as a frame has room for what must be said of
+ * the others. withdraw: the client may hold something by our former word. */
 static void put_refused(struct exchange *x, const struct d6_ia *ia, enum d6_status status,
 			const char *why, bool withdraw)
 {
+	bool roomy = wr_len(&x->w) + x->ias_left * IA_ROOM < BATCH_ANSWER_FIT;
 	size_t at = d6_open_ia(&x->w, ia->code, ia->iaid, 0, 0);
 	if (withdraw)
 		put_withdrawn(x, ia, NULL);
-	d6_put_status(&x->w, status, why);
+	d6_put_status(&x->w, status, roomy ? why : NULL);
 	d6_close(&x->w, at);
 }
 

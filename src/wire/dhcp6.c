@@ -149,7 +149,8 @@ static struct d6_span span_of(struct rd body)
 
 /* IAADDR and IAPREFIX have the same fields in another order (§21.6, §21.22). ia NULL: only its form
  * is of interest. */
-static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_ia *ia, unsigned *budget)
+static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_msg *m, struct d6_ia *ia,
+				      unsigned *budget)
 {
 	struct d6_resource res = { 0 };
 	if (opt->code == D6_OPT_IAADDR) {
@@ -166,8 +167,10 @@ static enum d6_verdict parse_resource(struct d6_opt *opt, struct d6_ia *ia, unsi
 	if (res.prefix.plen > 128)
 		return D6_MALFORMED;
 	res.prefix = prefix6_masked(&res.prefix);
-	if (ia && ia->n_resources < D6_MAX_IA_RESOURCES)
-		ia->resources[ia->n_resources++] = res;
+	if (ia && m->n_resources < D6_MAX_RESOURCES) {
+		m->resources[m->n_resources++] = res;
+		ia->n_resources++;
+	}
 	return check_options(opt->body, budget);
 }
 
@@ -178,6 +181,7 @@ static enum d6_verdict parse_ia(struct d6_opt *opt, struct d6_msg *m, unsigned *
 	if (ia) {
 		ia->code = opt->code;
 		ia->n_resources = 0;
+		ia->resources = &m->resources[m->n_resources];
 		ia->iaid = rd_be32(&fixed);
 		ia->t1_s = rd_be32(&fixed);
 		ia->t2_s = rd_be32(&fixed);
@@ -193,7 +197,7 @@ static enum d6_verdict parse_ia(struct d6_opt *opt, struct d6_msg *m, unsigned *
 			return v;
 		if (inner.code != wanted)
 			continue; /* also an address in an IA_PD, which means nothing there */
-		v = parse_resource(&inner, ia, budget);
+		v = parse_resource(&inner, m, ia, budget);
 		if (v != D6_OK)
 			return v;
 	}

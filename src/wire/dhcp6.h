@@ -87,12 +87,12 @@ enum d6_status {
 #define D6_LFT_INFINITY 0xffffffffU
 
 enum {
-	D6_MAX_OPTIONS = 512,     /* options in one message, nested ones included: as many as 2 KiB
-				     can hold */
-	D6_MAX_IAS = 16,          /* IAs served in one message */
-	D6_MAX_IA_RESOURCES = 32, /* addresses or prefixes looked at in one IA */
-	D6_ORO_LOW = 256,         /* codes below this are looked up at once */
-	D6_HOP_COUNT_LIMIT = 8,   /* RFC 9915 §7.6 */
+	D6_MAX_OPTIONS = 512,   /* options in one message, nested ones included: as many as 2 KiB
+				   can hold */
+	D6_MAX_IAS = 128,       /* IAs served in one message, likewise */
+	D6_MAX_RESOURCES = 80,  /* addresses and prefixes looked at in all of them, likewise */
+	D6_ORO_LOW = 256,       /* codes below this are looked up at once */
+	D6_HOP_COUNT_LIMIT = 8, /* RFC 9915 §7.6 */
 };
 
 enum d6_verdict {
@@ -136,7 +136,7 @@ struct d6_ia {
 	uint32_t t1_s;
 	uint32_t t2_s;
 	uint8_t n_resources;
-	struct d6_resource resources[D6_MAX_IA_RESOURCES];
+	const struct d6_resource *resources; /* the message's */
 };
 
 struct d6_msg {
@@ -155,16 +155,18 @@ struct d6_msg {
 	struct d6_span user_class;
 	struct d6_span vendor_class;
 	uint8_t n_ias;
+	uint8_t n_resources; /* of all of its IAs */
 	struct d6_ia ias[D6_MAX_IAS];
+	struct d6_resource resources[D6_MAX_RESOURCES]; /* those of an IA beside each other */
 };
 
 /*
  * Parses a message of a client (types SOLICIT to INFORMATION_REQUEST and REPLY), not a relay's.
  * Unknown options are skipped. Whether the type may carry what it carries is the server's business
- * (RFC 9915 §16). Of IAs beyond the first D6_MAX_IAS, of resources beyond D6_MAX_IA_RESOURCES in an
- * IA and of vendor classes beyond the first only the form is checked. On a verdict other than
- * D6_OK, *ret_msg is not to be read. Elements of ias and resources beyond their counts are
- * indeterminate.
+ * (RFC 9915 §16). Of IAs beyond the first D6_MAX_IAS, of resources beyond the first
+ * D6_MAX_RESOURCES and of vendor classes beyond the first only the form is checked. On a verdict
+ * other than D6_OK, *ret_msg is not to be read. Elements of ias and resources beyond their counts
+ * are indeterminate. The IAs point into the message: it is not to be copied.
  */
 enum d6_verdict d6_parse(struct rd packet, struct d6_msg *ret_msg);
 /* Whether the client asks for that option (§21.7), in however long a list; the packet must still be

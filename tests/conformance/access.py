@@ -24,7 +24,6 @@ ROUTER_LINK_LOCAL, ROUTER = "fe80::1", "2001:db8:ffff::1"
 PREFERRED_S, VALID_S = 1800, 14400  # by default
 T1_S, T2_S = PREFERRED_S * 5 // 10, PREFERRED_S * 8 // 10
 MAX_BINDINGS = 8  # of a client
-MAX_IAS = 16  # of a message: those behind them are passed over
 
 SERVED = (SOLICIT, REQUEST, RENEW, REBIND)  # every IA of theirs is answered
 TO_ONE_SERVER = (REQUEST, RENEW, RELEASE, DECLINE)
@@ -181,7 +180,7 @@ class Client:
 
     def judge_ias(self, kind, options, answer):
         listed = [(c, int.from_bytes(body[:4], "big")) for c, body in options if c in (IA_NA, IA_PD)]
-        wanted = set(listed[:MAX_IAS])
+        wanted = set(listed)
         ias = [(code, ia) for code in (IA_NA, IA_PD) for ia in answer.ias(code)]
         got = [(code, ia.iaid) for code, ia in ias]
         assert len(got) == len(set(got)), f"an IA is answered twice:\n{answer}"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server without rapid commit, addresses and RECONFIGURE, whose leases do not end."""
+"""A server without rapid commit, addresses and RECONFIGURE, whose leases do not end; a client may hold as many as it likes."""
 import pytest
 
 from access import HOME, each, rule
 from packets import ADVERTISE, AUTH, IA_NA, NO_ADDRS, RAPID_COMMIT, REBIND, RECONF_ACCEPT, RENEW, REQUEST, SOLICIT, STATUS, ia_na, ia_pd, iaaddr, iaprefix, opt
 
 INFINITY = 0xffffffff
-ENV = {"DHCPV6_RAPID_COMMIT": "off", "DHCPV6_IA_NA": "off", "DHCPV6_RECONFIGURE": "off",
+ENV = {"DHCPV6_RAPID_COMMIT": "off", "DHCPV6_IA_NA": "off", "DHCPV6_RECONFIGURE": "off", "DHCPV6_CLIENT_LIMIT": "0",
        "DHCPV6_VALID_LIFETIME": str(INFINITY), "DHCPV6_PREFERRED_LIFETIME": str(INFINITY)}
 
 
@@ -68,3 +68,15 @@ def test_rebind_of_the_unknown(access, client):
     access.line.send(client.message(REBIND, ia_pd(1, iaprefix("2001:db8:ffff:9300::/56"))))
     client.information()
     assert not client.bound()
+
+
+@rule("RFC 9915 §18.3.4", "whoever holds as many prefixes as a message can name renews all of them by one")
+@rule("RFC 9915 §18.3.7", "and gives all of them back by one")
+def test_as_many_as_a_message_can_name(access, client):
+    iaids = range(30)
+    had = {ia.iaid: ia.resources[0].what for ia in client.request(*map(ia_pd, iaids)).ias()}
+    named = [ia_pd(i, iaprefix(had[i])) for i in iaids]
+    assert {ia.iaid: ia.lifetimes() for ia in client.renew(*named).ias()} == {i: {had[i]: (INFINITY, INFINITY)} for i in iaids}
+    assert set(client.bound().values()) == set(had.values()) and {access.route(p) for p in had.values()} == {HOME}
+    assert not client.release(*named).ias()
+    assert not client.bound() and not [p for p in had.values() if access.route(p)]

@@ -63,7 +63,7 @@ static void check_ia(const struct d6_ia *a, const struct d6_ia *b)
 {
 	FUZZ_CHECK(a->code == b->code && a->iaid == b->iaid && a->t1_s == b->t1_s &&
 		   a->t2_s == b->t2_s);
-	FUZZ_CHECK(a->n_resources <= D6_MAX_IA_RESOURCES && a->n_resources == b->n_resources);
+	FUZZ_CHECK(a->n_resources <= D6_MAX_RESOURCES && a->n_resources == b->n_resources);
 	for (size_t i = 0; i < a->n_resources; i++) {
 		const struct d6_resource *p = &a->resources[i];
 		const struct d6_resource *q = &b->resources[i];

@@ -8,6 +8,7 @@
 #include "dhcp6_peer.h"
 #include "engine/dhcp6_server.h"
 #include "engine/leases.h"
+#include "host/dhcp6_sock.h"
 
 #include <stdlib.h>
 
@@ -344,30 +345,48 @@ static void every_ia_is_answered_in_its_own_right(void **state)
 	assert_int_equal(pd->t2_s, na->t2_s);
 }
 
-/* A client that has more of them than we look at is served with those that we do. */
-static void ias_beyond_the_sixteenth_are_passed_over(void **state)
+/* As many as the longest message that is taken has room for. */
+static void every_ia_of_a_message_is_answered(void **state)
 {
 	(void)state;
+	enum { MANY = 125 };
 	static const uint8_t types[] = { SOLICIT, REQUEST, RENEW, REBIND, RELEASE };
 	config.max_bindings_per_client = 0;
 	start();
 	for (size_t i = 0; i < sizeof types; i++) {
 		begin(types[i]);
-		for (uint32_t iaid = 0; iaid < 40; iaid++)
+		for (uint32_t iaid = 0; iaid < MANY; iaid++)
 			put_ia(iaid & 1 ? IA_NA : IA_PD, iaid, &none);
+		assert_true(msg.len <= DHCP6_SOCK_PACKET_MAX);
 		ask(types[i] == SOLICIT ? ADVERTISE : REPLY);
-		assert_int_equal(answer.n_ias, types[i] == RELEASE ? 0 : D6_MAX_IAS);
+		assert_int_equal(answer.n_ias, types[i] == RELEASE ? 0 : MANY);
 		for (size_t k = 0; k < answer.n_ias; k++) {
 			assert_int_equal(answer.ias[k].iaid, k);
 			(void)got(k & 1 ? IA_NA : IA_PD, (uint32_t)k);
 		}
 		assert_int_equal(stats()->pd.bound + stats()->na.bound,
-				 types[i] == SOLICIT ? 0 : D6_MAX_IAS);
+				 types[i] == SOLICIT ? 0 : MANY);
 	}
 	begin(INFORMATION_REQUEST);
-	for (uint32_t iaid = 0; iaid < 40; iaid++)
+	for (uint32_t iaid = 0; iaid < MANY; iaid++)
 		put_ia(IA_PD, iaid, &none);
 	ask_in_vain(D6_DROP_HAS_IA);
+}
+
+/* In words only as long as there is room for them. */
+static void many_refusals_fit_into_a_frame(void **state)
+{
+	(void)state;
+	for (uint32_t n = 9; n <= 50; n += 41) {
+		begin(SOLICIT);
+		for (uint32_t iaid = 0; iaid < n; iaid++)
+			put_ia(IA_PD, iaid, &none);
+		ask(ADVERTISE);
+		assert_int_equal(answer.n_ias, n);
+		for (size_t k = D6_DEFAULT_MAX_BINDINGS; k < n; k++)
+			assert_int_equal(answer.ias[k].status, NO_PREFIX_AVAIL);
+		assert_true(batch->answers[0].len <= BATCH_ANSWER_FIT);
+	}
 }
 
 static void an_ia_that_stands_twice_is_answered_once(void **state)
@@ -1784,14 +1803,14 @@ static void relays_nest_to_the_limit_and_no_further(void **state)
 static void an_answer_that_cannot_fit_changes_nothing(void **state)
 {
 	(void)state;
-	char name[3000];
+	char name[7000];
 	memset(name, 'i', sizeof name);
 	name[sizeof name - 1] = '\0';
 	begin(REQUEST);
 	put_ia(IA_PD, 1, &none);
 	/* Three relays whose Interface-Ids alone are longer than an answer may be; longer than
 	 * dhcp6_peer.h writes. */
-	static uint8_t bytes[12000];
+	static uint8_t bytes[24000];
 	struct wr w = wr_of(bytes, sizeof bytes);
 	for (int i = 2; i >= 0; i--) {
 		wr_u8(&w, 12);
@@ -1817,7 +1836,7 @@ static void a_long_name_leaves_no_room_for_withdrawals(void **state)
 {
 	(void)state;
 	static uint8_t bytes[BATCH_ANSWER_MAX + 1024];
-	for (size_t len = 7500; len < 8192; len++) {
+	for (size_t len = BATCH_ANSWER_MAX - 700; len < BATCH_ANSWER_MAX; len++) {
 		begin(RENEW);
 		peer_oro(&msg, (const uint16_t[]){ 39 }, 1);
 		peer_ia(&msg, IA_PD, 1);
@@ -2650,7 +2669,8 @@ int main(void)
 		T(rapid_commit_that_is_off_gives_an_offer),
 		T(solicit_without_ia_is_answered),
 		T(every_ia_is_answered_in_its_own_right),
-		T(ias_beyond_the_sixteenth_are_passed_over),
+		T(every_ia_of_a_message_is_answered),
+		T(many_refusals_fit_into_a_frame),
 		T(an_ia_that_stands_twice_is_answered_once),
 		T(addresses_are_refused_where_they_are_off),
 		T(infinite_lifetimes_have_infinite_t1_and_t2),

@@ -334,9 +334,9 @@ static void counts_are_bounded(void **state)
 		d6_close(&w, d6_open_iaprefix(&w, &p, (uint32_t)i, 0));
 	d6_close(&w, ia);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_OK);
-	assert_int_equal(m.ias[0].n_resources, D6_MAX_IA_RESOURCES);
-	assert_int_equal(m.ias[0].resources[D6_MAX_IA_RESOURCES - 1].preferred_lft_s,
-			 D6_MAX_IA_RESOURCES - 1);
+	assert_int_equal(m.ias[0].n_resources, D6_MAX_RESOURCES);
+	assert_int_equal(m.ias[0].resources[D6_MAX_RESOURCES - 1].preferred_lft_s,
+			 D6_MAX_RESOURCES - 1);
 	d6_put_empty(&w, 65000);
 	assert_int_equal(d6_parse(rd_of(b, wr_len(&w)), &m), D6_TOO_MANY);
 }
