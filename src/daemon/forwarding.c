@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/ratelimit.h"
 #include "daemon/stations.h"
-#include "host/nft_sets.h"
 #include "host/route.h"
 
 #include <arpa/inet.h>
@@ -37,25 +36,23 @@ enum phase {
 /* The kernel's tables are being put right, piece by piece. */
 struct putting_right {
 	enum phase phase;
-	struct route_batch *dump; /* reads, while `requests` goes on with batches */
+	struct route_batch *dump; /* reads, while batches go on */
 	uint32_t n;               /* bindings that are looked at: those with smaller numbers */
 	uint8_t *seen;            /* a bit each: the kernel has its route; then: its source */
 	uint32_t at, mask;        /* where the phase goes on */
 	bool strangers;           /* in the packet filter, found by the latest look */
-	size_t n_elements;        /* of it, seen in this piece */
 	unsigned again;           /* dumps that may lack something */
 	bool lacks;               /* the one under way does */
 	uint64_t kept, added, removed, refused;
 };
 
 struct forwarding {
+	struct fib *fib; /* changes what we may not */
 	unsigned ifindex;
-	struct route_batch *requests;
 	struct stations stations;
-	struct nft_sets *filter; /* NULL: there is none */
-	uint8_t shortest;        /* of the prefixes that it tells apart; 0: it knows no sources */
-	bool filter_changes;     /* wait in it */
-	bool astray;             /* some of them were refused */
+	bool filter;  /* there is one */
+	bool sources; /* and it knows who may send from where */
+	bool astray;  /* it refused something */
 	struct putting_right right;
 	const struct batch *batch; /* being carried out */
 	bool *failed;
@@ -63,21 +60,19 @@ struct forwarding {
 	struct ratelimit log_fault, log_claim;
 };
 
-int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
-		   const uint8_t key[static 16], struct forwarding **ret_forwarding)
+int forwarding_new(struct fib *fib, const uint8_t key[static 16],
+		   struct forwarding **ret_forwarding)
 {
 	struct forwarding *f = calloc(1, sizeof *f);
 	if (!f)
 		return -ENOMEM;
-	f->ifindex = ifindex;
+	f->fib = fib;
+	f->ifindex = fib_bounds(fib)->ifindex;
+	f->filter = fib_bounds(fib)->table[0];
+	f->sources = f->filter && fib_bounds(fib)->shortest;
 	f->right.phase = RIGHT;
 	f->log_fault = f->log_claim = (struct ratelimit){ .per_s = 1, .burst = 10 };
-	int r = route_batch_new(&f->requests);
-	if (r == 0)
-		r = stations_init(&f->stations, key);
-	if (r == 0 && filter->table)
-		r = nft_sets_new(filter->table, &f->filter);
-	f->shortest = f->filter ? filter->shortest : 0;
+	int r = stations_init(&f->stations, key);
 	if (r < 0) {
 		forwarding_free(f);
 		return r;
@@ -92,10 +87,8 @@ void forwarding_free(struct forwarding *f)
 {
 	if (!f)
 		return;
-	route_batch_free(f->requests);
 	stop_putting_right(f);
 	stations_done(&f->stations);
-	nft_sets_free(f->filter);
 	free(f);
 }
 
@@ -111,18 +104,7 @@ bool forwarding_astray(const struct forwarding *f)
 
 int forwarding_turned_away(struct forwarding *f, uint64_t ret_packets[static NFT_REASONS])
 {
-	return f->filter ? nft_counters_read(f->filter, ret_packets) : -ENOENT;
-}
-
-static struct route delegated(const struct forwarding *f, const struct prefix6 *prefix,
-			      const struct in6_addr *next_hop)
-{
-	return (struct route){ .prefix = *prefix,
-			       .type = ROUTE_VIA,
-			       .has_gateway = true,
-			       .gateway = *next_hop,
-			       .oif = f->ifindex,
-			       .metric = ROUTE_METRIC_DELEGATED };
+	return fib_counters_read(f->fib, ret_packets);
 }
 
 /* --- batches
@@ -143,7 +125,9 @@ static void on_refused(void *ctx, uint32_t tag, int err)
 		return;
 	char prefix[PREFIX6_STRLEN], hop[INET6_ADDRSTRLEN];
 	log_error("route",
-		  neighbour
+		  err == -ERANGE ? "a binding leads to where nothing of ours is, its client is not "
+				   "answered"
+		  : neighbour
 			  ? "the kernel refuses a subscriber's neighbour entry, and will look for "
 			    "it by itself"
 			  : "the kernel refuses a delegated prefix's route, its client is not "
@@ -171,9 +155,8 @@ static void unguard(struct forwarding *f, struct station *s)
 {
 	if (!f->filter || !s->guarded)
 		return;
-	filter_refused(f, nft_station_del(f->filter, s->guarded_as, &s->addr));
+	filter_refused(f, fib_station_del(f->fib, s->guarded_as, &s->addr));
 	s->guarded = false;
-	f->filter_changes = true;
 }
 
 /* Where it is as it should be, nothing is done. */
@@ -183,22 +166,21 @@ static int guard(struct forwarding *f, struct station *s)
 	    (s->guarded && memcmp(s->guarded_as, s->lladdr, sizeof s->lladdr) == 0))
 		return 0;
 	unguard(f, s);
-	int r = nft_station_put(f->filter, s->lladdr, &s->addr);
+	int r = fib_station_put(f->fib, s->lladdr, &s->addr);
 	s->guarded = r == 0;
 	memcpy(s->guarded_as, s->lladdr, sizeof s->lladdr);
-	f->filter_changes = true;
 	return r;
 }
 
-static void commit_filter(struct forwarding *f)
+/* What became of routes and neighbours. */
+static int commit(struct forwarding *f, void (*failed)(void *ctx, uint32_t tag, int err))
 {
-	if (!f->filter_changes)
-		return;
-	f->filter_changes = false;
-	int r = nft_sets_commit(f->filter);
-	filter_refused(f, r);
-	for (struct station *s = NULL; r < 0 && (s = stations_next(&f->stations, s));)
+	const struct fib_result r = fib_commit(f->fib, failed, f);
+	if (!fib_lost(f->fib)) /* else all of it is another server's soon */
+		filter_refused(f, r.filter);
+	for (struct station *s = NULL; r.filter < 0 && (s = stations_next(&f->stations, s));)
 		s->guarded = false; /* nobody knows: they are put again when they are told of */
+	return r.routes;
 }
 
 static const uint8_t *ethernet(const uint8_t *lladdr, uint8_t len)
@@ -212,7 +194,7 @@ static int release(struct forwarding *f, const struct in6_addr *addr, const uint
 	struct station gone, *s;
 	if (stations_release(&f->stations, addr, lladdr, &gone)) {
 		unguard(f, &gone);
-		return gone.entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
+		return gone.entered ? fib_neighbour_del(f->fib, addr, tag) : 0;
 	}
 	/* Others hold it whom nobody believed: the kernel looks for it, until they speak again. */
 	s = stations_find(&f->stations, addr);
@@ -221,7 +203,7 @@ static int release(struct forwarding *f, const struct in6_addr *addr, const uint
 	bool entered = s->entered;
 	s->entered = false;
 	unguard(f, s);
-	return entered ? neighbour_del(f->requests, f->ifindex, addr, tag) : 0;
+	return entered ? fib_neighbour_del(f->fib, addr, tag) : 0;
 }
 
 static void tell_of_claim(struct forwarding *f, const struct station *s, const uint8_t *lladdr)
@@ -257,7 +239,7 @@ static int follow_station(struct forwarding *f, const struct route_change *c, ui
 	if (r == 0)
 		tell_of_claim(f, s, lladdr);
 	if (r == 0 && s->known && !s->entered) {
-		r = neighbour_put(f->requests, f->ifindex, addr, s->lladdr, sizeof s->lladdr, tag);
+		r = fib_neighbour_put(f->fib, addr, s->lladdr, tag);
 		s->entered = r == 0;
 	}
 	if (r == 0)
@@ -271,13 +253,12 @@ static void follow_source(struct forwarding *f, const struct route_change *c)
 	const uint8_t *now = ethernet(c->lladdr, c->lladdr_len);
 	const uint8_t *old = ethernet(c->old_lladdr, c->old_lladdr_len);
 	bool same = !now == !old && (!now || memcmp(now, old, NFT_LLADDR_LEN) == 0);
-	if (!f->shortest || (c->add && c->held && same))
+	if (!f->sources || (c->add && c->held && same))
 		return;
-	f->filter_changes = true;
 	if (!c->add || c->held)
-		filter_refused(f, nft_source_del(f->filter, &c->prefix, old));
+		filter_refused(f, fib_source_del(f->fib, &c->prefix, old));
 	if (c->add)
-		filter_refused(f, nft_source_put(f->filter, &c->prefix, now));
+		filter_refused(f, fib_source_put(f->fib, &c->prefix, now));
 }
 
 static int collect(struct forwarding *f, const struct route_change *c, uint32_t i)
@@ -286,11 +267,10 @@ static int collect(struct forwarding *f, const struct route_change *c, uint32_t 
 	int r = follow_station(f, c, TAG_NEIGHBOUR + i);
 	if (r < 0 || c->prefix.plen == 128)
 		return r;
-	const struct route route = delegated(f, &c->prefix, &c->next_hop);
 	if (c->add)
-		return route_put(f->requests, &route, i);
+		return fib_route_put(f->fib, &c->prefix, &c->next_hop, i);
 	f->right.lacks = true;
-	return route_del(f->requests, &route, i);
+	return fib_route_del(f->fib, &c->prefix, i);
 }
 
 void forwarding_install(struct forwarding *f, const struct batch *b,
@@ -302,10 +282,14 @@ void forwarding_install(struct forwarding *f, const struct batch *b,
 	f->batch = b;
 	f->failed = failed;
 	int r = 0;
-	for (uint32_t i = 0; i < b->n_routes && r == 0; i++)
+	for (uint32_t i = 0; i < b->n_routes && r == 0; i++) {
 		r = collect(f, &b->routes[i], i);
-	int e = route_commit(f->requests, on_refused, f);
-	commit_filter(f);
+		if (r == -ERANGE) { /* its own client's loss alone */
+			on_refused(f, i, r);
+			r = 0;
+		}
+	}
+	int e = commit(f, on_refused);
 	if (r == 0)
 		r = e;
 	if (r >= 0)
@@ -375,7 +359,7 @@ static int look_at_neighbour(void *ctx, const struct neighbour *n)
 	struct forwarding *f = (struct forwarding *)ctx;
 	struct station *s = stations_find(&f->stations, &n->addr);
 	if (!s || !s->known)
-		return neighbour_del(f->requests, f->ifindex, &n->addr, 0);
+		return fib_neighbour_del(f->fib, &n->addr, 0) == -ENOBUFS ? -ENOBUFS : 0;
 	s->entered = n->lladdr_len == sizeof s->lladdr &&
 		     memcmp(s->lladdr, n->lladdr, sizeof s->lladdr) == 0;
 	return 0;
@@ -412,10 +396,10 @@ static int look_at_route(void *ctx, const struct route *r)
 		return 0; /* another instance's, or no delegated one */
 	const struct binding *b = bindings_by_prefix(l->t, &r->prefix.addr, r->prefix.plen);
 	if (!b || b->state != BINDING_BOUND) {
-		int e = route_del(l->f->requests, r, 0);
+		int e = fib_route_del(l->f->fib, &r->prefix, 0);
 		right->removed += e == 0;
 		right->lacks |= e == -ENOBUFS || in_pieces(right);
-		return e == -ENOBUFS ? 0 : e; /* it is seen again */
+		return 0; /* it is seen again where there was no room for it */
 	}
 	if (b->id < right->n && memcmp(&b->next_hop, &r->gateway, sizeof r->gateway) == 0) {
 		right->kept += !was_seen(right, b);
@@ -435,11 +419,11 @@ static int put_routes(struct forwarding *f, const struct binding_table *t)
 		if (b->kind != BINDING_PD || b->state != BINDING_BOUND || was_seen(right, b))
 			continue;
 		const struct prefix6 p = { b->addr, b->plen };
-		const struct route route = delegated(f, &p, &b->next_hop);
-		int r = route_put(f->requests, &route, 0);
-		if (r < 0)
+		int r = fib_route_put(f->fib, &p, &b->next_hop, 0);
+		if (r < 0 && r != -ERANGE)
 			return r;
-		right->added++;
+		right->refused += r < 0;
+		right->added += r == 0;
 		n++;
 	}
 	b = bindings_next(t, right->at);
@@ -469,10 +453,10 @@ static int put_neighbours(struct forwarding *f)
 			return 0;
 		if (!s->known || s->entered)
 			continue;
-		int r = neighbour_put(f->requests, f->ifindex, &s->addr, s->lladdr,
-				      sizeof s->lladdr, 0);
-		if (r < 0)
+		int r = fib_neighbour_put(f->fib, &s->addr, s->lladdr, 0);
+		if (r < 0 && r != -ERANGE)
 			return r;
+		f->right.refused += r < 0;
 		s->entered = true;
 		n++;
 	}
@@ -519,8 +503,7 @@ static int put_sources(struct forwarding *f, const struct binding_table *t)
 		if (b->state != BINDING_BOUND || (b->kind == BINDING_NA && !b->lladdr_len) ||
 		    was_seen(&f->right, b))
 			continue;
-		filter_refused(f, nft_source_put(f->filter, &p, station_of(b)));
-		f->filter_changes = true;
+		filter_refused(f, fib_source_put(f->fib, &p, station_of(b)));
 		n++;
 	}
 	b = bindings_next(t, f->right.at);
@@ -544,7 +527,6 @@ static int look_at_element(void *ctx, const struct nft_element *e)
 	struct station *s = NULL;
 	const struct binding *b = NULL;
 	const uint8_t *lladdr = NULL;
-	l->f->right.n_elements++;
 	if (e->set == NFT_STATION) {
 		s = stations_find(&l->f->stations, &e->prefix.addr);
 		lladdr = s && s->known ? s->lladdr : NULL;
@@ -558,9 +540,8 @@ static int look_at_element(void *ctx, const struct nft_element *e)
 		know(l->f, s, b);
 		return 0;
 	}
-	l->f->filter_changes = true;
 	l->f->right.strangers = true; /* a set that changes may not show all: once more */
-	return nft_element_del(l->f->filter, e);
+	return fib_element_del(l->f->fib, e);
 }
 
 /*
@@ -571,11 +552,7 @@ static int look_at_element(void *ctx, const struct nft_element *e)
 static int look_at_filter(struct forwarding *f, const struct binding_table *t)
 {
 	struct look look = { f, t };
-	int r = 0;
-	f->right.n_elements = 0;
-	do /* most sets are empty: of lengths that nobody has */
-		r = f->filter ? nft_sets_read_some(f->filter, look_at_element, &look) : 0;
-	while (r > 0 && f->right.n_elements == 0);
+	int r = f->filter ? fib_filter_read_some(f->fib, look_at_element, &look) : 0;
 	filter_refused(f, r);
 	return r > 0;
 }
@@ -595,7 +572,7 @@ static int do_phase(struct forwarding *f, const struct binding_table *t)
 	case PUT_STATIONS:
 		return f->filter ? put_stations(f) : 0;
 	case PUT_SOURCES:
-		return f->shortest ? put_sources(f, t) : 0;
+		return f->sources ? put_sources(f, t) : 0;
 	case LOOK_AT_FILTER:
 		return look_at_filter(f, t);
 	case RIGHT:
@@ -626,7 +603,7 @@ static int look_again(struct forwarding *f)
 		return neighbour_dump_start(f->right.dump);
 	if (f->right.phase == LOOK_AT_FILTER) {
 		f->right.strangers = false;
-		filter_refused(f, nft_sets_read(f->filter, f->shortest));
+		filter_refused(f, fib_filter_read(f->fib));
 		return 0;
 	}
 	return in_pieces(&f->right) ? route_dump_start(f->right.dump) : 0;
@@ -644,7 +621,7 @@ static int next_phase(struct forwarding *f)
 		return route_dump_start(f->right.dump);
 	if (f->right.phase == LOOK_AT_FILTER && f->filter) {
 		memset(f->right.seen, 0, f->right.n / 8 + 1);
-		filter_refused(f, nft_sets_read(f->filter, f->shortest));
+		filter_refused(f, fib_filter_read(f->fib));
 	}
 	return 0;
 }
@@ -659,8 +636,7 @@ int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s)
 	if (f->right.phase == RIGHT)
 		return 0;
 	int more = do_phase(f, dhcp6_server_table(s));
-	int refused = route_commit(f->requests, NULL, NULL);
-	commit_filter(f);
+	int refused = commit(f, NULL);
 	int r = more < 0 ? more : refused < 0 ? refused : more == 0 ? next_phase(f) : 0;
 	f->right.refused += refused > 0 ? (unsigned)refused : 0;
 	if (r < 0) {

@@ -8,25 +8,19 @@
  */
 #pragma once
 
+#include "daemon/fib.h"
 #include "engine/batch.h"
 #include "engine/dhcp6_server.h"
-#include "host/nft_sets.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct forwarding;
 
-/* Where the packet filter is told (host/nft_sets.h). */
-struct forwarding_filter {
-	const char *table; /* NULL: there is none */
-	uint8_t shortest;  /* of the delegated prefixes that it tells apart; 0: it knows no sources
-			    */
-};
-
-/* Towards this interface. key: 16 random bytes. -ENOMEM or socket(2)'s. */
-int forwarding_new(unsigned ifindex, const struct forwarding_filter *filter,
-		   const uint8_t key[static 16], struct forwarding **ret_forwarding);
+/* Towards the interface and with the filter that the FIB's process is for; that stays the caller's.
+ * key: 16 random bytes. -ENOMEM. */
+int forwarding_new(struct fib *fib, const uint8_t key[static 16],
+		   struct forwarding **ret_forwarding);
 void forwarding_free(struct forwarding *f); /* NULL is allowed */
 
 /*

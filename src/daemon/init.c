@@ -12,6 +12,7 @@
 #include "daemon/children.h"
 #include "daemon/config.h"
 #include "daemon/dns.h"
+#include "daemon/fib.h"
 #include "daemon/filter.h"
 #include "daemon/inbox.h"
 #include "daemon/message.h"
@@ -34,6 +35,7 @@
 #include "host/secret.h"
 #include "host/tcp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -81,8 +83,8 @@ struct appliance {
 	bool dns_absent;         /* it cannot */
 	bool dns_way;            /* its queries have a routing table */
 	struct nft_guard *guard; /* NULL where the kernel has none */
-	struct forwarding_filter filter;
-	uint64_t gated_at_ms; /* since then nothing is forwarded from subscribers */
+	uint8_t shortest;        /* prefix that the filter tells apart; 0: it knows no sources */
+	uint64_t gated_at_ms;    /* since then nothing is forwarded from subscribers */
 	int nflog_fd;
 	int control_fd;
 	int metrics_fd;
@@ -100,6 +102,8 @@ struct appliance {
 
 	pid_t server_pid; /* 0: none is running */
 	int server_fd;    /* our end of the socket pair, -1 */
+	pid_t fib_pid;    /* of the process that changes routes for it; 0: none is running */
+	bool server_due;  /* once that has ended, too */
 	uint64_t server_started_ms;
 	uint64_t server_retry_ms;
 	uint64_t server_restarts;
@@ -345,7 +349,7 @@ static void on_server_wrong(void *ctx)
 	(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
 }
 
-static int server_child(struct appliance *a, int fd, pid_t init_pid)
+static int server_child(struct appliance *a, int fd, struct fib *fib, pid_t init_pid)
 {
 	int r = child_settle(init_pid);
 	if (r < 0)
@@ -357,6 +361,7 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	(void)signal(SIGINT, SIG_IGN); /* cannot fail for these */
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	fib_be_server(fib);
 	tunnel_done(&a->tunnel);     /* the keys are zeros here */
 	children_free(a->children);  /* init's business */
 	route_batch_free(a->routes); /* likewise: whoever reads there takes init's answers away */
@@ -364,16 +369,11 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	preflight_done(&a->at);
 	settings_drop();
 	subscriber_drop(&a->sub);
-	char table[NFT_TABLE_MAX] = "", mode[NIC_MODE_MAX];
-	if (a->guard)
-		(void)snprintf(table, sizeof table, "%s", nft_guard_table(a->guard)); /* fits */
+	char mode[NIC_MODE_MAX];
 	nft_guard_drop(a->guard);
 	uplink_watch_drop(a->uplink);
 	dns_drop(a->dns);
 	tunnel_watch_drop(a->tunnel_watch);
-	a->filter.table = table[0] ? table : NULL;
-	if (!a->sub.dhcp6_frames)
-		a->filter.shortest = 0; /* no Ethernet: no stations to be told apart */
 	const struct server_params p = {
 		.config = &a->config,
 		.version = a->version,
@@ -383,9 +383,8 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 		.dhcp6_sock = a->sub.dhcp6_sock,
 		.dhcp6_frames = a->sub.dhcp6_frames,
 		.nd_sock = a->sub.nd_sock,
-		.filter = a->filter,
+		.fib = fib,
 		.nflog_fd = a->nflog_fd,
-		.ifindex = a->sub.nic.link.ifindex,
 		.ifname = a->sub.nic.link.name,
 		.subscriber_mode = nic_mode(&a->sub.nic, &a->config, mode),
 		.backend = tunnel_backend(&a->tunnel),
@@ -403,18 +402,45 @@ static int server_child(struct appliance *a, int fd, pid_t init_pid)
 	return server_run(&p);
 }
 
+/* What may be changed for a server, as far as it is known now. */
+static struct fib_bounds fib_bounds_of(const struct appliance *a)
+{
+	const struct config *c = &a->config;
+	struct fib_bounds b = { .ifindex = a->sub.nic.link.ifindex,
+				.delegable = { c->assigned, c->pd_pool },
+				.n_on_link = c->n_transfers };
+	static_assert((int)CONFIG_MAX_TRANSFERS <= (int)FIB_ON_LINK_MAX, "some are forgotten");
+	memcpy(b.on_link, c->transfers, c->n_transfers * sizeof b.on_link[0]);
+	if (a->guard)
+		(void)snprintf(b.table, sizeof b.table, "%s", nft_guard_table(a->guard)); /* fits */
+	/* No Ethernet: no stations to be told apart. */
+	b.shortest = a->sub.dhcp6_frames ? a->shortest : 0;
+	return b;
+}
+
+static void forget_keys(void *ctx);
+
 static int server_start(struct appliance *a)
 {
 	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
+	struct fib *fib = NULL;
+	const struct fib_bounds bounds = fib_bounds_of(a);
+	int r = fib_new(&bounds, &fib);
+	if (r == 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		r = -errno;
+	if (r < 0) {
+		fib_free(fib);
+		return r;
+	}
 	pid_t self;
 	pid_t pid = child_fork(CHILD_OF_US, &self);
 	if (pid == 0) {
 		(void)close(pair[0]); /* init's end */
-		_exit(server_child(a, pair[1], self));
+		_exit(server_child(a, pair[1], fib, self));
 	}
-	int r = pid < 0 ? (int)pid : 0;
+	r = pid < 0 ? (int)pid : fib_fork(fib, forget_keys, a, &a->fib_pid);
+	fib_free(fib);        /* theirs, from now on: without the other either of them ends */
 	(void)close(pair[1]); /* the server's end */
 	const struct inbox_calls calls = { .ctx = a,
 					   .on_message = on_server_message,
@@ -461,6 +487,9 @@ static void server_again(void *ctx)
 	struct appliance *a = (struct appliance *)ctx;
 	if (a->stopping || a->server_pid)
 		return;
+	a->server_due = a->fib_pid != 0; /* what it is still doing would be behind our back */
+	if (a->server_due)
+		return;
 	const char *why = "";
 	a->server_restarts += !a->replace_server;
 	int r = replace_sockets(a, &why);
@@ -499,6 +528,8 @@ static void server_ended(struct appliance *a, int status)
 	a->server_ended_ms = clock_mono_ms();
 	a->store_sound = served;
 	a->server_farewell = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (a->fib_pid)
+		(void)kill(a->fib_pid, SIGKILL); /* our child, not reaped: it is there */
 	if (a->stopping)
 		return;
 	if (a->replace_server) {
@@ -516,6 +547,20 @@ static void server_ended(struct appliance *a, int status)
 		server_again(a);
 	else
 		loop_timer_set(a->server_timer, delay);
+}
+
+/* Nobody does for a server what it may not do itself: it ends, too, whatever it is doing. */
+static void fib_ended(struct appliance *a, int status)
+{
+	a->fib_pid = 0;
+	if (a->server_due)
+		server_again(a);
+	else if (a->server_pid) {
+		log_error("init", "the process that sets routes ended, the server ends with it",
+			  kv_i64(WIFSIGNALED(status) ? "signal" : "status",
+				 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+		(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
+	}
 }
 
 /* --- the tunnel
@@ -794,7 +839,7 @@ static int boot_guard(struct appliance *a)
 	}
 	undo_push(&a->undo, "remove the packet filter's table", undo_guard, a);
 	a->gated_at_ms = clock_mono_ms();
-	a->filter.shortest = nft_rules_shortest(&rules);
+	a->shortest = nft_rules_shortest(&rules);
 	if (unreported < 0)
 		log_warn("boot",
 			 "the kernel cannot report wrong sources: they are counted, nobody sees "
@@ -978,6 +1023,8 @@ static void on_child(void *ctx, pid_t pid, int status)
 	struct appliance *a = (struct appliance *)ctx;
 	if (pid == a->server_pid) {
 		server_ended(a, status);
+	} else if (pid == a->fib_pid) {
+		fib_ended(a, status);
 	} else if (dns_ended(a->dns, pid, status) || children_ended(a->children, pid, status)) {
 		return; /* it is started again, or missed when it is needed */
 	} else if (pid == a->tunnel.wg.pid && !a->tunnel_watch) {
@@ -1000,7 +1047,7 @@ static void stop_server(struct appliance *a)
 	const struct message stop = { .type = MESSAGE_STOP };
 	server_tell(a, &stop);
 	loop_timer_set(a->stop_timer, STOP_LIMIT_MS);
-	while (a->server_pid && !a->stop_overdue)
+	while ((a->server_pid || a->fib_pid) && !a->stop_overdue)
 		loop_step(a->loop);
 	if (!a->server_pid) {
 		if (!a->server_farewell)

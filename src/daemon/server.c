@@ -93,10 +93,20 @@ static void note_told(struct server *s);
 
 static void put_routes_right(struct server *s);
 
+/* Nothing can be promised any more: init has another server and another process for it at once. */
+static void end_without_fib(struct server *s)
+{
+	if (!fib_lost(s->p->fib))
+		return;
+	s->exit_code = EX_SOFTWARE;
+	loop_stop(s->loop);
+}
+
 static void on_forwarding(void *ctx)
 {
 	struct server *s = (struct server *)ctx;
 	int r = forwarding_go_on(s->forwarding, s->dhcp6);
+	end_without_fib(s);
 	if (r < 0) {
 		log_error("route", "routes cannot be put right, trying again", kv_errno(r),
 			  kv_u64("retry_ms", ROUTES_RETRY_MS));
@@ -287,6 +297,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 	forwarding_install(s->forwarding, s->batch, s->route_failed);
 	if (forwarding_astray(s->forwarding) && !was_astray)
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
+	end_without_fib(s);
 	reply(s);
 	keeper_tidy(s->keeper);
 	log_changes(s, now_ms);
@@ -819,7 +830,7 @@ static int init_forwarding(struct server *s)
 	uint8_t key[16];
 	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
 		return -EAGAIN;
-	return forwarding_new(s->p->ifindex, &s->p->filter, key, &s->forwarding);
+	return forwarding_new(s->p->fib, key, &s->forwarding);
 }
 
 static int init_filter(struct server *s)
@@ -919,7 +930,7 @@ static int start(struct server *s)
 	(void)dhcp6_server_each(s->dhcp6, recall_astray, s); /* never ends early */
 	tell_of_changes(s);
 	put_routes_right(s);
-	r = priv_drop_to_net_admin();
+	r = priv_keep(0, false);
 	if (r < 0)
 		return r;
 	confine(s);
@@ -975,6 +986,7 @@ int server_run(const struct server_params *p)
 	filter_free(s->filter);
 	intake_free(s->intake);
 	forwarding_free(s->forwarding);
+	fib_free(p->fib);
 	batch_free(s->batch);
 	dhcp6_server_free(s->dhcp6);
 	return r < 0 ? EX_SOFTWARE : s->exit_code;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "daemon/config.h"
-#include "daemon/forwarding.h"
+#include "daemon/fib.h"
 #include "daemon/message.h"
 #include "daemon/tally.h"
 #include "host/dhcp6_frames.h"
@@ -28,9 +28,8 @@ struct server_params {
 	struct dhcp6_sock *dhcp6_sock;
 	struct dhcp6_frames *dhcp6_frames; /* NULL: the interface is no Ethernet */
 	struct nd_sock *nd_sock;
-	struct forwarding_filter filter; /* where the packet filter is told */
-	int nflog_fd;                    /* where it reports; -1: it does not */
-	unsigned ifindex;                /* the subscriber interface's */
+	struct fib *fib; /* towards the subscriber interface; ours to let go of */
+	int nflog_fd;    /* where the packet filter reports; -1: it does not */
 	const char *ifname;
 	const uint8_t *lladdr; /* its link-layer address */
 	uint8_t lladdr_len;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 static const char *const server_calls[] = { SECCOMP_SERVER_CALLS(NAME) };
 static const char *const init_calls[] = { SECCOMP_INIT_CALLS(NAME) };
+static const char *const fib_calls[] = { SECCOMP_FIB_CALLS(NAME) };
 static const char *const resolver_calls[] = { SECCOMP_RESOLVER_CALLS(NAME) };
 static const char *const refused[] = { SECCOMP_SPAWNER_REFUSED(NAME) };
 
@@ -85,6 +87,14 @@ static int allow_fcntl(scmp_filter_ctx f)
 	return r;
 }
 
+static int allow_looking(scmp_filter_ctx f)
+{
+	const struct scmp_arg_cmp both[] = { SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK),
+					     SCMP_A2_64(SCMP_CMP_EQ, NETLINK_ROUTE) };
+	return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, seccomp_syscall_resolve_name("socket"),
+				      LEN(both), both);
+}
+
 static int fill_server(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
@@ -95,13 +105,14 @@ static int fill_server(scmp_filter_ctx f)
 		{ "clone", SCMP_A0_64(SCMP_CMP_MASKED_EQ, namespaces, 0) },
 		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
-		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK) },
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME) },
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_VMA) },
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_GET_DUMPABLE) },
 	};
 	if (r == 0)
 		r = allow_if(f, conditional, LEN(conditional));
+	if (r == 0)
+		r = allow_looking(f);
 	if (r == 0)
 		r = allow_fcntl(f);
 	return r ? r : add(f, SCMP_ACT_ERRNO(ENOSYS), "clone3", 0, none);
@@ -114,6 +125,7 @@ static int fill_init(scmp_filter_ctx f)
 	for (size_t i = 0; r == 0 && i < LEN(init_calls); i++)
 		r = add(f, SCMP_ACT_ALLOW, init_calls[i], 0, none);
 	const struct conditional conditional[] = {
+		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK) },
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX) },
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_INET6) },
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_PACKET) },
@@ -126,6 +138,19 @@ static int fill_init(scmp_filter_ctx f)
 		{ "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_GET_SECUREBITS) },
 		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, SIOCGIFHWADDR) },
 		{ "ioctl", SCMP_A1_64(SCMP_CMP_EQ, SIOCGIFMTU) },
+	};
+	return r ? r : allow_if(f, conditional, LEN(conditional));
+}
+
+static int fill_fib(scmp_filter_ctx f)
+{
+	static const struct scmp_arg_cmp none = { 0 };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < LEN(fib_calls); i++)
+		r = add(f, SCMP_ACT_ALLOW, fib_calls[i], 0, none);
+	const struct conditional conditional[] = {
+		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 	};
 	return r ? r : allow_if(f, conditional, LEN(conditional));
 }
@@ -199,6 +224,7 @@ int main(int argc, char **argv)
 				  : SCMP_ACT_ERRNO(EPERM);
 	return make("server_filter", arch, SCMP_ACT_KILL_PROCESS, fill_server) < 0 ||
 	       make("init_filter", arch, refuse, fill_init) < 0 ||
+	       make("fib_filter", arch, SCMP_ACT_KILL_PROCESS, fill_fib) < 0 ||
 	       make("resolver_filter", arch, SCMP_ACT_KILL_PROCESS, fill_resolver) < 0 ||
 	       make("spawner_filter", arch, SCMP_ACT_ALLOW, fill_spawner) < 0;
 }

@@ -129,8 +129,3 @@ int priv_become(uid_t uid, gid_t gid)
 			return -EIO;
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
-
-int priv_drop_to_net_admin(void)
-{
-	return priv_keep(1U << PRIV_NET_ADMIN, false);
-}

@@ -50,5 +50,3 @@ int priv_become(uid_t uid, gid_t gid);
  * them; else it is empty, too. Both sets and bits only where CAP_SETPCAP allows it.
  */
 int priv_limit(unsigned privs, bool programs);
-/* For the serving process: priv_keep() of PRIV_NET_ADMIN. */
-int priv_drop_to_net_admin(void);

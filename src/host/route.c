@@ -104,12 +104,11 @@ static int route_request(struct route_batch *b, uint16_t type, uint16_t flags,
 	m->rtm_type = r->type == ROUTE_UNREACHABLE ? RTN_UNREACHABLE : RTN_UNICAST;
 	mnl_attr_put(h, RTA_DST, sizeof r->prefix.addr, &r->prefix.addr);
 	mnl_attr_put_u32(h, RTA_PRIORITY, r->metric);
-	/* A removal names prefix and metric alone: whatever its next hop was, it goes. */
-	if (type == RTM_NEWROUTE && r->type == ROUTE_VIA) {
-		if (r->has_gateway)
-			mnl_attr_put(h, RTA_GATEWAY, sizeof r->gateway, &r->gateway);
+	/* A removal names prefix, metric and interface: whatever its next hop was, it goes. */
+	if (type == RTM_NEWROUTE && r->type == ROUTE_VIA && r->has_gateway)
+		mnl_attr_put(h, RTA_GATEWAY, sizeof r->gateway, &r->gateway);
+	if (r->type == ROUTE_VIA)
 		mnl_attr_put_u32(h, RTA_OIF, r->oif);
-	}
 	return end(b, h, tag);
 }
 

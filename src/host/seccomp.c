@@ -35,6 +35,11 @@ int seccomp_enter_server(void)
 	return enter(server_filter, ARRAY_LEN(server_filter), 0);
 }
 
+int seccomp_enter_fib(void)
+{
+	return enter(fib_filter, ARRAY_LEN(fib_filter), 0);
+}
+
 int seccomp_enter_resolver(void)
 {
 	return enter(resolver_filter, ARRAY_LEN(resolver_filter), 0);
@@ -129,6 +134,11 @@ int seccomp_enter_spawner(void)
 }
 
 int seccomp_enter_resolver(void)
+{
+	return -EOPNOTSUPP;
+}
+
+int seccomp_enter_fib(void)
 {
 	return -EOPNOTSUPP;
 }

@@ -10,6 +10,9 @@
  */
 int seccomp_enter_server(void);
 
+/* For the process that changes the kernel's tables: likewise, with a list of its own. */
+int seccomp_enter_fib(void);
+
 /*
  * For init, which has an undo to run and is therefore not killed. From here on, in this process and
  * its children, a call that is not of init's list is refused with EPERM. In a child that has set

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system calls that are left to the server, to init and to who asks for a name, all of them,
- * and those that nobody has. gen_seccomp makes the filters of these lists when the program is
- * built; whoever wants more adds it here, with a reason for what is not obvious. Names that an
- * architecture has not are passed over there.
+ * The system calls that are left to the server, to init, to who changes the kernel's tables and to
+ * who asks for a name, all of them, and those that nobody has. gen_seccomp makes the filters of
+ * these lists when the program is built; whoever wants more adds it here, with a reason for what is
+ * not obvious. Names that an architecture has not are passed over there.
  */
 #pragma once
 
@@ -45,7 +45,16 @@
 	CALL(connect) CALL(socketpair) CALL(pipe2) CALL(fork) CALL(wait4) CALL(kill) CALL(chmod)    \
 	CALL(fchmodat) CALL(capget) CALL(capset) CALL(seccomp) CALL(epoll_create1) CALL(dup3)       \
 	CALL(prlimit64) CALL(landlock_create_ruleset) CALL(landlock_add_rule)                       \
-	CALL(landlock_restrict_self)
+	CALL(landlock_restrict_self) CALL(close_range)
+
+/* What is left to the process that changes the kernel's tables (daemon/fib_process.c): its sockets
+ * are open, it waits, asks the kernel, answers the server, and may log. */
+#define SECCOMP_FIB_CALLS(CALL)                                                                     \
+	CALL(recvfrom) CALL(sendto) CALL(recvmsg) CALL(sendmsg) CALL(poll) CALL(ppoll)              \
+	CALL(restart_syscall) CALL(clock_gettime) CALL(gettimeofday) CALL(time) CALL(write)         \
+	CALL(writev) CALL(close) CALL(brk) CALL(munmap) CALL(mremap) CALL(madvise) CALL(futex)      \
+	CALL(getrandom) CALL(getpid) CALL(rt_sigreturn) CALL(rt_sigprocmask) CALL(exit)             \
+	CALL(exit_group)
 
 /* What is left to the child that asks for a name (host/resolver.c): c-ares, and its answer. */
 #define SECCOMP_RESOLVER_CALLS(CALL)                                                                \
@@ -89,14 +98,16 @@
  * With conditions on their arguments, in gen_seccomp.c, for the server and for init:
  *   clone             without a new namespace: a child lists the leases while subscribers are served
  *   mmap, mprotect    without PROT_EXEC: what comes over the wire is never run
- *   socket            AF_NETLINK: routes, neighbours, stations
+ *   socket            AF_NETLINK, NETLINK_ROUTE: to look at routes and neighbours, as anybody may
  *   prctl             PR_SET_NAME, PR_SET_VMA and PR_GET_DUMPABLE, of the C library
  *   fcntl             descriptors' and files' flags, copies, locks; not F_SETOWN, F_SETSIG and their
  *                     like, by which the kernel sends others signals for whoever asks for it
  * For init alone:
- *   socket            AF_UNIX, AF_INET6, AF_PACKET: wireguard-go, the NIC that was replaced
+ *   socket            AF_NETLINK, AF_UNIX, AF_INET6, AF_PACKET: wireguard-go, the NIC that was
+ *                     replaced, what a server's forwarding is changed by
  *   prctl             what a server gives its privileges up with, and that it dies with init
  *   ioctl             SIOCGIFHWADDR, SIOCGIFMTU
+ * For who changes the kernel's tables: mmap and mprotect as above.
  * For who asks for a name: mmap, mprotect and fcntl as above, and
  *   socket            AF_INET, AF_INET6
  *   ioctl             FIONBIO

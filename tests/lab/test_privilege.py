@@ -5,10 +5,13 @@ import contextlib
 import errno
 import os
 import re
+import socket
+import struct
 
 import pytest
 
 import calls
+from clients import WideDhcp6c
 from lab import EX_SOFTWARE, VBNG, Netns, run, wait_for
 
 with open(VBNG, "rb") as binary:
@@ -175,7 +178,8 @@ def test_every_process_has_what_it_needs_and_nothing_else(lab, private, backend)
     # permitted and effective, and what a program that it executed could have at most
     allowed = {
         "init": (keeps, 0),
-        "vbng": (NET_ADMIN, 0),
+        "vbng": (0, 0),
+        "vbng-fib": (NET_ADMIN, 0),
         "vbng-spawner": (others | of["KILL"] | of["NET_BIND_SERVICE"],) * 2,
         "vbng-spawner-h": (others | NET_ADMIN,) * 2,
         "wireguard-go": (NET_ADMIN, NET_ADMIN),
@@ -280,11 +284,93 @@ def test_the_server_shares_no_socket_with_init_by_which_that_asks_the_kernel(lab
     assert {netlink[s] for s in sockets(init) & sockets(server) & set(netlink)} <= {"12"}, "NETLINK_NETFILTER alone"
 
 
-def test_the_server_has_net_admin_and_nothing_else(lab):
+def test_the_server_has_nothing_and_who_changes_routes_for_it_has_net_admin_alone(lab):
     vbng = lab.vbng().wait_serving()
     _, server = vbng.pids()[:2]
-    assert capabilities(server) == {"CapInh": 0, "CapPrm": NET_ADMIN, "CapEff": NET_ADMIN, "CapBnd": 0, "CapAmb": 0}
-    assert status(server)["NoNewPrivs"] == "1"
+    fib = wait_for("its process", vbng.fib)
+    wait_for("the server's sets", lambda: capabilities(server) == dict.fromkeys(SETS, 0))
+    wait_for("the other's sets", lambda: capabilities(fib) == {**dict.fromkeys(SETS, 0), "CapPrm": NET_ADMIN, "CapEff": NET_ADMIN})
+    for pid in server, fib:
+        assert status(pid)["NoNewPrivs"] == "1"
+    # It has its requests' socket, those by which it asks the kernel, and the log: nothing that a subscriber's bytes come in by.
+    assert sorted(int(fd) for fd in os.listdir(f"/proc/{fib}/fd"))[3:] == [3, 4, 5, 6]
+    assert not sockets(fib) & sockets(vbng.pids()[0])
+    with open(f"/proc/{fib}/net/netlink", encoding="ascii") as f:
+        netlink = {fields[-1] for fields in map(str.split, f)}
+    assert len(sockets(fib) - netlink) == 1, "the requests"
+
+
+RTM_NEWNSID, NETNSA_NSID, NETNSA_PID, NLM_F_REQUEST_ACK, NLMSG_ERROR = 88, 1, 2, 5, 2
+FIB_COMMIT, FIB_ROUTE = 1, 1
+
+
+@pytest.mark.skipif(not calls.CAN, reason="the registers of this architecture are not known to the test")
+def test_whoever_takes_the_server_over_cannot_change_links_by_the_kernels_name_for_another_namespace(lab):
+    """With CAP_NET_ADMIN it could name the host's by a process that lives there, and then its links."""
+    vbng = lab.vbng().wait_serving()
+    vbng.abused = True
+    server = vbng.pids()[1]
+    wait_for("its sets", lambda: capabilities(server) == dict.fromkeys(SETS, 0))
+    attributes = struct.pack("=HHiHHi", 8, NETNSA_NSID, 4711, 8, NETNSA_PID, 1)
+    message = struct.pack("=IHHIIB3x", 20 + len(attributes), RTM_NEWNSID, NLM_F_REQUEST_ACK, 1, 0, 0) + attributes
+    fd = calls.attempt(server, "socket", socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    assert fd >= 0 and calls.attempt(server, "sendto", fd, message, len(message), 0) == len(message)
+    after = []
+    assert calls.attempt(server, "recvfrom", fd, bytes(256), 256, socket.MSG_DONTWAIT, after=after) > 0
+    assert struct.unpack("=IHHIIi", after[0][:20])[1::4] == (NLMSG_ERROR, -errno.EPERM)
+    calls.attempt(server, "close", fd)
+    assert vbng.pids()[1] == server and vbng.stop()[0] == 0, vbng.text()
+
+
+def requests_of(server):
+    """The server's end of the requests' socket (it is the first that was made for the two), and where the memory that both share is."""
+    with open(f"/proc/{server}/net/unix", encoding="ascii") as f:
+        seqpacket = {fields[6] for fields in map(str.split, f) if fields[4] == "0005"}
+    fd = min(int(fd) for fd in os.listdir(f"/proc/{server}/fd")
+             if re.sub(r"\D", "", os.readlink(f"/proc/{server}/fd/{fd}")) in seqpacket and os.readlink(f"/proc/{server}/fd/{fd}").startswith("socket:"))
+    with open(f"/proc/{server}/maps", encoding="utf-8") as f:
+        shared = [[int(end, 16) for end in line.split()[0].split("-")] for line in f if line.split()[1] == "rw-s"]
+    return fd, max(shared, key=lambda m: m[1] - m[0])[0]
+
+
+@pytest.mark.skipif(not calls.CAN, reason="the registers of this architecture are not known to the test")
+@pytest.mark.parametrize("what", ["a route that is not ours", "no request at all"])
+def test_what_is_out_of_bounds_ends_server_and_helper_and_both_are_back(lab, what):
+    vbng = lab.vbng().wait_serving()
+    vbng.abused = True
+    lab.client(WideDhcp6c).wait()
+    before = vbng.delegated()
+    server, fib = vbng.pids()[1], vbng.fib()
+    fd, place = requests_of(server)
+    if what == "no request at all":
+        question = bytes(3)
+    else:
+        default = struct.pack("=BBBB8x16s16s", FIB_ROUTE, 1, 0, 0, bytes(16), socket.inet_pton(socket.AF_INET6, "fe80::bad"))
+        question = struct.pack("=II", FIB_COMMIT, 1)
+        with open(f"/proc/{server}/mem", "r+b", buffering=0) as mem:
+            mem.seek(place)
+            mem.write(default)
+    assert calls.attempt(server, "sendto", fd, question, len(question), 0) in (len(question), calls.ENDED)
+    vbng.wait_log("error fib the server asks for what is not its business" if what.startswith("a route") else "error fib the server says what is no request")
+    vbng.wait_log(f"the process that sets routes ended, the server ends with it status={os.EX_PROTOCOL}")
+    wait_for("another pair", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.fib() not in (None, fib) and
+             vbng.verb("healthcheck", check=False).stdout == "serving\n")
+    assert vbng.delegated() == before
+    assert vbng.stop()[0] == 0, vbng.text()
+
+
+def test_server_and_helper_end_together_whichever_is_killed(lab):
+    vbng = lab.vbng().wait_serving()
+    lab.client(WideDhcp6c).wait()
+    before = vbng.delegated()
+    for victim in vbng.fib, lambda: vbng.pids()[1]:
+        server, fib = vbng.pids()[1], vbng.fib()
+        os.kill(victim(), 9)
+        wait_for("another pair", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.fib() not in (None, fib) and
+                 vbng.verb("healthcheck", check=False).stdout == "serving\n")
+        assert len([p for p in vbng.family() if status(p)["Name"] == "vbng-fib"]) == 1
+    assert vbng.delegated() == before
+    assert vbng.stop()[0] == 0, vbng.text()
 
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers make system calls of their own: such a build has no filter")

@@ -9,11 +9,18 @@ enum { MANY = 6000, AT_A_TIME = 40 };
 
 static struct fixture {
 	unsigned oif;
+	struct fib *fib;
+	pid_t process;
 	struct dhcp6_server *server;
 	struct forwarding *forwarding;
 	struct batch *batch;
 	size_t n_routes;
 } f;
+
+static void forget(void *ctx)
+{
+	(void)ctx; /* there is nothing */
+}
 
 static int setup(void **state)
 {
@@ -37,9 +44,14 @@ static int setup(void **state)
 	assert_int_equal(prefix6_parse("2001:db8::/48", -1, &config.pd_pool), 0);
 	assert_int_equal(prefix6_parse("2001:db8:1::/64", -1, &config.transfer), 0);
 	assert_int_equal(dhcp6_server_new(&config, &f.server), 0);
-	assert_int_equal(forwarding_new(f.oif, &(struct forwarding_filter){ .table = NULL }, key,
-					&f.forwarding),
-			 0);
+	const struct fib_bounds bounds = { .ifindex = f.oif,
+					   .delegable = { config.pd_pool },
+					   .n_on_link = 1,
+					   .on_link = { config.transfer } };
+	assert_int_equal(fib_new(&bounds, &f.fib), 0);
+	assert_int_equal(fib_fork(f.fib, forget, NULL, &f.process), 0);
+	fib_be_server(f.fib);
+	assert_int_equal(forwarding_new(f.fib, key, &f.forwarding), 0);
 	assert_int_equal(batch_new(&f.batch), 0);
 	return 0;
 }
@@ -48,6 +60,9 @@ static int teardown(void **state)
 {
 	(void)state;
 	forwarding_free(f.forwarding);
+	fib_free(f.fib);
+	if (f.process)
+		assert_int_equal(waitpid(f.process, NULL, 0), f.process);
 	dhcp6_server_free(f.server);
 	batch_free(f.batch);
 	return sandbox.made ? system("ip link del sub0") : 0; /* NOLINT(cert-env33-c): fixed */

@@ -198,9 +198,9 @@ static void server_keeps_net_admin_alone(void **state)
 	assert_true(priv_have(PRIV_NET_RAW)); /* asked before the fork, as init does */
 	pid_t pid = fork();
 	if (pid == 0) {
-		bool kept = priv_drop_to_net_admin() == 0 && priv_have(PRIV_NET_ADMIN) &&
-			    !priv_have(PRIV_SYS_ADMIN) && !priv_have(PRIV_NET_RAW) &&
-			    !priv_have(PRIV_NET_BIND_SERVICE);
+		bool kept = priv_keep(1U << PRIV_NET_ADMIN, false) == 0 &&
+			    priv_have(PRIV_NET_ADMIN) && !priv_have(PRIV_SYS_ADMIN) &&
+			    !priv_have(PRIV_NET_RAW) && !priv_have(PRIV_NET_BIND_SERVICE);
 		bool works = sysctl_set("net/ipv6/conf/lo/hop_limit", "63") ==
 			     0; /* NET_ADMIN in our namespace */
 		bool shut = unshare(CLONE_NEWUTS) < 0 && setns(sandbox.host_ns, CLONE_NEWNET) < 0;

@@ -7,6 +7,7 @@
 #include "host/seccomp.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -116,6 +117,11 @@ static void try_unix_socket(void)
 	(void)socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
+static void try_changing_the_packet_filter(void)
+{
+	(void)socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+}
+
 static void try_connect(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
@@ -220,6 +226,7 @@ static void what_is_not_of_the_list_kills(void **state)
 		{ "an IPv4 socket", try_internet_4 },
 		{ "a packet socket", try_packet_socket },
 		{ "a unix socket", try_unix_socket },
+		{ "a netlink socket but for routes", try_changing_the_packet_filter },
 		{ "connect", try_connect },
 		{ "mmap PROT_EXEC", try_executable_memory },
 		{ "mprotect PROT_EXEC", try_making_memory_executable },
@@ -363,6 +370,59 @@ static void who_asks_for_a_name_can_do_that_alone(void **state)
 	assert_int_equal(inside_of(seccomp_enter_resolver, try_internet_socket), 0);
 }
 
+/* Its sockets are open before. */
+static void ask_the_kernel_and_answer(void)
+{
+	int pair[2];
+	char word[5] = "";
+	need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0 &&
+		     seccomp_enter_fib() == 0,
+	     53);
+	struct pollfd p = { .fd = pair[1], .events = POLLIN };
+	need(send(pair[0], "word", 5, MSG_NOSIGNAL) == 5 && poll(&p, 1, 1000) == 1 &&
+		     recv(pair[1], word, sizeof word, 0) == 5,
+	     54);
+	char *some = malloc(BIG);
+	need(some && malloc(64), 55);
+	memset(some, 1, BIG);
+	free(some);
+	need(write(STDERR_FILENO, "", 0) == 0 && close(pair[0]) == 0, 56);
+}
+
+static int not_yet(void)
+{
+	return 0;
+}
+
+static void who_changes_the_kernels_tables_can_do_that_alone(void **state)
+{
+	(void)state;
+	NEEDS_FILTER();
+	static const struct forbidden forbidden[] = {
+		{ "execve", try_exec },
+		{ "ptrace", try_ptrace },
+		{ "mount", try_mount },
+		{ "setns", try_setns },
+		{ "unshare", try_unshare },
+		{ "fork", try_fork },
+		{ "kill", try_kill },
+		{ "a netlink socket", netlink_for_routes },
+		{ "another netlink socket", try_changing_the_packet_filter },
+		{ "a packet socket", try_packet_socket },
+		{ "a unix socket", try_unix_socket },
+		{ "a UDP socket", try_internet_socket },
+		{ "a file", use_files },
+		{ "mmap PROT_EXEC", try_executable_memory },
+		{ "mprotect PROT_EXEC", try_making_memory_executable },
+		{ "process_vm_readv", try_reading_anothers_memory },
+		{ "F_SETOWN", try_owner },
+		{ "ioctl", try_ioctl },
+		{ "setuid", try_setuid },
+	};
+	each_kills(seccomp_enter_fib, forbidden, sizeof forbidden / sizeof *forbidden);
+	assert_int_equal(inside_of(not_yet, ask_the_kernel_and_answer), 0);
+}
+
 static void refused_to_both(void)
 {
 	need(ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 && errno == EPERM, 60);
@@ -483,6 +543,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_of_the_list_kills),
 		cmocka_unit_test(what_the_server_does_goes_on_working),
 		cmocka_unit_test(who_asks_for_a_name_can_do_that_alone),
+		cmocka_unit_test(who_changes_the_kernels_tables_can_do_that_alone),
 		cmocka_unit_test(a_spawner_and_its_programs_are_refused_what_none_needs),
 		cmocka_unit_test(init_is_refused_what_is_not_of_its_list_hears_of_it_and_goes_on),
 	};
