@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""kill -9 at random moments, of the server alone and of everything, while thousands of exchanges a second are under way.
+"""kill -9 at random moments, of the server, of who changes routes for it, and of everything, while thousands of exchanges a second are
+under way.
 
 What a client was told is on the disk and in the kernel's table, whatever was killed and when, and no prefix is two clients'. The load
 (tests/bench/dhcp6load.c, -m churn) writes down what each of its clients was told; the test compares it with the database each time that
@@ -178,14 +179,22 @@ class Killer:
         return os.path.getsize(self.ledger.path) >= self.seen + 50 * TOLD.size
 
     def kill(self, which):
-        pids = wait_for("a process to kill", lambda: self.vbng.pids()[which:], every=0.005)
-        at = time.time()
-        os.kill(pids[0], signal.SIGKILL)
+        """0: init, and with it everything; 1: the server."""
+        return self.kill_one(lambda: next(iter(self.vbng.pids()[which:]), None))
+
+    def kill_one(self, find):
+        while True:
+            pid = wait_for("a process to kill", find, every=0.005)
+            at = time.time()
+            with contextlib.suppress(ProcessLookupError):  # it went with the other by itself
+                os.kill(pid, signal.SIGKILL)
+                break
         self.seen = os.path.getsize(self.ledger.path)
         return at
 
     def kill_server(self):
-        at = self.kill(1)
+        """Or who changes routes for it, and takes it along."""
+        at = self.kill(1) if self.rng.random() < 0.6 else self.kill_one(self.vbng.fib)
         self.compare()
         self.ledger.killed_at = at
         self.ledger.read()
