@@ -70,6 +70,11 @@ void inbox_read(struct inbox *in)
 	}
 }
 
+bool inbox_is_over(const struct inbox *in)
+{
+	return !in || in->over;
+}
+
 int inbox_new(struct loop *loop, int fd, const struct inbox_calls *calls, struct inbox **ret_inbox)
 {
 	struct inbox *in = calloc(1, sizeof *in);

@@ -35,3 +35,5 @@ void inbox_free(struct inbox *in); /* NULL is allowed */
 /* What waits there now, within these bounds: for one whose sender has just ended. NULL is allowed.
  */
 void inbox_read(struct inbox *in);
+/* Nothing more comes: the other end is closed, or nothing more is read of it. True for NULL. */
+bool inbox_is_over(const struct inbox *in);

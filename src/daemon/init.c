@@ -47,6 +47,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -120,6 +121,7 @@ struct appliance {
 	bool crippled; /* the end is that a child cannot be started any more */
 	bool stop_overdue;
 	bool server_farewell; /* the server ended by itself, with status 0 */
+	bool server_overdue;  /* it did not end, and was killed */
 };
 
 /* One failure, one line: a sentence. Returns the exit code that the errno means. */
@@ -555,7 +557,7 @@ static void fib_ended(struct appliance *a, int status)
 	a->fib_pid = 0;
 	if (a->server_due)
 		server_again(a);
-	else if (a->server_pid) {
+	else if (a->server_pid && !a->stopping && !a->replace_server) {
 		log_error("init", "the process that sets routes ended, the server ends with it",
 			  kv_i64(WIFSIGNALED(status) ? "signal" : "status",
 				 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
@@ -611,6 +613,13 @@ static void on_link_changed(void *ctx)
 	tell_link((struct appliance *)ctx);
 }
 
+/* The server waits for that before it ends: what it still has to say is read. */
+static void let_server_end(struct appliance *a)
+{
+	if (a->server_fd >= 0)
+		(void)shutdown(a->server_fd, SHUT_WR); /* fails where it is gone already */
+}
+
 /* Its sockets lead nowhere: it ends, and the next one gets those of the NIC that is there now. */
 static void on_nic_replaced(void *ctx)
 {
@@ -622,6 +631,7 @@ static void on_nic_replaced(void *ctx)
 	}
 	const struct message stop = { .type = MESSAGE_STOP };
 	server_tell(a, &stop);
+	let_server_end(a);
 	loop_timer_set(a->replace_timer, STOP_LIMIT_MS);
 }
 
@@ -800,10 +810,18 @@ static int boot_metrics(struct appliance *a)
 			   l->text, where);
 }
 
+static int undo_sockets(void *arg)
+{
+	struct appliance *a = (struct appliance *)arg;
+	int r = subscriber_close_sockets(&a->sub);
+	let_server_end(a);
+	return r;
+}
+
 static int boot_sockets(struct appliance *a)
 {
 	const char *why = NULL;
-	undo_push(&a->undo, "close the sockets", subscriber_close_sockets, &a->sub);
+	undo_push(&a->undo, "close the sockets", undo_sockets, a);
 	int r = subscriber_open_sockets(&a->sub, &why);
 	return r < 0 ? boot_failed(r, "on %s this cannot be opened: %s", a->sub.nic.link.name, why)
 		     : 0;
@@ -1040,31 +1058,61 @@ static void on_stop_overdue(void *ctx)
 	a->stop_overdue = true;
 }
 
+/* False: not within that. It is gone, or has only its sockets left to close; and whoever sets its
+ * routes is gone, who would do so behind our back. */
+static bool server_ends(struct appliance *a, uint64_t limit_ms)
+{
+	a->stop_overdue = false;
+	loop_timer_set(a->stop_timer, limit_ms);
+	while (((a->server_pid && !inbox_is_over(a->inbox)) || a->fib_pid) && !a->stop_overdue)
+		loop_step(a->loop);
+	return !a->stop_overdue;
+}
+
+static void kill_server(struct appliance *a)
+{
+	log_error("init", "the server does not end, killing it");
+	a->server_overdue = true;
+	(void)kill(a->server_pid, SIGKILL); /* it is our child and not reaped: it is there */
+	if (!server_ends(a, KILL_LIMIT_MS))
+		log_error("init",
+			  "the server was killed and is still there, as where a disk does not "
+			  "answer: going on without waiting for it",
+			  kv_str("STATE_DIR", a->config.state_dir));
+}
+
+/* Until it has said farewell and closed its store. */
 static void stop_server(struct appliance *a)
 {
 	if (!a->server_pid)
 		return;
 	const struct message stop = { .type = MESSAGE_STOP };
 	server_tell(a, &stop);
-	loop_timer_set(a->stop_timer, STOP_LIMIT_MS);
-	while ((a->server_pid || a->fib_pid) && !a->stop_overdue)
-		loop_step(a->loop);
-	if (!a->server_pid) {
-		if (!a->server_farewell)
-			log_warn("init", "the server did not end as it should");
-		return;
+	if (!server_ends(a, STOP_LIMIT_MS))
+		kill_server(a);
+}
+
+/*
+ * It closed what it has to close last while we undid the rest. Without the loop, which would see
+ * the NIC where it was taken from, and take it again. had: there was one to be stopped.
+ */
+static void see_server_end(struct appliance *a, bool had)
+{
+	int status;
+	for (unsigned ms = 0; a->server_pid && !a->server_overdue; ms++) {
+		const struct timespec pause = { .tv_nsec = 1000000 };
+		if (waitpid(a->server_pid, &status, WNOHANG) == a->server_pid) {
+			server_ended(a, status);
+		} else if (ms < KILL_LIMIT_MS) {
+			(void)nanosleep(&pause, NULL); /* shorter is only a look sooner */
+		} else {
+			log_error("init", "the server has closed its store and does not end");
+			a->server_overdue = true;
+			(void)kill(a->server_pid, SIGKILL); /* as in kill_server() */
+		}
 	}
-	log_error("init", "the server does not end, killing it");
-	(void)kill(a->server_pid, SIGKILL); /* it is our child and not reaped: it is there */
-	a->stop_overdue = false;
-	loop_timer_set(a->stop_timer, KILL_LIMIT_MS);
-	while (a->server_pid && !a->stop_overdue)
-		loop_step(a->loop);
-	if (a->server_pid)
-		log_error("init",
-			  "the server was killed and is still there, as where a disk does not "
-			  "answer: going on without waiting for it",
-			  kv_str("STATE_DIR", a->config.state_dir));
+	if (had && !a->server_overdue && !a->server_farewell)
+		log_warn("init", "the server did not end as it should");
 }
 
 static int init_loop(struct appliance *a)
@@ -1201,8 +1249,11 @@ int init_run(const char *version)
 	a.stopping = true;
 	dns_free(take_ptr(&a.dns));
 	tunnel_watch_free(take_ptr(&a.tunnel_watch)); /* from here on it only goes */
+	bool had_server = a.server_pid != 0;
 	stop_server(&a);
-	if ((undo_run(&a.undo) > 0 || a.crippled) && code == 0)
+	size_t not_undone = undo_run(&a.undo);
+	see_server_end(&a, had_server);
+	if ((not_undone > 0 || a.crippled) && code == 0)
 		code = EX_SOFTWARE;
 	tunnel_done(&a.tunnel);
 	children_free(a.children);

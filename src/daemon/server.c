@@ -31,6 +31,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,7 @@ enum {
 	CONTROL_TIMEOUT_S = 2,
 	EXHAUSTED_EVERY_S = 60,
 	ROUTES_RETRY_MS = 1000,
+	PART_MS = 1000,  /* for init to let go of our sockets, which it does at once */
 	RESUBMIT_MS = 2, /* before a tick that found its batch full goes on */
 };
 
@@ -75,6 +77,7 @@ struct server {
 	uint8_t digest[STORE_NOTE_LEN];
 
 	bool serving;
+	bool stopping;       /* init wants us to end */
 	bool settled;        /* what the start alone needed is given back */
 	struct tally before; /* counted by the servers before us */
 	struct message uplink;
@@ -737,6 +740,7 @@ static void on_init_message(void *ctx, int fd)
 			log_summary(s);
 			break;
 		case MESSAGE_STOP:
+			s->stopping = true;
 			say_farewell(s);
 			loop_stop(s->loop);
 			return;
@@ -956,6 +960,18 @@ static int start(struct server *s)
 	return r;
 }
 
+/*
+ * All that is ours is done. The sockets are left, and the kernel takes its time (RCU's, 10 ms and
+ * more) over those that see frames, in whoever closes them last: that is us, while init undoes the
+ * rest, if it lets go of them before we end.
+ */
+static void part(const struct server *s)
+{
+	struct pollfd init = { .fd = s->p->init_fd }; /* that it hung up is told in any case */
+	(void)shutdown(init.fd, SHUT_WR);             /* it is gone, or knows now */
+	(void)poll(&init, 1, PART_MS);                /* whatever comes of it, we end */
+}
+
 int server_run(const struct server_params *p)
 {
 	/* Leases are listed by forked children that nobody waits for. */
@@ -989,5 +1005,7 @@ int server_run(const struct server_params *p)
 	fib_free(p->fib);
 	batch_free(s->batch);
 	dhcp6_server_free(s->dhcp6);
+	if (s->stopping)
+		part(s);
 	return r < 0 ? EX_SOFTWARE : s->exit_code;
 }

@@ -175,8 +175,10 @@ static void an_end_is_no_fault_and_what_was_said_before_is_heard(void **state)
 	assert_int_equal(message_send(f.theirs, &m), 0);
 	close(f.theirs);
 	f.theirs = -1;
+	assert_false(inbox_is_over(f.inbox));
 	inbox_read(f.inbox);
 	inbox_read(f.inbox);
+	assert_true(inbox_is_over(f.inbox));
 	assert_int_equal(f.heard, 1);
 	assert_int_equal(f.wrong, 0);
 	inbox_read(NULL);
