@@ -207,7 +207,7 @@ static int load(struct keeper *k, size_t *ret_changed)
 	struct loading l = { .k = k, .now_ms = clock_mono_ms() };
 	const struct store_now now = wall(l.now_ms);
 	struct store_counts counts;
-	dhcp6_server_load_begin(k->dhcp6);
+	dhcp6_server_load_begin(k->dhcp6, store_expects(k->store));
 	int r = store_load(k->store, now, load_one, &l, &counts);
 	dhcp6_server_load_end(k->dhcp6);
 	/* Of a damaged one no more is to be had, and what was is in memory. */

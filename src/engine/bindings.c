@@ -69,14 +69,18 @@ static void index_place(struct binding_index *x, uint32_t hash, uint32_t id)
 	x->used++;
 }
 
-/* Room for one more at a load of at most 3/4. */
-static int index_reserve(struct binding_index *x)
+enum { INDEX_MOST = 1 << 30 };
+
+/* Room for n more at a load of at most 3/4. */
+static int index_reserve(struct binding_index *x, size_t n)
 {
-	uint32_t size = x->mask + 1;
-	if (x->used + 1 <= size / 4 * 3)
-		return 0;
+	uint32_t size = x->mask + 1, wanted = size;
+	while (wanted / 4 * 3 < x->used + n && wanted < INDEX_MOST)
+		wanted *= 2;
+	if (wanted == size)
+		return x->used + n <= size / 4 * 3 ? 0 : -ENOMEM;
 	struct binding_index larger;
-	if (size >= 1U << 30 || index_alloc(&larger, size * 2) < 0)
+	if (index_alloc(&larger, wanted) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < size; i++)
 		if (x->slots[i].id != BINDING_NONE)
@@ -307,9 +311,12 @@ static uint32_t next_id(struct binding_table *t)
 	return id;
 }
 
-void bindings_load_begin(struct binding_table *t)
+void bindings_load_begin(struct binding_table *t, size_t expected)
 {
 	t->loading = t->free_head == BINDING_NONE;
+	/* Where there is no memory for them they grow as they come. */
+	(void)index_reserve(&t->by_client, expected);
+	(void)index_reserve(&t->by_prefix, expected);
 }
 
 void bindings_load_end(struct binding_table *t)
@@ -338,7 +345,8 @@ static int reserve(struct binding_table *t)
 		t->heap = heap;
 		t->heap_size = size;
 	}
-	return index_reserve(&t->by_client) < 0 || index_reserve(&t->by_prefix) < 0 ? -ENOMEM : 0;
+	return index_reserve(&t->by_client, 1) < 0 || index_reserve(&t->by_prefix, 1) < 0 ? -ENOMEM
+											  : 0;
 }
 
 /* NULL for none of them. */

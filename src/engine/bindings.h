@@ -180,9 +180,10 @@ void bindings_remove(struct binding_table *t, struct binding *b);
 /*
  * Between these two, in a table to which nothing was given back yet, a record keeps its number
  * where that is vacant and not far beyond how many there are: whoever wrote it finds it there
- * again.
+ * again. expected: about how many come, 0 where nobody knows: there is room for them at once, if
+ * there is memory.
  */
-void bindings_load_begin(struct binding_table *t);
+void bindings_load_begin(struct binding_table *t, size_t expected);
 void bindings_load_end(struct binding_table *t);
 /* State and expiry of a binding change through here alone, so that heap, queue and counts follow.
  */

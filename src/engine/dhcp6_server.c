@@ -203,9 +203,9 @@ void dhcp6_server_free(struct dhcp6_server *s)
 	free(s);
 }
 
-void dhcp6_server_load_begin(struct dhcp6_server *s)
+void dhcp6_server_load_begin(struct dhcp6_server *s, size_t expected)
 {
-	bindings_load_begin(&s->leases.table);
+	bindings_load_begin(&s->leases.table, expected);
 }
 
 void dhcp6_server_load_end(struct dhcp6_server *s)

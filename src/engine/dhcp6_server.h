@@ -142,7 +142,7 @@ void dhcp6_server_free(struct dhcp6_server *s); /* NULL is allowed */
  * not of our pools (any more); -EEXIST: it overlaps one that is there, or its client's IA has one;
  * -ESTALE: it is bound and its time is over (it is kept as a freed one); -ENOMEM.
  */
-void dhcp6_server_load_begin(struct dhcp6_server *s);
+void dhcp6_server_load_begin(struct dhcp6_server *s, size_t expected);
 int dhcp6_server_load(struct dhcp6_server *s, const struct binding_record *r, uint64_t now_ms);
 void dhcp6_server_load_end(struct dhcp6_server *s);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,7 +235,43 @@ static int check_pages(sqlite3 *db)
 	return r < 0 ? r : strcmp(said, "ok") == 0 ? 0 : -EUCLEAN;
 }
 
-int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *ret_from)
+/* With nothing in its log the file is what SQLite would read, one page after the other. */
+static bool log_is_empty(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	sqlite3_int64 bytes = 1;
+	return sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+	       log && log->pMethods && log->pMethods->xFileSize(log, &bytes) == SQLITE_OK &&
+	       bytes == 0;
+}
+
+int db_image(sqlite3 *db, size_t most, unsigned char **ret_bytes, size_t *ret_len)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 len = 0;
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    !file || !file->pMethods || file->pMethods->xFileSize(file, &len) != SQLITE_OK)
+		return -EIO;
+	if (len <= 0 || (uint64_t)len > most || len > INT_MAX)
+		return -EFBIG;
+	unsigned char *bytes;
+	if (log_is_empty(db)) {
+		bytes = sqlite3_malloc64((sqlite3_uint64)len);
+		if (bytes && file->pMethods->xRead(file, bytes, (int)len, 0) != SQLITE_OK) {
+			sqlite3_free(bytes);
+			return -EIO;
+		}
+	} else {
+		bytes = sqlite3_serialize(db, "main", &len, 0);
+	}
+	if (!bytes)
+		return -ENOMEM;
+	*ret_bytes = bytes;
+	*ret_len = (size_t)len;
+	return 0;
+}
+
+int db_prepare(sqlite3 *db, const struct db_steps *steps, unsigned known, int64_t *ret_from)
 {
 	int64_t version = 0;
 	int r = db_int(db, "PRAGMA user_version", &version);
@@ -249,7 +286,7 @@ int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *r
 	if (version < 0)
 		return -EUCLEAN;
 	r = db_run(db, "PRAGMA journal_mode=WAL");
-	if (r == 0 && !sound)
+	if (r == 0 && !(known & DB_PAGES))
 		r = check_pages(db);
 	if (r == 0 && version < (int64_t)steps->n) {
 		r = db_run(db, "BEGIN IMMEDIATE");
@@ -261,7 +298,7 @@ int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *r
 			r = db_run(db, "COMMIT");
 		if (!sqlite3_get_autocommit(db))
 			(void)db_run(db, "ROLLBACK"); /* r is what the caller hears */
-	} else if (r == 0 && !sound) {
+	} else if (r == 0 && !(known & DB_TABLES)) {
 		r = check_shape(db, steps);
 	}
 	if (r == 0)

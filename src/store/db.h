@@ -42,10 +42,12 @@ struct db_steps {
 /*
  * Brings the schema to the newest version, all steps in one transaction, and checks that pages and
  * tables are what they should be. *ret_from is the version that was found, 0 in a new file.
- * -ENOTSUP: a later version has written it, and it is as it was. -EUCLEAN: damaged. sound: that has
- * just been checked by somebody else, and is not done again.
+ * -ENOTSUP: a later version has written it, and it is as it was. -EUCLEAN: damaged. known: what has
+ * been checked already, and is not again (DB_PAGES, DB_TABLES), and what it is for (DB_EMPTY: there
+ * are no rows).
  */
-int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *ret_from);
+enum { DB_PAGES = 1, DB_TABLES = 2, DB_EMPTY = 4 };
+int db_prepare(sqlite3 *db, const struct db_steps *steps, unsigned known, int64_t *ret_from);
 
 /*
  * Makes a file of the newest schema, in WAL mode, with nothing in it, and has it on the disk:
@@ -54,6 +56,12 @@ int db_prepare(sqlite3 *db, const struct db_steps *steps, bool sound, int64_t *r
  * then a part of it may be there.
  */
 int db_create(const char *path, const struct db_steps *steps);
+
+/*
+ * All of the file's pages as they are now, those in its log among them. *ret_bytes is the caller's
+ * to give to sqlite3_free(). -EFBIG: more than most bytes; -ENOMEM, -EIO.
+ */
+int db_image(sqlite3 *db, size_t most, unsigned char **ret_bytes, size_t *ret_len);
 
 /* The steps alone, without the checks of pages, inside a transaction of the caller's. */
 int db_migrate(sqlite3 *db, const struct db_steps *steps, int64_t from);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "store/row.h"
 
+#include "store/image.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -91,29 +93,26 @@ int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_u
  * ------------------------------------------------------------------------------------------------
  */
 
-static bool read_number(sqlite3_stmt *st, enum column c, int64_t min, int64_t max,
-			int64_t *ret_value)
+/* A row's values, wherever they are read: details and number come last. */
+enum { VALUES = NUMBER + 1 };
+
+static bool read_number(const struct image_value *v, int64_t min, int64_t max, int64_t *ret_value)
 {
-	int64_t v = sqlite3_column_int64(st, (int)c);
-	if (sqlite3_column_type(st, (int)c) != SQLITE_INTEGER || v < min || v > max)
+	if (v->kind != IMAGE_NUMBER || v->number < min || v->number > max)
 		return false;
-	*ret_value = v;
+	*ret_value = v->number;
 	return true;
 }
 
 /* min to max bytes of it. */
-static bool read_bytes(sqlite3_stmt *st, enum column c, size_t min, size_t max, void *dst,
+static bool read_bytes(const struct image_value *v, size_t min, size_t max, void *dst,
 		       size_t *ret_len)
 {
-	if (sqlite3_column_type(st, (int)c) != SQLITE_BLOB)
+	if (v->kind != IMAGE_BYTES || v->len < min || v->len > max)
 		return false;
-	const void *bytes = sqlite3_column_blob(st, (int)c);
-	int len = sqlite3_column_bytes(st, (int)c);
-	if (len < (int)min || len > (int)max || (len > 0 && !bytes))
-		return false;
-	if (len > 0)
-		memcpy(dst, bytes, (size_t)len);
-	*ret_len = (size_t)len;
+	if (v->len > 0)
+		memcpy(dst, v->bytes, v->len);
+	*ret_len = v->len;
 	return true;
 }
 
@@ -130,28 +129,30 @@ static bool is_sound(const struct row *row)
 		row->until_unix_ms - row->granted_unix_ms <= SET_ASIDE_MAX_MS);
 }
 
-bool row_read(sqlite3_stmt *st, struct row *ret_row)
+static bool row_of(const struct image_value v[static VALUES], struct row *row)
 {
-	struct row row = { .for_ever = sqlite3_column_type(st, UNTIL) == SQLITE_NULL };
-	struct binding_record *r = &row.record;
+	struct binding_record *r = &row->record;
 	int64_t kind, plen, state, iaid, preferred, valid, number;
 	size_t len, duid_len, lladdr_len, details_len;
-	if (!read_number(st, KIND, BINDING_NA, BINDING_PD, &kind) ||
-	    !read_number(st, PLEN, 1, 128, &plen) ||
-	    !read_number(st, STATE, BINDING_BOUND, BINDING_DECLINED, &state) ||
-	    !read_number(st, IAID, 0, UINT32_MAX, &iaid) ||
-	    !read_number(st, PREFERRED, 0, UINT32_MAX, &preferred) ||
-	    !read_number(st, VALID, 0, UINT32_MAX, &valid) ||
-	    !read_number(st, NUMBER, 1, UINT32_MAX, &number) ||
-	    !read_number(st, GRANTED, -INSTANT_MAX_MS, INSTANT_MAX_MS, &row.granted_unix_ms) ||
-	    (!row.for_ever &&
-	     !read_number(st, UNTIL, -INSTANT_MAX_MS, INSTANT_MAX_MS, &row.until_unix_ms)) ||
-	    !read_bytes(st, PREFIX, 16, 16, &r->prefix.addr, &len) ||
-	    !read_bytes(st, NEXT_HOP, 16, 16, &r->next_hop, &len) ||
-	    !read_bytes(st, DUID, 1, DUID_MAX, r->duid.bytes, &duid_len) ||
-	    !read_bytes(st, LLADDR, 0, BINDING_LLADDR_MAX, r->lladdr, &lladdr_len) ||
-	    !read_bytes(st, DETAILS, 0, sizeof row.details, row.details, &details_len))
+	row->for_ever = v[UNTIL].kind == IMAGE_NULL;
+	row->until_unix_ms = 0;
+	if (!read_number(&v[KIND], BINDING_NA, BINDING_PD, &kind) ||
+	    !read_number(&v[PLEN], 1, 128, &plen) ||
+	    !read_number(&v[STATE], BINDING_BOUND, BINDING_DECLINED, &state) ||
+	    !read_number(&v[IAID], 0, UINT32_MAX, &iaid) ||
+	    !read_number(&v[PREFERRED], 0, UINT32_MAX, &preferred) ||
+	    !read_number(&v[VALID], 0, UINT32_MAX, &valid) ||
+	    !read_number(&v[NUMBER], 1, UINT32_MAX, &number) ||
+	    !read_number(&v[GRANTED], -INSTANT_MAX_MS, INSTANT_MAX_MS, &row->granted_unix_ms) ||
+	    (!row->for_ever &&
+	     !read_number(&v[UNTIL], -INSTANT_MAX_MS, INSTANT_MAX_MS, &row->until_unix_ms)) ||
+	    !read_bytes(&v[PREFIX], 16, 16, &r->prefix.addr, &len) ||
+	    !read_bytes(&v[NEXT_HOP], 16, 16, &r->next_hop, &len) ||
+	    !read_bytes(&v[DUID], 1, DUID_MAX, r->duid.bytes, &duid_len) ||
+	    !read_bytes(&v[LLADDR], 0, BINDING_LLADDR_MAX, r->lladdr, &lladdr_len) ||
+	    !read_bytes(&v[DETAILS], 0, sizeof row->details, row->details, &details_len))
 		return false;
+	memset(r->lladdr + lladdr_len, 0, sizeof r->lladdr - lladdr_len);
 	r->duid.len = (uint8_t)duid_len;
 	r->lladdr_len = (uint8_t)lladdr_len;
 	r->details_len = (uint16_t)details_len;
@@ -162,10 +163,62 @@ bool row_read(sqlite3_stmt *st, struct row *ret_row)
 	r->iaid = (uint32_t)iaid;
 	r->preferred_lft_s = (uint32_t)preferred;
 	r->valid_lft_s = (uint32_t)valid;
-	if (!is_sound(&row))
-		return false;
-	*ret_row = row;
-	return true;
+	return is_sound(row);
+}
+
+bool row_read(sqlite3_stmt *st, struct row *ret_row)
+{
+	struct image_value v[VALUES] = { 0 };
+	for (int c = 0; c < VALUES; c++) {
+		switch (sqlite3_column_type(st, c)) {
+		case SQLITE_INTEGER:
+			v[c].kind = IMAGE_NUMBER;
+			v[c].number = sqlite3_column_int64(st, c);
+			break;
+		case SQLITE_BLOB:
+			v[c].bytes = (const uint8_t *)sqlite3_column_blob(st, c);
+			v[c].len = (size_t)sqlite3_column_bytes(st, c);
+			v[c].kind = v[c].bytes || v[c].len == 0 ? IMAGE_BYTES : IMAGE_NULL;
+			break;
+		case SQLITE_NULL:
+			break;
+		default:
+			return false;
+		}
+	}
+	return row_of(v, ret_row);
+}
+
+/* What the tables' columns say of their kinds, and SQLite holds them to. */
+static bool is_of_its_kind(enum column c, const struct image_value *v)
+{
+	switch (c) {
+	case PREFIX:
+	case DUID:
+	case NEXT_HOP:
+	case LLADDR:
+	case DETAILS:
+		return v->kind == IMAGE_BYTES;
+	case UNTIL:
+		return v->kind != IMAGE_BYTES;
+	default:
+		return v->kind == IMAGE_NUMBER;
+	}
+}
+
+int row_parse(const uint8_t *record, size_t len, int64_t number, struct row *ret_row)
+{
+	/* In front of them stands the number, as nothing: it is the row's key. */
+	struct image_value v[1 + VALUES];
+	if (image_record(record, len, v, VALUES) < 0 || v[0].kind != IMAGE_NULL)
+		return -EUCLEAN;
+	for (unsigned c = KIND; c < NUMBER; c++)
+		if (!is_of_its_kind((enum column)c, &v[1 + c]))
+			return -EUCLEAN;
+	if (!ret_row)
+		return 0;
+	v[1 + NUMBER] = (struct image_value){ .kind = IMAGE_NUMBER, .number = number };
+	return row_of(v + 1, ret_row);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -36,8 +36,12 @@ int64_t row_to_unix(uint64_t at_ms, struct store_now now);
 int row_bind(sqlite3_stmt *st, const struct binding_record *r, int64_t granted_unix_ms,
 	     const int64_t *until_unix_ms);
 
-/* False: no row of ours. */
+/* False: no row of ours, and what is in ret_row means nothing. */
 bool row_read(sqlite3_stmt *st, struct row *ret_row);
+/* The same of a record out of a file's image: 1, or 0 where it is no row of ours; -EUCLEAN: nor one
+ * that the table can have. Without ret_row the latter is all that is looked at, and else it is 0.
+ */
+int row_parse(const uint8_t *record, size_t len, int64_t number, struct row *ret_row);
 
 /*
  * The record, its instants on the monotonic clock. However the wall clock has jumped since, it does

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "store/aside.h"
 #include "store/db.h"
+#include "store/image.h"
 #include "store/row.h"
 
 #include <assert.h>
@@ -17,8 +18,9 @@
 enum {
 	PATH_MAX_DIR = STORE_PATH_MAX - 64,
 	RESCUE_ROOM = 256,
-	LOG_PAGES = 4000, /* after which it is moved into the database */
-	AHEAD_MS = 2000,  /* the two clocks are not read in the same moment */
+	LOG_PAGES = 4000,       /* after which it is moved into the database */
+	AHEAD_MS = 2000,        /* the two clocks are not read in the same moment */
+	IMAGE_MOST = 128 << 20, /* bytes of a file, which are in memory while it is loaded */
 };
 
 /* Whose time is over for so long is not set aside any more. */
@@ -51,6 +53,10 @@ struct store {
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
 	int log_pages; /* in the write-ahead log, by the last commit */
 	struct owed duid, notes[ARRAY_LEN(note_keys)];
+	/* Of a file that was found sound on the way, until it is loaded; else NULL. */
+	unsigned char *image_bytes;
+	size_t image_len, image_rows;
+	uint32_t binding_root, elsewhere_root, meta_root;
 	/* As the last load found: to be set aside, and to be set aside no longer. */
 	struct numbers foreign, settled;
 };
@@ -249,16 +255,98 @@ static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* rescue: filled where the file is -EUCLEAN; NULL is allowed. */
-static int open_file(const char *path, bool sound, struct store **ret_store, int64_t *ret_version,
-		     struct rescue *rescue)
+static void drop_image(struct store *s)
+{
+	sqlite3_free(s->image_bytes);
+	s->image_bytes = NULL;
+}
+
+/* Where the tables' trees begin. False: not these three are what there is. */
+static bool find_roots(struct store *s)
+{
+	const struct {
+		const char *name;
+		uint32_t *root;
+	} tables[] = { { "binding", &s->binding_root },
+		       { "elsewhere", &s->elsewhere_root },
+		       { "meta", &s->meta_root } };
+	sqlite3_stmt *st = NULL;
+	int rc =
+		sqlite3_prepare_v2(s->db, "SELECT name,rootpage FROM sqlite_schema", -1, &st, NULL);
+	size_t found = 0, rows = 0;
+	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(st, 0);
+		rc = SQLITE_OK;
+		rows++;
+		for (size_t i = 0; name && i < ARRAY_LEN(tables); i++) {
+			if (strcmp(name, tables[i].name) != 0)
+				continue;
+			*tables[i].root = (uint32_t)sqlite3_column_int64(st, 1);
+			found++;
+		}
+	}
+	(void)sqlite3_finalize(st); /* repeats what step said */
+	return rc == SQLITE_DONE && rows == ARRAY_LEN(tables) && found == rows;
+}
+
+static int pass_by(void *ctx, int64_t number, const uint8_t *record, size_t len)
+{
+	(void)ctx;
+	(void)number;
+	(void)record;
+	(void)len;
+	return 0;
+}
+
+static int look_at(void *ctx, int64_t number, const uint8_t *record, size_t len)
+{
+	++*(size_t *)ctx;
+	return row_parse(record, len, number, NULL);
+}
+
+/*
+ * The file's pages, where all of them are what they should be: then nobody has to look at them
+ * again, neither page by page nor through SQLite's eyes when the rows are loaded. What is unusual
+ * is for those.
+ */
+static bool take_image(struct store *s)
+{
+	enum { SCHEMA_ROOT = 1 };
+	struct image im = { 0 };
+	s->image_rows = 0;
+	if (!find_roots(s) || db_image(s->db, IMAGE_MOST, &s->image_bytes, &s->image_len) < 0)
+		return false;
+	int r = image_open(s->image_bytes, s->image_len, &im);
+	if (r == 0)
+		r = image_table(&im, SCHEMA_ROOT, pass_by, NULL);
+	if (r == 0)
+		r = image_leaf(&im, s->meta_root);
+	if (r == 0)
+		r = image_table(&im, s->binding_root, look_at, &s->image_rows);
+	if (r == 0)
+		r = image_table(&im, s->elsewhere_root, look_at, &s->image_rows);
+	if (r == 0)
+		r = image_end(&im);
+	image_close(&im);
+	if (r < 0)
+		drop_image(s);
+	return r == 0;
+}
+
+/* known: as db_prepare() has it. rescue: filled where the file is -EUCLEAN; NULL is allowed. */
+static int open_file(const char *path, unsigned known, struct store **ret_store,
+		     int64_t *ret_version, struct rescue *rescue)
 {
 	struct store *s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
 	int r = db_open(path, &s->db);
+	if (r == 0 && !(known & DB_EMPTY) && take_image(s))
+		known |= DB_PAGES;
 	if (r == 0)
-		r = db_prepare(s->db, &steps, sound, ret_version);
+		r = db_prepare(s->db, &steps, known, ret_version);
+	if (r == 0 && *ret_version != (int64_t)steps.n)
+		drop_image(s); /* its tables are others now */
 	if (r == 0)
 		r = prepare(s);
 	if (r == 0)
@@ -282,6 +370,7 @@ void store_close(struct store *s)
 		(void)sqlite3_finalize(all[i]); /* repeats an earlier error */
 	free(s->foreign.all);
 	free(s->settled.all);
+	drop_image(s);
 	(void)sqlite3_close(
 		s->db); /* checkpoints; what it cannot is in the log, and read at the next start */
 	free(s);
@@ -370,7 +459,7 @@ static int replace(const char *path, uint64_t unix_ms, const struct rescue *resc
 	snprintf(fresh, sizeof fresh, "%.256s.new", path);
 	int r = aside_remove(fresh); /* of a start that was killed here */
 	if (r == 0)
-		r = open_file(fresh, false, &s, &version, NULL);
+		r = open_file(fresh, 0, &s, &version, NULL);
 	if (r == 0)
 		r = put_rescued(s, rescue);
 	if (r == 0)
@@ -445,11 +534,13 @@ int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret
 	if (r == 0)
 		r = begin_anew(path, &begun);
 	if (r == 0)
-		r = open_file(path, sound || begun, ret_store, &version, &rescue);
+		r = open_file(path,
+			      (sound || begun ? DB_PAGES | DB_TABLES : 0) | (begun ? DB_EMPTY : 0),
+			      ret_store, &version, &rescue);
 	if (r == -EUCLEAN) {
 		r = replace(path, unix_ms, &rescue, ret_found);
 		if (r == 0)
-			r = open_file(path, false, ret_store, &version, NULL);
+			r = open_file(path, 0, ret_store, &version, NULL);
 	}
 	rescue_done(&rescue);
 	if (r == 0 && version < (int64_t)steps.n)
@@ -490,6 +581,7 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 {
 	if (n == 0 && !store_owes(s))
 		return 0;
+	drop_image(s); /* of what was */
 	int r = db_step(s->begin);
 	if (r < 0)
 		return r;
@@ -533,6 +625,7 @@ static int run_for_each(sqlite3 *db, const char *sql, const struct numbers *numb
 
 int store_rewrite_begin(struct store *s)
 {
+	drop_image(s); /* of what was */
 	int r = db_step(s->begin);
 	if (r == 0)
 		r = put_owed(s);
@@ -583,7 +676,10 @@ struct loading {
 	int (*fn)(void *ctx, const struct binding_record *r);
 	void *ctx;
 	struct store_counts counts;
-	size_t n_freed;
+	struct row row; /* the one that is read */
+	size_t n_freed; /* of those that are still to be offered */
+	struct freed *freed;
+	size_t freed_room;
 };
 
 /* Bound by a row whose time was over while nobody looked. */
@@ -601,26 +697,15 @@ static int offer(struct loading *l, const struct binding_record *r)
 					: 0;
 }
 
-/* One pass over the table as it lies on the disk. */
-static int load_held(struct loading *l, sqlite3_stmt *st)
+static int load_held(struct loading *l, const struct row *row)
 {
-	int rc, r = 0;
-	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct row row;
-		if (!row_read(st, &row)) {
-			l->counts.bad++;
-			continue;
-		}
-		l->counts.ahead +=
-			row.granted_unix_ms > row_to_unix(l->now.mono_ms, l->now) + AHEAD_MS;
-		if (row.record.state == BINDING_FREED || is_over(&row, l->now)) {
-			l->n_freed++;
-			continue;
-		}
-		const struct binding_record record = row_record(&row, l->now, l->now.mono_ms);
-		r = offer(l, &record);
+	l->counts.ahead += row->granted_unix_ms > row_to_unix(l->now.mono_ms, l->now) + AHEAD_MS;
+	if (row->record.state == BINDING_FREED || is_over(row, l->now)) {
+		l->n_freed++;
+		return 0;
 	}
-	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+	const struct binding_record record = row_record(row, l->now, l->now.mono_ms);
+	return offer(l, &record);
 }
 
 /*
@@ -628,55 +713,151 @@ static int load_held(struct loading *l, sqlite3_stmt *st)
  * It is that of their instants, which must stay different where the wall clock puts them into the
  * future: none is later than its place in the queue lets it be.
  */
-static int load_freed(struct loading *l, sqlite3_stmt *st)
+static int load_freed(struct loading *l, const struct row *row)
 {
-	int rc, r = 0;
-	for (size_t later = l->n_freed; r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW;) {
-		struct row row;
-		if (!row_read(st, &row))
-			continue; /* counted in the first pass */
-		later -= later > 0;
-		uint64_t latest_ms = l->now.mono_ms > later ? l->now.mono_ms - later : 0;
-		struct binding_record record = row_record(&row, l->now, latest_ms);
-		if (record.valid_until_ms > latest_ms)
-			record.valid_until_ms = latest_ms;
-		r = offer(l, &record);
-	}
-	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+	l->n_freed -= l->n_freed > 0;
+	uint64_t latest_ms = l->now.mono_ms > l->n_freed ? l->now.mono_ms - l->n_freed : 0;
+	struct binding_record record = row_record(row, l->now, latest_ms);
+	if (record.valid_until_ms > latest_ms)
+		record.valid_until_ms = latest_ms;
+	return offer(l, &record);
 }
 
 /* What an earlier load set aside. */
-static int load_elsewhere(struct loading *l, sqlite3_stmt *st)
+static int load_elsewhere(struct loading *l, const struct row *row)
 {
 	int64_t long_ago = row_to_unix(l->now.mono_ms, l->now) - ELSEWHERE_MS;
-	int rc, r = 0;
-	while (r >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct row row;
-		if (!row_read(st, &row)) {
-			l->counts.bad++;
-			continue;
-		}
-		struct binding_record record = row_record(&row, l->now, l->now.mono_ms);
-		record.number = 0;
-		bool old = !row.for_ever && row.until_unix_ms < long_ago;
-		r = old ? STORE_REFUSED : l->fn(l->ctx, &record);
-		if (r == STORE_TAKEN || r == STORE_REFUSED)
-			r = note_number(&l->s->settled, row.record.number);
-	}
-	return r < 0 ? r : db_error(sqlite3_db_handle(st), rc);
+	struct binding_record record = row_record(row, l->now, l->now.mono_ms);
+	record.number = 0;
+	bool old = !row->for_ever && row->until_unix_ms < long_ago;
+	int r = old ? STORE_REFUSED : l->fn(l->ctx, &record);
+	return r == STORE_TAKEN || r == STORE_REFUSED
+		       ? note_number(&l->s->settled, row->record.number)
+		       : r;
 }
 
-static int each_row(struct loading *l, sqlite3 *db, const char *sql,
-		    int (*pass)(struct loading *l, sqlite3_stmt *st))
+/* --- through SQLite */
+
+/* What comes of a row: < 0 ends the load. */
+typedef int (*row_fn)(struct loading *l, const struct row *row);
+
+/* As far as it can be read. counted: what is no row of ours is in the counts already. */
+static int each_row(struct loading *l, const char *sql, bool counted, row_fn fn)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	sqlite3 *db = l->s->db;
+	int r = 0, rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
 	int at = rc == SQLITE_OK ? sqlite3_bind_parameter_index(st, ":now") : 0;
 	if (at)
 		rc = sqlite3_bind_int64(st, at, row_to_unix(l->now.mono_ms, l->now));
-	int r = rc == SQLITE_OK ? pass(l, st) : db_error(db, rc);
+	while (rc == SQLITE_OK && r >= 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		rc = SQLITE_OK;
+		if (row_read(st, &l->row))
+			r = fn(l, &l->row);
+		else
+			l->counts.bad += !counted;
+	}
+	if (r >= 0)
+		r = db_error(db, rc);
 	(void)sqlite3_finalize(st); /* repeats what step said */
 	return r;
+}
+
+static int load_rows(struct loading *l)
+{
+	int r = each_row(l, "SELECT " ROW_COLUMNS " FROM binding", false, load_held);
+	if (r == 0 && l->n_freed)
+		r = each_row(
+			l,
+			"SELECT " ROW_COLUMNS
+			" FROM binding WHERE state=2 OR (state=1 AND until_unix_ms<=:now)"
+			" ORDER BY CASE state WHEN 2 THEN granted_unix_ms ELSE until_unix_ms END",
+			true, load_freed);
+	if (r == 0)
+		r = each_row(l, "SELECT " ROW_COLUMNS " FROM elsewhere", false, load_elsewhere);
+	return r;
+}
+
+/* --- out of the file's image */
+
+struct freed {
+	int64_t since_unix_ms;
+	int64_t number;
+	const uint8_t *record;
+	size_t len;
+};
+
+static int note_freed(struct loading *l, int64_t number, const uint8_t *record, size_t len)
+{
+	if (l->n_freed > l->freed_room) {
+		size_t room = l->freed_room ? l->freed_room * 2 : 64;
+		struct freed *longer = reallocarray(l->freed, room, sizeof *longer);
+		if (!longer)
+			return -ENOMEM;
+		l->freed = longer;
+		l->freed_room = room;
+	}
+	const struct row *row = &l->row;
+	l->freed[l->n_freed - 1] =
+		(struct freed){ row->record.state == BINDING_FREED ? row->granted_unix_ms
+								   : row->until_unix_ms,
+				number, record, len };
+	return 0;
+}
+
+static int held_record(void *ctx, int64_t number, const uint8_t *record, size_t len)
+{
+	struct loading *l = (struct loading *)ctx;
+	int r = row_parse(record, len, number, &l->row);
+	l->counts.bad += r == 0;
+	if (r <= 0)
+		return r;
+	size_t before = l->n_freed;
+	r = load_held(l, &l->row);
+	return r < 0 || l->n_freed == before ? r : note_freed(l, number, record, len);
+}
+
+static int elsewhere_record(void *ctx, int64_t number, const uint8_t *record, size_t len)
+{
+	struct loading *l = (struct loading *)ctx;
+	int r = row_parse(record, len, number, &l->row);
+	l->counts.bad += r == 0;
+	return r <= 0 ? r : load_elsewhere(l, &l->row);
+}
+
+static int compare_freed(const void *a, const void *b)
+{
+	const struct freed *x = (const struct freed *)a, *y = (const struct freed *)b;
+	int when = (x->since_unix_ms > y->since_unix_ms) - (x->since_unix_ms < y->since_unix_ms);
+	return when ? when : (x->number > y->number) - (x->number < y->number);
+}
+
+/* Nothing is met here that was not met when it was taken. */
+static int load_image(struct loading *l)
+{
+	const struct store *s = l->s;
+	struct image im = { 0 };
+	int r = image_open(s->image_bytes, s->image_len, &im);
+	if (r == 0)
+		r = image_table(&im, s->binding_root, held_record, l);
+	if (r == 0 && l->n_freed)
+		qsort(l->freed, l->n_freed, sizeof *l->freed, compare_freed);
+	for (size_t i = 0, n = l->n_freed; i < n && r >= 0; i++) {
+		const struct freed *f = &l->freed[i];
+		r = row_parse(f->record, f->len, f->number, &l->row);
+		if (r > 0)
+			r = load_freed(l, &l->row);
+	}
+	if (r >= 0)
+		r = image_table(&im, s->elsewhere_root, elsewhere_record, l);
+	free(l->freed);
+	image_close(&im);
+	return r;
+}
+
+size_t store_expects(const struct store *s)
+{
+	return s->image_bytes ? s->image_rows : 0;
 }
 
 int store_load(struct store *s, struct store_now now,
@@ -685,16 +866,8 @@ int store_load(struct store *s, struct store_now now,
 {
 	struct loading l = { .s = s, .now = now, .fn = fn, .ctx = ctx };
 	s->foreign.n = s->settled.n = 0;
-	int r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM binding", load_held);
-	if (r == 0 && l.n_freed)
-		r = each_row(
-			&l, s->db,
-			"SELECT " ROW_COLUMNS
-			" FROM binding WHERE state=2 OR (state=1 AND until_unix_ms<=:now)"
-			" ORDER BY CASE state WHEN 2 THEN granted_unix_ms ELSE until_unix_ms END",
-			load_freed);
-	if (r == 0)
-		r = each_row(&l, s->db, "SELECT " ROW_COLUMNS " FROM elsewhere", load_elsewhere);
+	int r = s->image_bytes ? load_image(&l) : load_rows(&l);
+	drop_image(s);
 	*ret_counts = l.counts;
 	return r;
 }

@@ -64,6 +64,9 @@ enum store_verdict {
 	STORE_REFUSED, /* it contradicts another one */
 };
 
+/* How many records a load is about to find; 0: nobody knows. */
+size_t store_expects(const struct store *s);
+
 /*
  * Calls fn for each record, its instants on the monotonic clock; those that were freed, or whose
  * time is over, come last, in the order in which they were or it was. What the wall clock's jumps

@@ -149,7 +149,7 @@ static int start(const char *dir, const char *what, bool sound,
 	double opened = seconds(CLOCK_MONOTONIC), opened_cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	const struct store_now now = { .mono_ms = clock_mono_ms(), .unix_ms = clock_unix_ms() };
 	if (r == 0) {
-		bindings_load_begin(&t.bindings);
+		bindings_load_begin(&t.bindings, store_expects(s));
 		r = store_load(s, now, fn, &t, &counts);
 		bindings_load_end(&t.bindings);
 	}

@@ -449,7 +449,7 @@ static void restart(struct life *l)
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
 	dhcp6_server_reachable(l->server, l->extras);
 	dhcp6_server_reserve(l->server, reservations_of(l));
-	dhcp6_server_load_begin(l->server);
+	dhcp6_server_load_begin(l->server, 0);
 	for (size_t i = 0; i < l->n_rows; i++)
 		if (l->rows[i].used)
 			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) ==

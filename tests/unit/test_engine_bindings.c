@@ -98,7 +98,7 @@ static void loaded_records_keep_their_numbers(void **state)
 {
 	struct binding_table *t = (struct binding_table *)*state;
 	static const uint32_t wanted[] = { 5, 2, 5, 4000000, 2000 };
-	bindings_load_begin(t);
+	bindings_load_begin(t, 3000);
 	for (uint32_t i = 0; i < 5; i++) {
 		struct binding_record r = record(i, 1, i);
 		r.number = wanted[i];

@@ -1972,7 +1972,7 @@ static void answers_of_one_batch_stand_beside_each_other(void **state)
 
 static int load(const struct binding_record *r)
 {
-	dhcp6_server_load_begin(server);
+	dhcp6_server_load_begin(server, 0);
 	return dhcp6_server_load(server, r, now_ms);
 }
 
