@@ -109,10 +109,11 @@ struct appliance {
 	uint64_t server_retry_ms;
 	uint64_t server_restarts;
 	bool server_ready;
-	uint64_t server_ready_ms; /* since when it is, or the one before it was */
-	struct tally *tally;      /* what servers count, and the next goes on with */
-	uint64_t server_ended_ms; /* when the one before it was gone; 0: it is the first */
-	bool store_sound;         /* the latest one that was read all of its database */
+	uint64_t server_ready_ms;     /* since when it is, or the one before it was */
+	struct tally *tally;          /* what servers count, and the next goes on with */
+	struct intake_memory *intake; /* what they have read and not answered, likewise */
+	uint64_t server_ended_ms;     /* when the one before it was gone; 0: it is the first */
+	bool store_sound;             /* the latest one that was read all of its database */
 	bool replace_server; /* the NIC is another: it ends, and the next has sockets on that */
 	bool serving_told;
 	bool guard_loaded;
@@ -398,6 +399,7 @@ static int server_child(struct appliance *a, int fd, struct fib *fib, pid_t init
 		.started_at_ms = a->started_at_ms,
 		.restarts = a->server_restarts,
 		.tally = a->tally,
+		.intake = a->intake,
 		.sound = a->store_sound,
 		.news = { news[0], news[1], news[2] },
 	};
@@ -427,7 +429,9 @@ static int server_start(struct appliance *a)
 	int pair[2];
 	struct fib *fib = NULL;
 	const struct fib_bounds bounds = fib_bounds_of(a);
-	int r = fib_new(&bounds, &fib);
+	int r = intake_memory_next(a->intake);
+	if (r == 0)
+		r = fib_new(&bounds, &fib);
 	if (r == 0 &&
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		r = -errno;
@@ -441,6 +445,8 @@ static int server_start(struct appliance *a)
 		(void)close(pair[0]); /* init's end */
 		_exit(server_child(a, pair[1], fib, self));
 	}
+	if (pid >= 0)
+		intake_memory_passed_on(a->intake);
 	r = pid < 0 ? (int)pid : fib_fork(fib, forget_keys, a, &a->fib_pid);
 	fib_free(fib);        /* theirs, from now on: without the other either of them ends */
 	(void)close(pair[1]); /* the server's end */
@@ -976,6 +982,9 @@ static int boot(struct appliance *a)
 	r = tally_new(&a->tally);
 	if (r < 0)
 		return boot_failed(r, "there is no memory for what is counted");
+	r = intake_memory_new(&a->intake);
+	if (r < 0)
+		return boot_failed(r, "there is no memory for what waits");
 	const char *key = NULL;
 	r = settings_apply(&a->undo, &key);
 	if (r < 0)
@@ -1259,6 +1268,7 @@ int init_run(const char *version)
 	children_free(a.children);
 	route_batch_free(a.routes);
 	tally_free(a.tally);
+	intake_memory_free(a.intake);
 	done_loop(&a);
 	preflight_done(&a.at);
 	on_refused(&a, -1); /* what the undo met with */

@@ -1,45 +1,160 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/intake.h"
 
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/lladdr.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/prefix.h"
 #include "base/ratelimit.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 enum {
 	DRAINS = FAIR_WAITING_MAX / INTAKE_BATCH, /* of the socket before some are served */
 	TOLD_EVERY_S = 60,
+	SMALL = 2 * INTAKE_BATCH, /* slots: nobody misses their memory */
+	SETTLE_MS = 10000,
 };
+
+struct intake_memory {
+	uint8_t key[16];
+	struct fair_heard *heard; /* by all of them */
+	struct fair_memory *now;  /* the server's that is there, or is going to be */
+	struct fair_memory *left; /* the one's before it, as long as that is to be passed on */
+};
+
+static_assert((int)FAIR_BATCH_MAX == (int)INTAKE_BATCH &&
+		      (int)FAIR_PACKET_MAX == (int)DHCP6_SOCK_PACKET_MAX,
+	      "what the socket gives is what there is room for");
 
 struct intake {
 	struct intake_params p;
 	struct fair *fair;
+	uint64_t crowd_at_ms;
 	uint64_t truncated, foreign;
 	uint64_t told; /* of those that were crowded out */
 	struct ratelimit log_crowd;
 	struct dhcp6_packet packets[INTAKE_BATCH];
+	struct pkt_meta *metas[INTAKE_BATCH];
 };
+
+/* --- memory that outlives a server
+ * -----------------------------------------------------------------------------------------------
+ */
+
+int intake_memory_new(struct intake_memory **ret_memory)
+{
+	struct intake_memory *m = calloc(1, sizeof *m);
+	if (!m)
+		return -ENOMEM;
+	int r = getrandom(m->key, sizeof m->key, 0) == (ssize_t)sizeof m->key ? 0 : -EAGAIN;
+	m->heard = (struct fair_heard *)pages_new(sizeof *m->heard, true);
+	if (r == 0 && !m->heard)
+		r = -ENOMEM;
+	if (r < 0) {
+		intake_memory_free(m);
+		return r;
+	}
+	*ret_memory = m;
+	return 0;
+}
+
+void intake_memory_free(struct intake_memory *m)
+{
+	if (!m)
+		return;
+	pages_free(m->heard, sizeof *m->heard);
+	pages_free(m->now, sizeof *m->now);
+	pages_free(m->left, sizeof *m->left);
+	free(m);
+}
+
+int intake_memory_next(struct intake_memory *m)
+{
+	if (m->left)
+		return 0; /* no server has come to be meanwhile */
+	struct fair_memory *fresh = (struct fair_memory *)pages_new(sizeof *fresh, true);
+	if (!fresh)
+		return -ENOMEM;
+	m->left = m->now;
+	m->now = fresh;
+	return 0;
+}
+
+void intake_memory_passed_on(struct intake_memory *m)
+{
+	pages_free(take_ptr(&m->left), sizeof *m->left);
+}
+
+/* --- a server's
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* What relays send may be forwarded to us from anywhere, and is answered there. */
+static bool from_here(const struct config *c, const struct in6_addr *src)
+{
+	bool here = IN6_IS_ADDR_LINKLOCAL(src) || prefix6_has_addr(&c->assigned, src) ||
+		    prefix6_has_addr(&c->pd_pool, src);
+	for (size_t i = 0; i < c->n_transfers && !here; i++)
+		here = prefix6_has_addr(&c->transfers[i], src);
+	return here;
+}
+
+static void know_sender(const struct intake *in, struct pkt_meta *m)
+{
+	if (!m->lladdr_len && in->p.frames && IN6_IS_ADDR_LINKLOCAL(&m->src) &&
+	    dhcp6_frames_sender(in->p.frames, &m->src, m->lladdr))
+		m->lladdr_len = DHCP6_FRAMES_LLADDR;
+}
+
+/* What the sockets would have given us, too. */
+static bool is_ours(void *ctx, struct pkt_meta *m)
+{
+	const struct intake *in = (const struct intake *)ctx;
+	if (m->ifindex != dhcp6_sock_ifindex(in->p.sock) || m->hop_limit < -1 ||
+	    m->hop_limit > 255 || (m->lladdr_len && m->lladdr_len != DHCP6_FRAMES_LLADDR) ||
+	    !from_here(in->p.config, &m->src))
+		return false;
+	know_sender(in, m);
+	return true;
+}
+
+static void take_over(struct intake *in)
+{
+	const struct fair_memory *left = in->p.memory->left;
+	if (!left)
+		return;
+	const uint64_t now_ms = clock_mono_ms();
+	fair_take_over(in->fair, now_ms, left, is_ours, in);
+	intake_memory_passed_on(in->p.memory);
+	in->crowd_at_ms = now_ms;
+	const struct fair_stats *st = fair_stats(in->fair);
+	if (st->taken_over || st->lost)
+		log_info("dhcp6", "what the server before this one had read is served",
+			 kv_u64("packets", st->taken_over), kv_u64("lost", st->lost));
+}
 
 int intake_new(const struct intake_params *p, struct intake **ret_intake)
 {
-	uint8_t key[16];
-	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
-		return -EAGAIN;
 	struct intake *in = calloc(1, sizeof *in);
 	if (!in)
 		return -ENOMEM;
 	in->p = *p;
 	in->log_crowd = (struct ratelimit){ .per_s = 1, .burst = 1 };
-	int r = fair_new(key, &in->fair);
+	int r = fair_new(p->memory->key, p->memory->now, p->memory->heard, &in->fair);
 	if (r < 0) {
 		intake_free(in);
 		return r;
 	}
+	dhcp6_sock_set_buffers(p->sock, fair_room(in->fair, 0), sizeof(struct fair_slot));
+	take_over(in);
 	*ret_intake = in;
 	return 0;
 }
@@ -52,26 +167,15 @@ void intake_free(struct intake *in)
 	free(in);
 }
 
-/* What relays send may be forwarded to us from anywhere, and is answered there. */
-static bool from_here(const struct config *c, const struct in6_addr *src)
-{
-	bool here = IN6_IS_ADDR_LINKLOCAL(src) || prefix6_has_addr(&c->assigned, src) ||
-		    prefix6_has_addr(&c->pd_pool, src);
-	for (size_t i = 0; i < c->n_transfers && !here; i++)
-		here = prefix6_has_addr(&c->transfers[i], src);
-	return here;
-}
-
-/* Takes out of n packets what nobody is to see, and says what is known of the others. */
-static size_t look_at(struct intake *in, size_t n, struct rd *packets, struct pkt_meta *metas)
+/* Takes out of n packets what nobody is to see, and says what is known of the others: of these it
+ * returns how many there are, and their places. */
+static size_t look_at(struct intake *in, uint64_t now_ms, size_t n,
+		      uint8_t places[static INTAKE_BATCH])
 {
 	size_t kept = 0;
-	/* The frames of these packets have been there before them. */
-	if (in->p.frames)
-		dhcp6_frames_learn(in->p.frames);
+	/* First of all, so that whatever happens to us they are there for the next. */
 	for (size_t i = 0; i < n; i++) {
 		const struct dhcp6_packet *p = &in->packets[i];
-		struct pkt_meta *m = &metas[kept];
 		in->truncated += p->truncated;
 		if (p->truncated)
 			continue;
@@ -79,16 +183,19 @@ static size_t look_at(struct intake *in, size_t n, struct rd *packets, struct pk
 			in->foreign++;
 			continue;
 		}
-		*m = (struct pkt_meta){ .ifindex = p->ifindex,
-					.src = p->src,
-					.dst = p->dst,
-					.hop_limit = p->hop_limit,
-					.src_port = p->src_port };
-		if (in->p.frames && IN6_IS_ADDR_LINKLOCAL(&p->src) &&
-		    dhcp6_frames_sender(in->p.frames, &p->src, m->lladdr))
-			m->lladdr_len = DHCP6_FRAMES_LLADDR;
-		packets[kept++] = rd_of(p->bytes, p->len);
+		const struct pkt_meta m = { .ifindex = p->ifindex,
+					    .src = p->src,
+					    .dst = p->dst,
+					    .hop_limit = p->hop_limit,
+					    .src_port = p->src_port };
+		in->metas[kept] = fair_arrived(in->fair, i, now_ms, &m, p->len);
+		places[kept++] = (uint8_t)i;
 	}
+	/* The frames of these packets have been there before them. */
+	if (in->p.frames)
+		dhcp6_frames_learn(in->p.frames);
+	for (size_t i = 0; i < kept; i++)
+		know_sender(in, in->metas[i]);
 	return kept;
 }
 
@@ -109,26 +216,48 @@ static void tell(struct intake *in, uint64_t now_ms)
 	in->told = st->crowded_out;
 }
 
+static void hand_out(const struct fair_packet *p, struct rd *ret_packet, struct pkt_meta *ret_meta)
+{
+	*ret_packet = rd_of(p->bytes, p->len);
+	*ret_meta = p->meta;
+}
+
+/* Gives back what a crowd needed, some time after it. */
+static void settle(struct intake *in, uint64_t now_ms)
+{
+	if (fair_touched(in->fair) <= SMALL || intake_waiting(in) ||
+	    now_ms - in->crowd_at_ms < SETTLE_MS)
+		return;
+	fair_release(in->fair);
+	/* Refused, they stay, and nothing else is different. */
+	(void)madvise(in->p.memory->now, sizeof *in->p.memory->now, MADV_REMOVE);
+}
+
 int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static INTAKE_BATCH],
 		struct pkt_meta ret_metas[static INTAKE_BATCH])
 {
 	int n = 0;
+	uint8_t places[INTAKE_BATCH];
+	settle(in, now_ms);
+	fair_begin(in->fair);
 	for (int drain = 0; drain < DRAINS; drain++) {
 		n = dhcp6_sock_receive(in->p.sock, in->packets);
 		if (n < 0 && !intake_waiting(in))
 			return n;
 		if (n <= 0)
 			break;
-		size_t kept = look_at(in, (size_t)n, ret_packets, ret_metas);
+		size_t kept = look_at(in, now_ms, (size_t)n, places);
 		if (n < INTAKE_BATCH && !intake_waiting(in)) {
 			for (size_t i = 0; i < kept; i++)
-				fair_note(in->fair, now_ms, &ret_metas[i], ret_packets[i]);
+				hand_out(fair_serve(in->fair, places[i]), &ret_packets[i],
+					 &ret_metas[i]);
 			if (kept > 0)
 				return (int)kept;
 			continue;
 		}
 		for (size_t i = 0; i < kept; i++)
-			fair_put(in->fair, now_ms, &ret_metas[i], ret_packets[i]);
+			fair_queue(in->fair, places[i]);
+		in->crowd_at_ms = now_ms;
 		if (n < INTAKE_BATCH)
 			break;
 	}
@@ -136,10 +265,25 @@ int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static
 	const struct fair_packet *p;
 	int taken = 0;
 	while (taken < INTAKE_BATCH && (p = fair_take(in->fair))) {
-		ret_packets[taken] = rd_of(p->bytes, p->len);
-		ret_metas[taken++] = p->meta;
+		hand_out(p, &ret_packets[taken], &ret_metas[taken]);
+		taken++;
 	}
 	return taken;
+}
+
+void intake_deciding(struct intake *in, size_t place)
+{
+	fair_deciding(in->fair, place);
+}
+
+void intake_decided(struct intake *in, size_t n)
+{
+	fair_decided(in->fair, n);
+}
+
+void intake_answered(struct intake *in)
+{
+	fair_answered(in->fair);
 }
 
 bool intake_waiting(const struct intake *in)
@@ -151,5 +295,6 @@ struct intake_stats intake_stats(const struct intake *in)
 {
 	return (struct intake_stats){ .truncated = in->truncated,
 				      .foreign = in->foreign,
-				      .crowded_out = fair_stats(in->fair)->crowded_out };
+				      .crowded_out = fair_stats(in->fair)->crowded_out,
+				      .server_died = fair_stats(in->fair)->lost };
 }

@@ -302,6 +302,7 @@ static void carry_out(struct server *s, uint64_t now_ms)
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	end_without_fib(s);
 	reply(s);
+	intake_answered(s->intake);
 	keeper_tidy(s->keeper);
 	log_changes(s, now_ms);
 	log_moves(s, now_ms);
@@ -336,10 +337,14 @@ static void serve_batch(struct server *s, size_t n, uint64_t now_ms)
 {
 	dhcp6_server_expect(s->dhcp6, s->packets, n);
 	for (size_t i = 0; i < n; i++) {
-		if (batch_full(s->batch))
+		if (batch_full(s->batch)) {
+			intake_decided(s->intake, i);
 			carry_out(s, now_ms);
+		}
+		intake_deciding(s->intake, i);
 		dhcp6_server_input(s->dhcp6, now_ms, &s->metas[i], s->packets[i], s->batch);
 	}
+	intake_decided(s->intake, n);
 	carry_out(s, now_ms);
 }
 
@@ -647,6 +652,9 @@ static void begin_serving(struct server *s)
 		s->exit_code = EX_OSERR;
 		loop_stop(s->loop);
 	}
+	/* What a server before us had read: the socket does not tell of it. */
+	if (intake_waiting(s->intake))
+		loop_timer_set(s->dhcp6_timer, 0);
 }
 
 static void on_link(struct server *s, const struct message *m)
@@ -859,6 +867,7 @@ static void on_slept(void *ctx, uint64_t slept_ms)
 static int init_intake(struct server *s)
 {
 	const struct intake_params p = { .config = s->c,
+					 .memory = s->p->intake,
 					 .sock = s->p->dhcp6_sock,
 					 .frames = s->p->dhcp6_frames };
 	return intake_new(&p, &s->intake);

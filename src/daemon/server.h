@@ -41,7 +41,8 @@ struct server_params {
 	uint64_t started_at_ms;  /* the appliance's start, monotonic */
 	uint64_t restarts;       /* of the server, so far */
 	struct tally *tally;     /* what was counted so far, shared with the servers before us */
-	bool sound;              /* the server before us has read all of the database, and served */
+	struct intake_memory *intake; /* what they have read and not answered */
+	bool sound; /* the server before us has read all of the database, and served */
 	struct message news[SERVER_NEWS]; /* the uplink, the link and DNS when we were forked */
 };
 

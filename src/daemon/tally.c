@@ -58,6 +58,7 @@ struct tally tally_sum(const struct tally *before, const struct tally *now)
 	sum.intake.truncated += before->intake.truncated;
 	sum.intake.foreign += before->intake.foreign;
 	sum.intake.crowded_out += before->intake.crowded_out;
+	sum.intake.server_died += before->intake.server_died;
 	sum.ra_heard += before->ra_heard;
 	sum.ra_refused += before->ra_refused;
 	sum.ra_untracked += before->ra_untracked;

@@ -56,6 +56,8 @@ static uint64_t list_drops(const struct tally *n, struct view_text *t)
 	t->drops[t->n_drops++] = (struct status_drop){ "foreign_source", n->intake.foreign, false };
 	t->drops[t->n_drops++] =
 		(struct status_drop){ "crowded_out", n->intake.crowded_out, false };
+	t->drops[t->n_drops++] =
+		(struct status_drop){ "server_died", n->intake.server_died, false };
 	for (size_t i = 0; i < t->n_drops; i++)
 		dropped += t->drops[i].n;
 	for (int i = 1; i <= ND_UNKNOWN_TYPE; i++)
@@ -160,7 +162,8 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			     st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
 		.counters = { .dhcpv6_received = st->received + s->tally->intake.foreign +
-						 s->tally->intake.crowded_out,
+						 s->tally->intake.crowded_out +
+						 s->tally->intake.server_died,
 			      .dhcpv6_answered = st->answered,
 			      .dhcpv6_dropped = dropped,
 			      .rs_received = ra->rs_received,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "engine/fair.h"
 
+#include "base/pages.h"
 #include "base/siphash.h"
 #include "wire/dhcp6.h"
 
@@ -48,34 +49,46 @@ struct fair {
 	struct fair_stats stats;
 	struct class classes[CLASSES];
 	uint16_t next[FAIR_WAITING_MAX]; /* slot: in its queue, or among the vacant */
-	uint32_t heard[FAIR_HEARD];      /* bits of a sender's hash, and when; untouched pages of
-					    this and of what follows cost nothing */
-	struct fair_packet slots[FAIR_WAITING_MAX];
+	struct fair_memory *memory;
+	struct fair_heard *heard;
+	/* None of what follows is ever read from the memory. */
+	uint32_t arrivals_used, waiting_used;
+	uint32_t batch, taken, decided;
+	uint64_t number; /* of the latest */
 };
 
 static_assert((int)FAIR_WAITING_MAX < (int)NOTHING && (int)FAIR_QUEUES < (int)NOTHING,
 	      "numbers are of 16 bits");
 static_assert((int)FAIR_HEARD_MS < (int)HEARD_TICK_MS * HEARD_TICKS / 2, "the ticks come round");
 
-int fair_new(const uint8_t key[static 16], struct fair **ret_fair)
+static void link_vacant(struct fair *f)
 {
-	struct fair *f = calloc(1, sizeof *f);
+	for (size_t i = 0; i < FAIR_WAITING_MAX; i++)
+		f->next[i] = i + 1 < FAIR_WAITING_MAX ? (uint16_t)(i + 1) : NOTHING;
+	f->vacant = 0;
+}
+
+int fair_new(const uint8_t key[static 16], struct fair_memory *memory, struct fair_heard *heard,
+	     struct fair **ret_fair)
+{
+	struct fair *f = (struct fair *)pages_new(sizeof *f, false);
 	if (!f)
 		return -ENOMEM;
 	memcpy(f->key, key, sizeof f->key);
+	f->memory = memory;
+	f->heard = heard;
 	for (size_t c = 0; c < CLASSES; c++) {
 		f->classes[c].last_turn = NOTHING;
 		memset(f->classes[c].by_length, 0xff, sizeof f->classes[c].by_length);
 	}
-	for (size_t i = 0; i < FAIR_WAITING_MAX; i++)
-		f->next[i] = i + 1 < FAIR_WAITING_MAX ? (uint16_t)(i + 1) : NOTHING;
+	link_vacant(f);
 	*ret_fair = f;
 	return 0;
 }
 
 void fair_free(struct fair *f)
 {
-	free(f);
+	pages_free(f, sizeof *f);
 }
 
 /* --- senders
@@ -118,7 +131,7 @@ static bool is_recent(uint32_t entry, uint32_t now)
 /* Whether it was heard lately; from now on it was. The latest of a set stand in front. */
 static bool hear(struct fair *f, uint64_t hash, uint64_t now_ms)
 {
-	uint32_t *set = &f->heard[hash % (FAIR_HEARD / HEARD_WAYS) * HEARD_WAYS];
+	uint32_t *set = &f->heard->entries[hash % (FAIR_HEARD / HEARD_WAYS) * HEARD_WAYS];
 	const uint32_t now = (uint32_t)(now_ms / HEARD_TICK_MS) & HEARD_TICKS;
 	/* Never 0, which is nobody. */
 	const uint32_t who = ((uint32_t)(hash >> 32) | 1U << 31) & ~(uint32_t)HEARD_TICKS;
@@ -134,6 +147,94 @@ static bool hear(struct fair *f, uint64_t hash, uint64_t now_ms)
 void fair_note(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet)
 {
 	(void)hear(f, hash_sender(f, meta, packet), now_ms); /* it is served, new or not */
+}
+
+/* --- records
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * For a reader that comes when the writer is no more: nothing runs at the same time, so it is the
+ * order of instructions that counts, which the compiler is to leave as it is. A dead process has
+ * carried out all up to one of them.
+ */
+static void set_state(struct fair_slot *s, enum fair_state state)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	s->state = state;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void into_batch(struct fair *f, struct fair_slot *s)
+{
+	s->batch = f->batch;
+	s->place = (uint16_t)f->taken++;
+	set_state(s, FAIR_TAKEN);
+}
+
+void fair_begin(struct fair *f)
+{
+	f->memory->deciding = 0;
+	f->memory->batch = ++f->batch; /* before it has anything, and answered of none */
+	f->memory->answered = 0;
+	f->taken = f->decided = 0;
+}
+
+uint8_t *fair_room(struct fair *f, size_t at)
+{
+	return f->memory->arrivals[at].packet.bytes;
+}
+
+struct pkt_meta *fair_arrived(struct fair *f, size_t at, uint64_t now_ms,
+			      const struct pkt_meta *meta, size_t len)
+{
+	struct fair_slot *s = &f->memory->arrivals[at];
+	if (at >= f->arrivals_used)
+		f->memory->arrivals_used = f->arrivals_used = (uint32_t)at + 1;
+	set_state(s, FAIR_FILLING);
+	s->deaths = s->tries = 0;
+	s->at_ms = now_ms;
+	s->number = ++f->number;
+	s->packet.meta = *meta;
+	s->packet.len = (uint16_t)len;
+	set_state(s, FAIR_WAITING);
+	return &s->packet.meta;
+}
+
+const struct fair_packet *fair_serve(struct fair *f, size_t at)
+{
+	struct fair_slot *s = &f->memory->arrivals[at];
+	fair_note(f, s->at_ms, &s->packet.meta, rd_of(s->packet.bytes, s->packet.len));
+	into_batch(f, s);
+	return &s->packet;
+}
+
+void fair_deciding(struct fair *f, size_t place)
+{
+	f->memory->deciding = (uint32_t)place + 1;
+}
+
+void fair_decided(struct fair *f, size_t n)
+{
+	f->decided = (uint32_t)n;
+	f->memory->deciding = 0;
+}
+
+void fair_answered(struct fair *f)
+{
+	f->memory->answered = f->decided;
+}
+
+void fair_release(struct fair *f)
+{
+	assert(fair_waiting(f) == 0);
+	f->arrivals_used = f->waiting_used = 0;
+	link_vacant(f);
+}
+
+size_t fair_touched(const struct fair *f)
+{
+	return (size_t)f->arrivals_used + f->waiting_used;
 }
 
 /* --- queues
@@ -241,29 +342,45 @@ static void make_room(struct fair *f, const struct class *for_one)
 	if (c->n < FAIR_WAITING_MAX / 2 || (c->n == FAIR_WAITING_MAX / 2 && for_one != c))
 		c = &f->classes[KNOWN];
 	uint16_t slot = take_from(f, c, c->by_length[c->longest]);
-	f->stats.last_out = f->slots[slot].meta;
+	f->stats.last_out = f->memory->waiting[slot].packet.meta;
 	f->stats.crowded_out++;
+	set_state(&f->memory->waiting[slot], FAIR_VACANT);
 	give_back(f, slot);
 }
 
-void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet)
+/* What a record says of itself beside its packet. */
+struct past {
+	uint64_t at_ms, number;
+	uint8_t deaths, tries;
+};
+
+static void fill(struct fair *f, uint16_t slot, const struct past *past,
+		 const struct pkt_meta *meta, struct rd packet)
 {
-	size_t len = rd_left(&packet);
+	struct fair_slot *s = &f->memory->waiting[slot];
+	if (slot >= f->waiting_used)
+		f->memory->waiting_used = f->waiting_used = (uint32_t)slot + 1;
+	set_state(s, FAIR_FILLING);
+	s->deaths = past->deaths;
+	s->tries = past->tries;
+	s->at_ms = past->at_ms;
+	s->number = past->number;
+	s->packet.meta = *meta;
+	s->packet.len = (uint16_t)rd_left(&packet);
+	memcpy(s->packet.bytes, packet.p, s->packet.len);
+	set_state(s, FAIR_WAITING);
+}
+
+static void put(struct fair *f, uint64_t now_ms, const struct past *past,
+		const struct pkt_meta *meta, struct rd packet)
+{
 	uint64_t hash = hash_sender(f, meta, packet);
 	struct class *c = &f->classes[hear(f, hash, now_ms) ? KNOWN : NEW];
-	f->stats.crowded++;
-	if (len > FAIR_PACKET_MAX) {
-		f->stats.last_out = *meta;
-		f->stats.crowded_out++;
-		return;
-	}
 	if (f->vacant == NOTHING)
 		make_room(f, c);
 	uint16_t slot = f->vacant;
 	f->vacant = f->next[slot];
-	f->slots[slot].meta = *meta;
-	f->slots[slot].len = (uint16_t)len;
-	memcpy(f->slots[slot].bytes, packet.p, len);
+	fill(f, slot, past, meta, packet);
 	f->next[slot] = NOTHING;
 	uint16_t at = queue_of(c, hash);
 	struct queue *q = &c->queues[at];
@@ -278,6 +395,28 @@ void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, stru
 		join_ring(c, at);
 }
 
+void fair_put(struct fair *f, uint64_t now_ms, const struct pkt_meta *meta, struct rd packet)
+{
+	f->stats.crowded++;
+	if (rd_left(&packet) > FAIR_PACKET_MAX) {
+		f->stats.last_out = *meta;
+		f->stats.crowded_out++;
+		return;
+	}
+	const struct past past = { .at_ms = now_ms, .number = ++f->number };
+	put(f, now_ms, &past, meta, packet);
+}
+
+void fair_queue(struct fair *f, size_t at)
+{
+	struct fair_slot *s = &f->memory->arrivals[at];
+	const struct past past = { .at_ms = s->at_ms, .number = s->number };
+	f->stats.crowded++;
+	put(f, s->at_ms, &past, &s->packet.meta, rd_of(s->packet.bytes, s->packet.len));
+	/* For an instant it stands there twice, under one number. */
+	set_state(s, FAIR_VACANT);
+}
+
 const struct fair_packet *fair_take(struct fair *f)
 {
 	struct class *known = &f->classes[KNOWN], *new = &f->classes[NEW], *c = known;
@@ -289,7 +428,99 @@ const struct fair_packet *fair_take(struct fair *f)
 	uint16_t slot = take_from(f, c, next_in_ring(c));
 	/* It holds what it holds until another is put. */
 	give_back(f, slot);
-	return &f->slots[slot];
+	into_batch(f, &f->memory->waiting[slot]);
+	return &f->memory->waiting[slot].packet;
+}
+
+/* --- what another one left
+ * ------------------------------------------------------------------------------------------------
+ */
+
+enum { SLOTS = FAIR_BATCH_MAX + FAIR_WAITING_MAX };
+
+struct found {
+	uint64_t number;
+	uint16_t slot;
+};
+
+static const struct fair_slot *slot_of(const struct fair_memory *m, size_t i)
+{
+	return i < FAIR_BATCH_MAX ? &m->arrivals[i] : &m->waiting[i - FAIR_BATCH_MAX];
+}
+
+/* How far the other one was. */
+struct progress {
+	uint32_t batch, deciding, answered;
+};
+
+/* Whether anybody may still serve it. */
+static bool may_live(const struct progress *left, const struct fair_slot *s)
+{
+	if (s->deaths >= FAIR_DEATHS_MAX)
+		return false;
+	return s->state == FAIR_WAITING || (s->tries == 0 && left->deciding != s->place + 1U);
+}
+
+static bool is_over(const struct progress *left, const struct fair_slot *s)
+{
+	return s->state == FAIR_VACANT ||
+	       (s->state == FAIR_TAKEN && (s->batch != left->batch || s->place < left->answered));
+}
+
+/* Into a queue, from a copy that nobody else changes; false: nobody may serve it. */
+static bool adopt(struct fair *f, uint64_t now_ms, const struct progress *left, struct fair_slot *s,
+		  bool (*wanted)(void *ctx, struct pkt_meta *meta), void *ctx)
+{
+	if ((s->state != FAIR_WAITING && s->state != FAIR_TAKEN) || !may_live(left, s) ||
+	    s->packet.len > FAIR_PACKET_MAX || s->at_ms > now_ms ||
+	    now_ms - s->at_ms > FAIR_AGE_MAX_MS ||
+	    s->packet.meta.lladdr_len > sizeof s->packet.meta.lladdr ||
+	    !wanted(ctx, &s->packet.meta))
+		return false;
+	const struct past past = { .at_ms = s->at_ms,
+				   .number = ++f->number,
+				   .deaths = (uint8_t)(s->deaths + 1),
+				   .tries = (uint8_t)(s->tries + (s->state == FAIR_TAKEN)) };
+	put(f, now_ms, &past, &s->packet.meta, rd_of(s->packet.bytes, s->packet.len));
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct found *x = (const struct found *)a, *y = (const struct found *)b;
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+static uint32_t at_most(uint32_t n, uint32_t max)
+{
+	return n < max ? n : max;
+}
+
+void fair_take_over(struct fair *f, uint64_t now_ms, const struct fair_memory *left,
+		    bool (*wanted)(void *ctx, struct pkt_meta *meta), void *ctx)
+{
+	const struct progress progress = { left->batch, left->deciding, left->answered };
+	const uint32_t used[] = { at_most(left->arrivals_used, FAIR_BATCH_MAX),
+				  at_most(left->waiting_used, FAIR_WAITING_MAX) };
+	struct found found[SLOTS];
+	size_t n = 0;
+	for (uint32_t i = 0; i < used[0]; i++)
+		found[n++] = (struct found){ left->arrivals[i].number, (uint16_t)i };
+	for (uint32_t i = 0; i < used[1]; i++)
+		found[n++] =
+			(struct found){ left->waiting[i].number, (uint16_t)(FAIR_BATCH_MAX + i) };
+	qsort(found, n, sizeof *found, by_number);
+	const struct found *last = NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct fair_slot copy = *slot_of(left, found[i].slot);
+		if (is_over(&progress, &copy) || (last && last->number == found[i].number))
+			continue;
+		last = &found[i];
+		if (adopt(f, now_ms, &progress, &copy, wanted, ctx))
+			f->stats.taken_over++;
+		else
+			f->stats.lost++;
+	}
 }
 
 size_t fair_waiting(const struct fair *f)

@@ -2,6 +2,7 @@
 #include "host/dhcp6_frames.h"
 
 #include "base/cleanup.h"
+#include "base/pages.h"
 #include "host/checksum.h"
 #include "host/datagrams.h"
 #include "host/sockopt.h"
@@ -16,7 +17,6 @@
 #include <net/if_arp.h>
 #include <netinet/ip6.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -41,6 +41,8 @@ struct seen {
 	bool disputed; /* in which it was said from several Ethernet addresses */
 };
 
+enum { SEEN_MEMORY = DHCP6_FRAMES_SEEN * sizeof(struct seen) };
+
 struct frame_headers {
 	struct ip6_hdr ip6;
 	struct udphdr udp;
@@ -60,7 +62,7 @@ struct dhcp6_frames {
 	struct iovec out_iov[BATCH][2];
 	struct sockaddr_ll to[BATCH];
 	struct frame_headers headers[BATCH];
-	struct seen seen[DHCP6_FRAMES_SEEN / WAYS][WAYS]; /* the latest first */
+	struct seen (*seen)[WAYS]; /* DHCP6_FRAMES_SEEN in all, the latest first; shared */
 };
 
 /*
@@ -155,9 +157,15 @@ int dhcp6_frames_open(const char *ifname, unsigned ifindex, struct dhcp6_frames 
 		r = prepare(fd, ifindex);
 	if (r < 0)
 		return r;
-	struct dhcp6_frames *f = calloc(1, sizeof *f);
-	if (!f)
+	struct dhcp6_frames *f = (struct dhcp6_frames *)pages_new(sizeof *f, false);
+	/* Frames are read before their packets, of which some may be another process's to read. */
+	struct seen(*seen)[WAYS] = (struct seen(*)[WAYS])pages_new(SEEN_MEMORY, true);
+	if (!f || !seen) {
+		pages_free(f, sizeof *f);
+		pages_free(seen, SEEN_MEMORY);
 		return -ENOMEM;
+	}
+	f->seen = seen;
 	f->ifindex = ifindex;
 	f->mtu = mtu;
 	lay_out(f);
@@ -171,7 +179,8 @@ void dhcp6_frames_close(struct dhcp6_frames *f)
 	if (!f)
 		return;
 	(void)close(f->fd); /* datagrams: nothing to flush */
-	free(f);
+	pages_free(f->seen, SEEN_MEMORY);
+	pages_free(f, sizeof *f);
 }
 
 size_t dhcp6_frames_max(const struct dhcp6_frames *f)

@@ -24,6 +24,9 @@ enum {
 struct dhcp6_frames;
 
 /*
+ * What is seen is shared by all processes that are forked from whoever opens it: the frames of
+ * packets that one of them left in the UDP socket are not there any more for the next.
+ *
  * On this Ethernet interface. -EPERM: no CAP_NET_RAW; -ENOTSUP: it is no Ethernet; -ENOMEM and
  * those of socket(2).
  */

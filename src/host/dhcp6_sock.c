@@ -2,6 +2,7 @@
 #include "host/dhcp6_sock.h"
 
 #include "base/cleanup.h"
+#include "base/pages.h"
 #include "host/datagrams.h"
 #include "host/sockopt.h"
 
@@ -26,8 +27,6 @@ struct dhcp6_sock {
 	struct mmsghdr out[DHCP6_SOCK_BATCH];
 	struct iovec out_iov[DHCP6_SOCK_BATCH];
 	struct sockaddr_in6 to[DHCP6_SOCK_BATCH];
-	uint8_t packets[DHCP6_SOCK_BATCH][DHCP6_SOCK_PACKET_MAX]; /* last: pages that no packet
-								     reached cost nothing */
 };
 
 static int prepare(int fd, const char *ifname, unsigned ifindex)
@@ -57,11 +56,10 @@ int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **re
 	int r = prepare(fd, ifname, ifindex);
 	if (r < 0)
 		return r;
-	struct dhcp6_sock *s = calloc(1, sizeof *s);
+	struct dhcp6_sock *s = (struct dhcp6_sock *)pages_new(sizeof *s, false);
 	if (!s)
 		return -ENOMEM;
 	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++) {
-		s->in_iov[i] = (struct iovec){ s->packets[i], sizeof s->packets[i] };
 		s->in[i].msg_hdr.msg_iov = &s->in_iov[i];
 		s->in[i].msg_hdr.msg_iovlen = 1;
 		s->in[i].msg_hdr.msg_name = &s->from[i];
@@ -82,12 +80,23 @@ void dhcp6_sock_close(struct dhcp6_sock *s)
 	if (!s)
 		return;
 	(void)close(s->fd); /* datagrams: nothing to flush */
-	free(s);
+	pages_free(s, sizeof *s);
 }
 
 int dhcp6_sock_fd(const struct dhcp6_sock *s)
 {
 	return s->fd;
+}
+
+unsigned dhcp6_sock_ifindex(const struct dhcp6_sock *s)
+{
+	return s->ifindex;
+}
+
+void dhcp6_sock_set_buffers(struct dhcp6_sock *s, uint8_t *first, size_t stride)
+{
+	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++)
+		s->in_iov[i] = (struct iovec){ first + i * stride, DHCP6_SOCK_PACKET_MAX };
 }
 
 int dhcp6_sock_receive(struct dhcp6_sock *s,
@@ -103,7 +112,7 @@ int dhcp6_sock_receive(struct dhcp6_sock *s,
 	for (int i = 0; i < n; i++) {
 		const struct datagram_arrival a = datagram_arrival(&s->in[i].msg_hdr);
 		ret_packets[i] = (struct dhcp6_packet){
-			.bytes = s->packets[i],
+			.bytes = (const uint8_t *)s->in_iov[i].iov_base,
 			.len = s->in[i].msg_len,
 			.truncated = s->in[i].msg_hdr.msg_flags & MSG_TRUNC,
 			.hop_limit = a.hop_limit,

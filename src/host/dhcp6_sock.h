@@ -11,7 +11,8 @@
 enum { DHCP6_SOCK_BATCH = 128, DHCP6_SOCK_PACKET_MAX = 2048 };
 
 struct dhcp6_packet {
-	const uint8_t *bytes; /* in the socket's own buffers: valid until the next receive */
+	const uint8_t
+		*bytes; /* in the buffers that the socket was given: valid until the next receive */
 	size_t len;
 	bool truncated; /* longer than DHCP6_SOCK_PACKET_MAX */
 	unsigned ifindex;
@@ -38,6 +39,13 @@ struct dhcp6_sock;
 int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **ret_sock);
 void dhcp6_sock_close(struct dhcp6_sock *s); /* NULL is allowed */
 int dhcp6_sock_fd(const struct dhcp6_sock *s);
+unsigned dhcp6_sock_ifindex(const struct dhcp6_sock *s);
+
+/*
+ * Where packets are received from now on: DHCP6_SOCK_BATCH buffers of DHCP6_SOCK_PACKET_MAX bytes,
+ * each stride bytes after the one before. They belong to the caller, and outlive the socket's use.
+ */
+void dhcp6_sock_set_buffers(struct dhcp6_sock *s, uint8_t *first, size_t stride);
 
 /* What waits, at most DHCP6_SOCK_BATCH packets, without blocking. How many; 0: nothing; -ENETDOWN
  * and others of recvmmsg(2). */

@@ -4,19 +4,28 @@
 #include "engine/fair.h"
 #include "wire/dhcp6.h"
 
+#include <stdlib.h>
+
 static struct fair *fair;
+static struct fair_memory *memory;
+static struct fair_heard *heard;
+
+static const uint8_t key[16] = "a key for tests";
 
 static int setup(void **state)
 {
 	(void)state;
-	static const uint8_t key[16] = "a key for tests";
-	return fair_new(key, &fair);
+	memory = calloc(1, sizeof *memory);
+	heard = calloc(1, sizeof *heard);
+	return memory && heard ? fair_new(key, memory, heard, &fair) : -1;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
 	fair_free(fair);
+	free(memory);
+	free(heard);
 	return 0;
 }
 
