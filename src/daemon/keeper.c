@@ -17,6 +17,7 @@ enum {
 	RETRY_MS = 5000,  /* between two attempts to write again what could not be written */
 	RETRY_SHARE = 20, /* of the time at most goes into attempts: one in so many */
 	REMIND_MS = 600000,
+	IDLE_MS = 50,        /* without a commit, after which none is likely to come at once */
 	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
 	FAULT_MAX = 256,
 	OWED_MS = 20, /* after the start's last note, if no commit has taken them along by then */
@@ -26,7 +27,7 @@ struct keeper {
 	const char *state_dir;
 	void (*on_loaded)(void *ctx);
 	void *ctx;
-	struct loop_timer *retry_timer, *owed_timer;
+	struct loop_timer *retry_timer, *owed_timer, *idle_timer;
 	struct loop_watch *clock_watch;
 	int clock_fd; /* readable when the wall clock was set */
 
@@ -307,6 +308,13 @@ static void on_clock_set(void *ctx, int fd)
 		broke(k, r, "clock");
 }
 
+static void on_idle(void *ctx)
+{
+	struct keeper *k = (struct keeper *)ctx;
+	if (k->store)
+		store_tidy(k->store, true);
+}
+
 int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void *ctx), void *ctx,
 	       struct keeper **ret_keeper)
 {
@@ -321,6 +329,8 @@ int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void 
 	int r = loop_timer_new(loop, on_retry, k, &k->retry_timer);
 	if (r == 0)
 		r = loop_timer_new(loop, on_owed, k, &k->owed_timer);
+	if (r == 0)
+		r = loop_timer_new(loop, on_idle, k, &k->idle_timer);
 	if (r == 0)
 		r = clock_watch_new(&k->clock_fd);
 	if (r == 0)
@@ -341,6 +351,7 @@ void keeper_free(struct keeper *k)
 	loop_unwatch(k->clock_watch);
 	loop_timer_free(k->retry_timer);
 	loop_timer_free(k->owed_timer);
+	loop_timer_free(k->idle_timer);
 	if (k->clock_fd >= 0)
 		close(k->clock_fd);
 	store_close(k->store);
@@ -466,8 +477,11 @@ void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms)
 
 void keeper_tidy(struct keeper *k)
 {
-	if (k->store)
-		store_tidy(k->store);
+	if (!k->store)
+		return;
+	store_tidy(k->store, false);
+	if (store_untidy(k->store))
+		loop_timer_set(k->idle_timer, IDLE_MS);
 }
 
 const char *keeper_path(const struct keeper *k)

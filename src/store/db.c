@@ -13,7 +13,8 @@
 
 enum {
 	CACHE_KIB = 1024,
-	WAL_BYTES_KEPT = 8 << 20, /* what a large transaction made of it is given back */
+	WAL_BYTES_KEPT = 18 << 20, /* WAL_PAGES_MAX of them; what a large transaction made of it is
+				      given back */
 	PAGE_BYTES = 1024,
 	SHAPE_MAX = 4096,
 };

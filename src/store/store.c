@@ -6,6 +6,7 @@
 #include "store/db.h"
 #include "store/image.h"
 #include "store/row.h"
+#include "store/wal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +19,6 @@
 enum {
 	PATH_MAX_DIR = STORE_PATH_MAX - 64,
 	RESCUE_ROOM = 256,
-	LOG_PAGES = 4000,       /* after which it is moved into the database */
 	AHEAD_MS = 2000,        /* the two clocks are not read in the same moment */
 	IMAGE_MOST = 128 << 20, /* bytes of a file, which are in memory while it is loaded */
 };
@@ -51,7 +51,7 @@ struct numbers {
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
-	int log_pages; /* in the write-ahead log, by the last commit */
+	struct wal wal;
 	struct owed duid, notes[ARRAY_LEN(note_keys)];
 	/* Of a file that was found sound on the way, until it is loaded; else NULL. */
 	unsigned char *image_bytes;
@@ -246,15 +246,6 @@ static int prepare(struct store *s)
 	return 0;
 }
 
-static int on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
-{
-	struct store *s = (struct store *)ctx;
-	(void)db;
-	(void)name;
-	s->log_pages = pages;
-	return SQLITE_OK;
-}
-
 static void drop_image(struct store *s)
 {
 	sqlite3_free(s->image_bytes);
@@ -350,7 +341,7 @@ static int open_file(const char *path, unsigned known, struct store **ret_store,
 	if (r == 0)
 		r = prepare(s);
 	if (r == 0)
-		(void)sqlite3_wal_hook(s->db, on_commit, s); /* the one before: none */
+		wal_init(&s->wal, s->db);
 	if (r == -EUCLEAN && rescue)
 		rescue_from(s->db, rescue);
 	if (r < 0) {
@@ -598,13 +589,14 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 	return r;
 }
 
-void store_tidy(struct store *s)
+void store_tidy(struct store *s, bool idle)
 {
-	if (s->log_pages < LOG_PAGES)
-		return;
-	s->log_pages = 0;
-	/* Where it fails the log grows, until a commit fails: that one is told. */
-	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	wal_tidy(&s->wal, idle);
+}
+
+bool store_untidy(const struct store *s)
+{
+	return wal_untidy(&s->wal);
 }
 
 /* sql with each of the numbers in turn. */

@@ -91,11 +91,13 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 		 struct store_now now);
 
 /*
- * Where the write-ahead log has become long (4,000 pages: once in thousands of rows), moves it into
- * the database, which takes some milliseconds: so after the answers, not before them. Whoever never
- * calls it has a log that grows until the database is closed.
+ * What commits put off, for after the answers: where the write-ahead log has become long, it is
+ * moved into the database, which takes some milliseconds (store/wal.h: from when on). idle: nobody
+ * waits, and earlier will do. Whoever never calls it has a log that grows until the database is
+ * closed. store_untidy(): it would be worth while when idle.
  */
-void store_tidy(struct store *s);
+void store_tidy(struct store *s, bool idle);
+bool store_untidy(const struct store *s);
 
 /*
  * Catching up after commits failed: begin empties the table inside a transaction, but for what was

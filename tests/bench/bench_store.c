@@ -68,7 +68,7 @@ static int commit(struct bench *b, size_t n, uint64_t now_ms)
 	int r = store_commit(b->store, b->changes, n, now);
 	double done = seconds(CLOCK_MONOTONIC);
 	b->took_us[b->commits++] = (done - begun) * 1e6;
-	store_tidy(b->store);
+	store_tidy(b->store, false);
 	double tidied_us = (seconds(CLOCK_MONOTONIC) - done) * 1e6;
 	b->tidied_us = tidied_us > b->tidied_us ? tidied_us : b->tidied_us;
 	return r;

@@ -734,7 +734,7 @@ static void a_long_log_is_moved_into_the_database_when_it_is_tidied(void **state
 	open_it(f);
 	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
 	off_t short_log = size_of_database(f);
-	store_tidy(f->store); /* nothing: it is short */
+	store_tidy(f->store, true); /* nothing: it is short */
 	assert_int_equal(size_of_database(f), short_log);
 	assert_int_equal(store_rewrite_begin(f->store), 0);
 	for (uint32_t i = 1; i <= ROWS; i++) {
@@ -743,7 +743,7 @@ static void a_long_log_is_moved_into_the_database_when_it_is_tidied(void **state
 	}
 	assert_int_equal(store_rewrite_end(f->store, true), 0);
 	assert_int_equal(size_of_database(f), short_log);
-	store_tidy(f->store);
+	store_tidy(f->store, false);
 	assert_true(size_of_database(f) > (off_t)ROWS * A_ROW_MIN);
 	close_it(f);
 }
