@@ -23,7 +23,8 @@ struct fib {
 	struct fib_shared *shared;
 	int ours, its; /* ends of the socket pair */
 	bool lost;
-	uint32_t n; /* requests collected */
+	uint32_t n;     /* requests collected */
+	uint32_t asked; /* requests under way */
 	uint32_t tags[FIB_BATCH_MAX];
 };
 
@@ -198,13 +199,19 @@ int fib_element_del(struct fib *f, const struct nft_element *e)
 				     : fib_source_del(f, &e->prefix, e->lladdr);
 }
 
-/* One question, one answer. -EPIPE: from now on nobody answers any more. */
-static int ask(struct fib *f, enum fib_op op, uint32_t n, struct fib_answer *ret_answer)
+/* One question, one answer. */
+static void question(struct fib *f, enum fib_op op, uint32_t n)
 {
 	const struct fib_question q = { op, n };
+	f->lost |= send(f->ours, &q, sizeof q, MSG_NOSIGNAL) != (ssize_t)sizeof q;
+}
+
+/* -EPIPE: from now on nobody answers any more. */
+static int answer(struct fib *f, struct fib_answer *ret_answer)
+{
 	struct fib_answer a;
 	ssize_t r = -1;
-	if (!f->lost && send(f->ours, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q)
+	if (!f->lost)
 		do
 			r = recv(f->ours, &a, sizeof a, 0);
 		while (r < 0 && errno == EINTR);
@@ -215,15 +222,28 @@ static int ask(struct fib *f, enum fib_op op, uint32_t n, struct fib_answer *ret
 	return 0;
 }
 
-struct fib_result fib_commit(struct fib *f, void (*failed)(void *ctx, uint32_t tag, int err),
-			     void *ctx)
+static int ask(struct fib *f, enum fib_op op, struct fib_answer *ret_answer)
+{
+	question(f, op, 0);
+	return answer(f, ret_answer);
+}
+
+void fib_commit_begin(struct fib *f)
+{
+	f->asked = f->n;
+	f->n = 0;
+	if (f->asked)
+		question(f, FIB_COMMIT, f->asked);
+}
+
+struct fib_result fib_commit_end(struct fib *f, void (*failed)(void *ctx, uint32_t tag, int err),
+				 void *ctx)
 {
 	struct fib_answer a = { .result = 0 };
-	const uint32_t n = f->n;
-	f->n = 0;
-	if (n == 0)
+	if (f->asked == 0)
 		return (struct fib_result){ 0, 0 };
-	int r = ask(f, FIB_COMMIT, n, &a);
+	f->asked = 0;
+	int r = answer(f, &a);
 	if (r < 0)
 		return (struct fib_result){ r, r };
 	for (uint32_t i = 0; failed && i < a.n; i++)
@@ -231,10 +251,17 @@ struct fib_result fib_commit(struct fib *f, void (*failed)(void *ctx, uint32_t t
 	return (struct fib_result){ a.result, a.filter };
 }
 
+struct fib_result fib_commit(struct fib *f, void (*failed)(void *ctx, uint32_t tag, int err),
+			     void *ctx)
+{
+	fib_commit_begin(f);
+	return fib_commit_end(f, failed, ctx);
+}
+
 int fib_filter_read(struct fib *f)
 {
 	struct fib_answer a;
-	int r = f->bounds.table[0] ? ask(f, FIB_READ, 0, &a) : -ENOENT;
+	int r = f->bounds.table[0] ? ask(f, FIB_READ, &a) : -ENOENT;
 	return r < 0 ? r : a.result;
 }
 
@@ -242,7 +269,7 @@ int fib_filter_read_some(struct fib *f, int (*fn)(void *ctx, const struct nft_el
 			 void *ctx)
 {
 	struct fib_answer a;
-	int r = f->bounds.table[0] ? ask(f, FIB_READ_SOME, 0, &a) : -ENOENT, wish = 0;
+	int r = f->bounds.table[0] ? ask(f, FIB_READ_SOME, &a) : -ENOENT, wish = 0;
 	for (uint32_t i = 0; r == 0 && wish == 0 && i < a.n; i++) {
 		const struct fib_element *e = &f->shared->elements[i];
 		const struct nft_element is = { .set = (enum nft_set)e->set,
@@ -256,7 +283,7 @@ int fib_filter_read_some(struct fib *f, int (*fn)(void *ctx, const struct nft_el
 int fib_counters_read(struct fib *f, uint64_t ret_packets[static NFT_REASONS])
 {
 	struct fib_answer a;
-	int r = f->bounds.table[0] ? ask(f, FIB_COUNTERS, 0, &a) : -ENOENT;
+	int r = f->bounds.table[0] ? ask(f, FIB_COUNTERS, &a) : -ENOENT;
 	if (r == 0)
 		r = a.result;
 	if (r == 0)

@@ -78,6 +78,11 @@ struct fib_result {
  */
 struct fib_result fib_commit(struct fib *f, void (*failed)(void *ctx, uint32_t tag, int err),
 			     void *ctx);
+/* The same in two steps, between which it is being done: nothing may be collected or asked there.
+ */
+void fib_commit_begin(struct fib *f);
+struct fib_result fib_commit_end(struct fib *f, void (*failed)(void *ctx, uint32_t tag, int err),
+				 void *ctx);
 
 /* The process is gone, or does not answer: there is nothing left to do but to end. */
 bool fib_lost(const struct fib *f);

@@ -56,6 +56,7 @@ struct forwarding {
 	struct putting_right right;
 	const struct batch *batch; /* being carried out */
 	bool *failed;
+	int collected; /* an error on the way */
 	uint64_t failures;
 	struct ratelimit log_fault, log_claim;
 };
@@ -173,9 +174,9 @@ static int guard(struct forwarding *f, struct station *s)
 }
 
 /* What became of routes and neighbours. */
-static int commit(struct forwarding *f, void (*failed)(void *ctx, uint32_t tag, int err))
+static int commit_end(struct forwarding *f, void (*failed)(void *ctx, uint32_t tag, int err))
 {
-	const struct fib_result r = fib_commit(f->fib, failed, f);
+	const struct fib_result r = fib_commit_end(f->fib, failed, f);
 	if (!fib_lost(f->fib)) /* else all of it is another server's soon */
 		filter_refused(f, r.filter);
 	for (struct station *s = NULL; r.filter < 0 && (s = stations_next(&f->stations, s));)
@@ -273,15 +274,13 @@ static int collect(struct forwarding *f, const struct route_change *c, uint32_t 
 	return fib_route_del(f->fib, &c->prefix, i);
 }
 
-void forwarding_install(struct forwarding *f, const struct batch *b,
-			bool failed[static BATCH_CHANGES])
+void forwarding_begin(struct forwarding *f, const struct batch *b,
+		      bool failed[static BATCH_CHANGES])
 {
+	int r = 0;
 	memset(failed, 0, b->n_routes * sizeof failed[0]);
-	if (b->n_routes == 0)
-		return;
 	f->batch = b;
 	f->failed = failed;
-	int r = 0;
 	for (uint32_t i = 0; i < b->n_routes && r == 0; i++) {
 		r = collect(f, &b->routes[i], i);
 		if (r == -ERANGE) { /* its own client's loss alone */
@@ -289,9 +288,17 @@ void forwarding_install(struct forwarding *f, const struct batch *b,
 			r = 0;
 		}
 	}
-	int e = commit(f, on_refused);
-	if (r == 0)
-		r = e;
+	f->collected = r;
+	fib_commit_begin(f->fib);
+}
+
+void forwarding_end(struct forwarding *f)
+{
+	const struct batch *b = f->batch;
+	bool *failed = f->failed;
+	int r = commit_end(f, on_refused);
+	if (f->collected < 0)
+		r = f->collected;
 	if (r >= 0)
 		return;
 	/* Nothing is known of any of them: nobody is promised anything, and neighbours are entered
@@ -636,7 +643,8 @@ int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s)
 	if (f->right.phase == RIGHT)
 		return 0;
 	int more = do_phase(f, dhcp6_server_table(s));
-	int refused = commit(f, NULL);
+	fib_commit_begin(f->fib);
+	int refused = commit_end(f, NULL);
 	int r = more < 0 ? more : refused < 0 ? refused : more == 0 ? next_phase(f) : 0;
 	f->right.refused += refused > 0 ? (unsigned)refused : 0;
 	if (r < 0) {

@@ -34,12 +34,14 @@ int forwarding_put_right(struct forwarding *f, const struct dhcp6_server *s);
 int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s);
 
 /*
- * Carries a batch's routes out. failed[i] says whether route i is not as it was to be; then its
- * client must not be answered. Neighbour entries that fail are logged and fail nothing: the
- * kernel's own discovery finds them.
+ * Carries a batch's routes out: they are under way between begin and end, in which nothing else may
+ * be asked of f, and the batch must not change. After the end failed[i] says whether route i is not
+ * as it was to be; then its client must not be answered. Neighbour entries that fail are logged and
+ * fail nothing: the kernel's own discovery finds them.
  */
-void forwarding_install(struct forwarding *f, const struct batch *b,
-			bool failed[static BATCH_CHANGES]);
+void forwarding_begin(struct forwarding *f, const struct batch *b,
+		      bool failed[static BATCH_CHANGES]);
+void forwarding_end(struct forwarding *f);
 
 /* The packet filter refused something, and may lack whom it should let pass: forwarding_go_on() is
  * to be called in a while. */

@@ -292,12 +292,18 @@ static void tally_up(struct server *s)
 	*s->p->tally = tally_sum(&s->before, &now);
 }
 
+/*
+ * Another process sets routes while the disk works; whoever is answered has both. One that is there
+ * without its row, because we were killed between, is removed by the next server, which compares
+ * the two; after a power cut there are none.
+ */
 static void carry_out(struct server *s, uint64_t now_ms)
 {
+	bool was_astray = forwarding_astray(s->forwarding);
+	forwarding_begin(s->forwarding, s->batch, s->route_failed);
 	keeper_commit(s->keeper, s->batch, now_ms);
 	dns_names_follow(s->names, s->batch);
-	bool was_astray = forwarding_astray(s->forwarding);
-	forwarding_install(s->forwarding, s->batch, s->route_failed);
+	forwarding_end(s->forwarding);
 	if (forwarding_astray(s->forwarding) && !was_astray)
 		loop_timer_set(s->forwarding_timer, ROUTES_RETRY_MS);
 	end_without_fib(s);

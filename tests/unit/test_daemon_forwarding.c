@@ -123,7 +123,8 @@ static void remove_some(unsigned from)
 	f.batch->routes[f.batch->n_routes++] = (struct route_change){
 		.add = true, .prefix = nth(MANY), .next_hop = unit_in6("fe80::a")
 	};
-	forwarding_install(f.forwarding, f.batch, failed);
+	forwarding_begin(f.forwarding, f.batch, failed);
+	forwarding_end(f.forwarding);
 }
 
 /* The kernel begins a dump anew when routes come, and passes over as many as it has shown, though
