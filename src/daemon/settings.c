@@ -41,6 +41,7 @@ enum { TAG_CHARS = 8, LOCK_TRIES = 200, LOCK_PAUSE_MS = 5 };
 /* The appliance is one a process. */
 static struct need {
 	bool ours;
+	bool left; /* it could not be put back, and nobody is told any more that it is needed */
 	char before[SYSCTL_VALUE_MAX];
 	int fd; /* of the claim, where it is ours */
 } needs[ARRAY_LEN(table)];
@@ -135,18 +136,18 @@ void settings_drop(void)
 static int put_back(void *arg)
 {
 	(void)arg;
-	bool ours[ARRAY_LEN(table)];
 	AUTO_CLOSE int locked = lock();
 	(void)locked; /* until we return */
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
-		ours[i] = needs[i].ours;
+		needs[i].left = needs[i].left || needs[i].ours;
 	settings_drop();
 	struct others others;
 	int first = look_around(&others);
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		if (!ours[i] || others.need[i] || strcmp(needs[i].before, table[i].value) == 0)
-			continue;
-		int r = sysctl_set(table[i].key, needs[i].before);
+		struct need *n = &needs[i];
+		bool change = n->left && !others.need[i] && strcmp(n->before, table[i].value) != 0;
+		int r = change ? sysctl_set(table[i].key, n->before) : 0;
+		n->left = r < 0;
 		first = first < 0 ? first : r;
 	}
 	return first;

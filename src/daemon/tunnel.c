@@ -244,6 +244,9 @@ int tunnel_remove(void *arg)
 		wg_userspace_cleanup(&t->wg);
 	} else if (t->wg.ifindex) {
 		r = link_delete(t->own_rt, t->wg.ifindex);
+		/* Nobody can tell us of it later: what the kernel is short of may be there now. */
+		if (r < 0 && r != -ENODEV)
+			r = link_delete(t->own_rt, t->wg.ifindex);
 	}
 	t->wg = (struct wg_tunnel){ 0 };
 	t->present = t->starting = false;

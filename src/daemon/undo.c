@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+enum { AGAIN_MS = 20 };
 
 void undo_push(struct undo *u, const char *what, undo_fn fn, void *arg)
 {
@@ -30,13 +33,21 @@ static bool already_gone(int r)
 	return r == -ENOENT || r == -ENODEV || r == -ESRCH || r == -EADDRNOTAVAIL || r == -ENXIO;
 }
 
+static bool done(const struct undo_step *s, int *ret_r)
+{
+	*ret_r = s->fn(s->arg);
+	return *ret_r >= 0 || already_gone(*ret_r);
+}
+
 size_t undo_run(struct undo *u)
 {
+	static const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000L };
 	size_t failed = 0;
 	while (u->n > 0) {
 		struct undo_step *s = &u->steps[--u->n];
-		int r = s->fn(s->arg);
-		if (r >= 0 || already_gone(r)) {
+		int r;
+		/* A pause that is cut short only makes it sooner. */
+		if (done(s, &r) || (nanosleep(&pause, NULL), done(s, &r))) {
 			log_debug("stop", "undone", kv_str("what", s->what));
 			continue;
 		}

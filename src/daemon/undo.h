@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What boot acquired, so that it can be given back: every change pushes its inverse before the next
- * change is made. Undone newest first, on every way out; a step that fails does not keep the others
- * from running, and "already gone" counts as done.
+ * change is made. Undone newest first, on every way out; a step that fails is run once more, for
+ * the kernel may have been short of something for a moment, and does not keep the others from
+ * running. "Already gone" counts as done.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* 0, or a negative errno. -ENOENT, -ENODEV, -ESRCH, -EADDRNOTAVAIL and -ENXIO mean that there is
- * nothing left to undo. */
+/* 0, or a negative errno: then what is not undone yet can still be, by calling it again. -ENOENT,
+ * -ENODEV, -ESRCH, -EADDRNOTAVAIL and -ENXIO mean that there is nothing left to undo. */
 typedef int (*undo_fn)(void *arg);
 
 enum { UNDO_MAX = 64 };
