@@ -78,6 +78,10 @@ static _Noreturn void serve(const struct spawner_spec *spec)
 		if (fd >= 0)
 			(void)close(fd); /* whom it is for has a copy */
 		answered = send(REQUESTS_FD, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
+		/* Nobody knows of it: init is gone, perhaps since before it could be told to die
+		 * with init, or did not wait any longer. */
+		if (!answered && a.result == 0 && a.pid > 0)
+			(void)kill(a.pid, SIGKILL); /* gone is fine */
 	}
 	spec->end(spec->ctx);
 	_exit(0);
