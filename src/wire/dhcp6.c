@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "wire/dhcp6.h"
 
+#include "wire/dnsname.h"
+
 enum {
 	IA_FIXED_LEN = 12,       /* IAID, T1, T2 (§21.4, §21.21) */
 	IAADDR_FIXED_LEN = 24,   /* §21.6 */
@@ -249,9 +251,13 @@ static enum d6_verdict parse_option(struct d6_opt *opt, struct d6_msg *m, unsign
 		if (!m->vendor_class.bytes)
 			m->vendor_class = span_of(opt->body);
 		break;
-	case D6_OPT_CLIENT_FQDN:
-		m->fqdn = span_of(opt->body);
+	case D6_OPT_CLIENT_FQDN: {
+		struct d6_span fqdn = span_of(opt->body);
+		(void)rd_u8(&opt->body); /* flags */
+		if (dnsname_formed(opt->body))
+			m->fqdn = fqdn;
 		break;
+	}
 	default:
 		break;
 	}

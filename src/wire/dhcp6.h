@@ -150,7 +150,7 @@ struct d6_msg {
 	uint16_t elapsed_cs;               /* hundredths of a second */
 	struct d6_span oro;                /* codes as they were sent; ask d6_oro_has() */
 	uint64_t oro_low[D6_ORO_LOW / 64]; /* those of them that are low, as a set */
-	struct d6_span fqdn;
+	struct d6_span fqdn; /* its body; absent, too, where it holds no name (dnsname_formed()) */
 	struct d6_span auth;
 	struct d6_span user_class;
 	struct d6_span vendor_class;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { LABEL_MAX = 63, NAME_MAX_TEXT = 253 };
+enum { LABEL_MAX = 63, NAME_MAX_TEXT = 253, NAME_MAX_WIRE = 255 };
 
 static bool label_char(char c)
 {
@@ -82,4 +82,19 @@ int dnsname_get(struct rd *r, bool partial, char ret_text[static DNSNAME_STRLEN]
 	text[n > 0 ? n - 1 : 0] = '\0'; /* in the place of the last dot */
 	memcpy(ret_text, text, n > 0 ? n : 1);
 	return 0;
+}
+
+bool dnsname_formed(struct rd r)
+{
+	bool ended = false;
+	if (rd_left(&r) > NAME_MAX_WIRE)
+		return false;
+	while (!ended && rd_left(&r) > 0) {
+		uint8_t label = rd_u8(&r);
+		if (label > LABEL_MAX)
+			return false;
+		ended = label == 0;
+		(void)rd_take(&r, label); /* an overrun stays in r */
+	}
+	return !r.bad && rd_left(&r) == 0;
 }

@@ -17,3 +17,6 @@ void dnsname_put(struct wr *w, const char *text);
 /* Reads one name, no compression; a missing root byte at the end of the cursor is allowed where
  * partial is (RFC 4704 §4.2). -EINVAL. */
 int dnsname_get(struct rd *r, bool partial, char ret_text[static DNSNAME_STRLEN]);
+/* Whether that is one name and nothing else, of labels with any bytes in them, at most 255 octets
+ * in all; its end may be missing, and so may all of it (RFC 4704 §4.2). */
+bool dnsname_formed(struct rd r);

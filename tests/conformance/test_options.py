@@ -281,6 +281,16 @@ def test_fqdn_of_nobody(client):
     assert not client.obtain(oro(FQDN), ia_pd(1)).has(FQDN)
 
 
-@rule("RFC 4704 §4", "a name that cannot be read costs nobody the prefix")
-def test_fqdn_that_cannot_be_read(client):
-    assert client.obtain(opt(FQDN, b"\0\77short"), ia_pd(1)).prefix()
+@pytest.mark.parametrize("name", [b"\77short", b"\300\14", b"\4home\0\4more\0", b"\0\0", b"\100" + b"x" * 64, b"\1a" * 128, b"x" * 1200],
+                         ids=["cut", "compressed", "two", "two ends", "long label", "long", "a thousand octets"])
+@rule("RFC 4704 §4", "a name that cannot be read costs nobody the prefix, and does not come back")
+def test_fqdn_that_cannot_be_read(client, name):
+    answer = client.obtain(opt(FQDN, b"\0" + name), oro(FQDN), ia_pd(1))
+    assert answer.prefix() and not answer.has(FQDN)
+
+
+@pytest.mark.parametrize("name", [b"", b"\0", b"\4home", b"\4ho.e\0", b"\77" + b"x" * 63, b"\1a" * 127 + b"\0"], ids=["none", "the root", "partial", "a dot", "long label", "long"])
+@rule("RFC 4704 §4.2", "a name may be partial, may be left out, and may have any bytes in its labels")
+def test_odd_fqdns(access, client, name):
+    data = client.message(SOLICIT, opt(FQDN, b"\1" + name), oro(FQDN), ia_pd(1))
+    assert access.line.ask(data).bodies(FQDN) == [b"\6" + name]

@@ -125,6 +125,35 @@ static void names_are_bounded(void **state)
 	assert_int_equal(get(b, 2 * 128 + 1, false, text), -EINVAL);
 }
 
+static bool formed(const void *bytes, size_t len)
+{
+	return dnsname_formed(rd_of(bytes, len));
+}
+
+/* RFC 4704 §4.2: whole, without its end, or nothing at all. */
+static void names_of_any_bytes_are_told_from_what_is_none(void **state)
+{
+	(void)state;
+	uint8_t b[257];
+	assert_true(formed(NULL, 0));
+	assert_true(formed("", 1));
+	assert_true(formed("\1a\0", 3));
+	assert_true(formed("\1a", 2));
+	assert_true(formed("\3a.\0\1b", 6));
+	assert_false(formed("\2a", 2));
+	assert_false(formed("\1a\0\0", 4));
+	assert_false(formed("\0\1a", 3));
+	assert_false(formed("\300\14", 2));
+	assert_false(formed("\1a\100", 3));
+	for (size_t i = 0; i < sizeof b; i++)
+		b[i] = i % 2 ? 'a' : 1;
+	assert_true(formed(b, 254));
+	b[254] = 0;
+	assert_true(formed(b, 255));
+	b[254] = 1;
+	assert_false(formed(b, 256));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +163,7 @@ int main(void)
 		cmocka_unit_test(partial_names_end_with_the_cursor),
 		cmocka_unit_test(refuses_pointers_overruns_and_odd_bytes),
 		cmocka_unit_test(names_are_bounded),
+		cmocka_unit_test(names_of_any_bytes_are_told_from_what_is_none),
 	};
 	return cmocka_run_group_tests_name("dnsname", tests, NULL, NULL);
 }
