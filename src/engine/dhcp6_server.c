@@ -788,16 +788,11 @@ static bool names_binding(const struct d6_ia *ia, const struct binding *b)
 }
 
 /*
- * Identifiers are no secret on a link that is shared. A client that has another address now says so
- * by RENEW, REBIND or SOLICIT, and its binding follows; only then it can give that back. Who ends
- * another's binding would win nothing by it but harm.
+ * §18.3.7, §18.3.8: what is not this client's is nobody's business of its. Identifiers are no
+ * secret on a link that is shared: a client that has another address now says so by RENEW, REBIND
+ * or SOLICIT, and its binding follows; only then it can give that back. Who ends another's binding
+ * would win nothing by it but harm.
  */
-static bool from_its_holder(const struct exchange *x, const struct binding *b)
-{
-	return memcmp(&b->next_hop, &x->client.next_hop, sizeof b->next_hop) == 0;
-}
-
-/* §18.3.7, §18.3.8: what is not this client's is nobody's business of its. */
 static void on_give_back(struct exchange *x, enum binding_state state)
 {
 	const struct d6_ia *ia;
@@ -808,7 +803,7 @@ static void on_give_back(struct exchange *x, enum binding_state state)
 		struct binding *b = leases_find(&x->s->leases, &x->client, kind_of(ia), ia->iaid);
 		if (!b || b->state != BINDING_BOUND)
 			put_refused(x, ia, D6_STATUS_NO_BINDING, "no binding for this IA", false);
-		else if (!from_its_holder(x, b))
+		else if (!leases_from_holder(&x->s->leases, &x->client, b))
 			x->s->stats.not_from_holder++;
 		else if (names_binding(ia, b) && (state == BINDING_FREED || b->kind == BINDING_NA))
 			leases_end(&x->s->leases, b, state, x->now_ms,

@@ -204,6 +204,17 @@ struct binding *leases_find(const struct leases *l, const struct lease_client *c
 	return bindings_find(&l->table, c->hash, kind, c->duid, c->duid_len, iaid);
 }
 
+bool leases_from_holder(const struct leases *l, const struct lease_client *c,
+			const struct binding *b)
+{
+	const struct lease_lladdr *lladdr = b->kind == BINDING_NA ? &c->own : &c->via;
+	uint32_t station = b->id < l->held.n_of ? l->held.of[b->id] : 0;
+	return memcmp(&b->next_hop, &c->next_hop, sizeof b->next_hop) == 0 &&
+	       (!station || station == c->station) &&
+	       (!b->lladdr_len || !lladdr->len ||
+		memcmp(b->lladdr, lladdr->bytes, sizeof b->lladdr) == 0);
+}
+
 static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p)
 {
 	for (size_t i = 0; i < spoken->n; i++)

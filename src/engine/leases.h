@@ -93,6 +93,15 @@ struct binding *leases_find(const struct leases *l, const struct lease_client *c
 			    enum binding_kind kind, uint32_t iaid);
 
 /*
+ * Whether a message that gives b back is from where b was given to: the same next hop and, as far
+ * as they are known, the same link-layer address and the same station, so that neither a made-up
+ * source nor a made-up relay speaks for anybody. After a restart, and where stations have no limit,
+ * stations are not known.
+ */
+bool leases_from_holder(const struct leases *l, const struct lease_client *c,
+			const struct binding *b);
+
+/*
  * Changes nothing: what is reserved for the client, else its own where it has or had one for this
  * IA that is not reserved for others, else what it asks for where nobody has had that, else what
  * the pool picks. -ENOSPC: the pool (or the table) is exhausted; -EDQUOT: the client has its fill;

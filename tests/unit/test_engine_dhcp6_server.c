@@ -1160,6 +1160,39 @@ static void nobody_releases_what_is_somebody_elses(void **state)
 	assert_int_equal(stats()->pd.bound, 2);
 }
 
+/* It has the client's identifier, and its address as a source or as a relay tells it, but not its
+ * frames. */
+static void nobody_gives_back_by_a_made_up_source_or_relay(void **state)
+{
+	(void)state;
+	struct peer_message linklayer = { 0 };
+	config.max_bindings_per_station = 10;
+	start();
+	come_from(1);
+	const struct pkt_meta victim = meta;
+	const struct prefix6 p = request();
+	peer_option(&linklayer, 79, "\0\1", 2);
+	memcpy(linklayer.bytes + linklayer.len, victim.lladdr, 6);
+	linklayer.len += 6;
+	linklayer.bytes[3] = 8;
+	come_from(2);
+	const struct pkt_meta thief = meta;
+	meta.src = victim.src;
+	release_as("client", 1, &p);
+	assert_int_equal(batch->n_changes + batch->n_routes, 0);
+	meta = thief;
+	begin(RELEASE);
+	put_ia(IA_PD, 1, &p);
+	peer_relay(&msg, 0, &in6addr_any, &victim.src, "eth7", &linklayer);
+	ask(REPLY);
+	assert_int_equal(batch->n_changes + batch->n_routes, 0);
+	assert_int_equal(stats()->not_from_holder, 2);
+	meta = victim;
+	release_as("client", 1, &p);
+	assert_int_equal(batch->n_changes, 1);
+	assert_int_equal(stats()->pd.bound, 0);
+}
+
 static void a_temporary_ia_releases_no_other(void **state)
 {
 	(void)state;
@@ -2708,6 +2741,7 @@ int main(void)
 		T(release_ends_the_binding_and_its_route),
 		T(release_of_what_is_not_bound_says_no_binding),
 		T(nobody_releases_what_is_somebody_elses),
+		T(nobody_gives_back_by_a_made_up_source_or_relay),
 		T(a_temporary_ia_releases_no_other),
 		T(a_declined_address_is_set_aside_for_an_hour),
 		T(declining_again_and_again_comes_to_an_end),
