@@ -3,121 +3,69 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/claim_text.h"
 #include "host/file.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 
-/*
- * A claim's text: vbng/INSTANCE/TAG/KIND/VALUE. The tag is of each start anew: it tells ours from
- * others', and makes every name different, so that nobody can take one beforehand.
- */
-#define BEGIN "vbng/"
-
-enum { SENTENCE_MAX = 384, PARTS = 5, NIC_VALUE_MAX = IFNAMSIZ + 16, RETRY_MIN_MS = 40 };
-
-enum kind { KIND_NAME, KIND_NIC, KIND_TUNNEL, KIND_POOL, KIND_TRANSFER, KIND_COUNT };
-
-static const char *const kind_names[KIND_COUNT] = { "name", "nic", "tunnel", "pool", "transfer" };
+enum { SENTENCE_MAX = 384, RETRY_MIN_MS = 40 };
 
 struct ours {
 	const struct config *c;
 	uint32_t tag;
-	char nic[NIC_VALUE_MAX];
+	char nic[CLAIM_VALUE_MAX];
 };
 
 struct conflict {
 	char other[CONFIG_SUFFIX_MAX + 1]; /* "": none */
-	char value[PREFIX6_STRLEN];        /* what it has */
+	char value[CLAIM_VALUE_MAX];       /* what it has */
 	struct prefix6 ours;               /* of the transfer networks the one in its way */
 };
 
 struct look {
 	const struct ours *ours;
 	unsigned here; /* the kinds, as bits, that are looked for in this namespace */
-	struct conflict found[KIND_COUNT];
+	struct conflict found[CLAIM_KINDS];
 };
 
 /* --- what is in the way of what
  * -------------------------------------------------------------------------------------------- */
 
-static void describe_nic(const struct config *c, const char *name, char ret[static NIC_VALUE_MAX])
-{
-	if (c->subscriber_mode == SUBSCRIBER_VLAN)
-		(void)snprintf(ret, NIC_VALUE_MAX, "%s|vlan%u", name, c->vlan_id); /* fits */
-	else
-		(void)snprintf(ret, NIC_VALUE_MAX, "%s%s", name, /* likewise */
-			       c->subscriber_mode == SUBSCRIBER_MACVLAN ? "|macvlan" : "");
-}
-
-/* One who has all of a NIC is in everybody's way; macvlans share it, as VLANs of different numbers
- * do. */
-static bool nics_collide(const char *a, const char *b)
-{
-	size_t len_a = strcspn(a, "|"), len_b = strcspn(b, "|");
-	if (len_a != len_b || strncmp(a, b, len_a) != 0)
-		return false;
-	if (!a[len_a] || !b[len_b])
-		return true;
-	return strcmp(a, b) == 0 && strcmp(a + len_a, "|macvlan") != 0;
-}
-
-static void note(struct look *l, enum kind kind, const char *other, const char *value)
-{
-	struct conflict *f = &l->found[kind];
-	(void)snprintf(f->other, sizeof f->other, "%s", other); /* a longer one is no suffix */
-	(void)snprintf(f->value, sizeof f->value, "%s", value); /* likewise */
-}
-
 static void on_claim(void *ctx, const char *text)
 {
 	struct look *l = (struct look *)ctx;
-	const struct config *c = l->ours->c;
-	char copy[CLAIM_TEXT_MAX], tag[9], *rest = copy, *part[PARTS];
-	(void)snprintf(copy, sizeof copy, "%s", text); /* of the same size */
-	for (size_t i = 0; i < PARTS; i++)
-		part[i] = i + 1 < PARTS ? strsep(&rest, "/") : rest;
-	(void)snprintf(tag, sizeof tag, "%08" PRIx32, l->ours->tag); /* fits */
-	if (!part[PARTS - 1] || strcmp(part[2], tag) == 0)
+	struct claim theirs;
+	struct prefix6 transfer = { 0 };
+	if (claim_read(text, &theirs) < 0 || theirs.tag == l->ours->tag ||
+	    !(l->here >> theirs.kind & 1))
 		return;
-	const char *other = part[1], *value = part[4];
-	enum kind kind = 0;
-	while (kind < KIND_COUNT && strcmp(part[3], kind_names[kind]) != 0)
-		kind++;
-	if (!(l->here >> kind & 1))
-		return;
-	if ((kind == KIND_NIC && nics_collide(value, l->ours->nic)) ||
-	    (kind == KIND_NAME && strcmp(value, c->suffix) == 0) ||
-	    (kind == KIND_TUNNEL && c->backend != WG_BACKEND_NONE))
-		note(l, kind, other, value);
-	struct prefix6 theirs;
-	bool prefix = kind == KIND_POOL || kind == KIND_TRANSFER;
-	if (!prefix || prefix6_parse(value, -1, &theirs) < 0)
-		return;
-	if (prefix6_overlaps(&theirs, &c->pd_pool))
-		note(l, KIND_POOL, other, value);
-	for (size_t i = 0; i < c->n_transfers; i++)
-		if (prefix6_overlaps(&theirs, &c->transfers[i])) {
-			note(l, KIND_TRANSFER, other, value);
-			l->found[KIND_TRANSFER].ours = c->transfers[i];
-		}
+	unsigned ways = claim_collides(&theirs, l->ours->c, l->ours->nic, &transfer);
+	for (enum claim_kind k = 0; k < CLAIM_KINDS; k++) {
+		struct conflict *f = &l->found[k];
+		if (!(ways & 1U << k))
+			continue;
+		memcpy(f->other, theirs.instance, sizeof f->other);
+		memcpy(f->value, theirs.value, sizeof f->value);
+		f->ours = transfer;
+	}
 }
 
 /* --- the claims
  * -------------------------------------------------------------------------------------------- */
 
-static void put_claim(const struct ours *ours, enum kind kind, const char *value,
+static void put_claim(const struct ours *ours, enum claim_kind kind, const char *value,
 		      char ret_text[static CLAIM_TEXT_MAX])
 {
-	(void)snprintf(ret_text, CLAIM_TEXT_MAX, BEGIN "%s/%08" PRIx32 "/%s/%s", /* fits */
-		       ours->c->suffix, ours->tag, kind_names[kind], value);
+	struct claim c = { .tag = ours->tag, .kind = kind };
+	(void)snprintf(c.instance, sizeof c.instance, "%s", ours->c->suffix); /* of the same size */
+	(void)snprintf(c.value, sizeof c.value, "%s", value);                 /* fits */
+	claim_write(&c, ret_text);
 }
 
 static int hold(struct claims *claims, const struct ours *ours, const struct claims_place *place)
@@ -125,15 +73,15 @@ static int hold(struct claims *claims, const struct ours *ours, const struct cla
 	const struct config *c = ours->c;
 	char texts[CLAIMS_MAX][CLAIM_TEXT_MAX], prefix[PREFIX6_STRLEN];
 	size_t n = 0;
-	put_claim(ours, KIND_NAME, c->suffix, texts[n++]);
-	put_claim(ours, KIND_POOL, prefix6_format(&c->pd_pool, prefix), texts[n++]);
+	put_claim(ours, CLAIM_NAME, c->suffix, texts[n++]);
+	put_claim(ours, CLAIM_POOL, prefix6_format(&c->pd_pool, prefix), texts[n++]);
 	for (size_t i = 0; i < c->n_transfers; i++)
-		put_claim(ours, KIND_TRANSFER, prefix6_format(&c->transfers[i], prefix),
+		put_claim(ours, CLAIM_TRANSFER, prefix6_format(&c->transfers[i], prefix),
 			  texts[n++]);
 	/* Then those that may be held elsewhere. */
 	size_t nic = n++, tunnel = n;
-	put_claim(ours, KIND_NIC, ours->nic, texts[nic]);
-	put_claim(ours, KIND_TUNNEL, c->tunnel, texts[tunnel]);
+	put_claim(ours, CLAIM_NIC, ours->nic, texts[nic]);
+	put_claim(ours, CLAIM_TUNNEL, c->tunnel, texts[tunnel]);
 	const char(*all)[CLAIM_TEXT_MAX] = (const char(*)[CLAIM_TEXT_MAX])texts;
 	int r = claim_hold(place->ns, all, nic, claims->fds);
 	if (r == 0)
@@ -148,8 +96,8 @@ static int look(struct look *l, const struct claims_place *place)
 {
 	enum { HOST, NIC, OWN, PLACES };
 	const int at[PLACES] = { place->ns, place->nic_ns, -1 };
-	unsigned here[PLACES] = { ~(1U << KIND_NIC | 1U << KIND_TUNNEL), 1U << KIND_NIC,
-				  1U << KIND_TUNNEL };
+	unsigned here[PLACES] = { ~(1U << CLAIM_NIC | 1U << CLAIM_TUNNEL), 1U << CLAIM_NIC,
+				  1U << CLAIM_TUNNEL };
 	memset(l->found, 0, sizeof l->found);
 	for (size_t i = 0; i < PLACES; i++) {
 		/* Each namespace once. */
@@ -159,12 +107,12 @@ static int look(struct look *l, const struct claims_place *place)
 				here[k] = 0;
 			}
 		l->here = here[i];
-		int r = here[i] ? claim_list(at[i], BEGIN, on_claim, l) : 0;
+		int r = here[i] ? claim_list(at[i], CLAIM_TEXT_BEGIN, on_claim, l) : 0;
 		if (r < 0)
 			return r;
 	}
 	int n = 0;
-	for (enum kind k = 0; k < KIND_COUNT; k++)
+	for (enum claim_kind k = 0; k < CLAIM_KINDS; k++)
 		n += l->found[k].other[0] != '\0';
 	return n;
 }
@@ -224,45 +172,45 @@ static int tell_all(const struct look *l, const char *lock_other, bool locked,
 	const struct config *c = l->ours->c;
 	const struct conflict *f = l->found;
 	char s[SENTENCE_MAX], ours[PREFIX6_STRLEN];
-	if (f[KIND_NAME].other[0]) {
+	if (f[CLAIM_NAME].other[0]) {
 		/* All the rest is in its hands as well: one line says enough. */
 		(void)snprintf(s, sizeof s,
 			       "WIREGUARD_INTERFACE_SUFFIX=%s: the instance %s is running on this "
 			       "host already. Stop it, or give this one another name",
-			       c->suffix, f[KIND_NAME].other);
+			       c->suffix, f[CLAIM_NAME].other);
 		tell(ctx, s);
 		return 1;
 	}
 	int n = 0;
-	if (f[KIND_NIC].other[0]) {
+	if (f[CLAIM_NIC].other[0]) {
 		(void)snprintf(s, sizeof s,
 			       "SUBSCRIBER_INTERFACE=%s: the instance %s has this NIC. Stop it, or "
 			       "give this one another NIC",
-			       c->subscriber, f[KIND_NIC].other);
+			       c->subscriber, f[CLAIM_NIC].other);
 		tell(ctx, s);
 		n++;
 	}
-	if (f[KIND_TUNNEL].other[0]) {
+	if (f[CLAIM_TUNNEL].other[0]) {
 		(void)snprintf(
 			s, sizeof s,
 			"WIREGUARD_INTERFACE_SUFFIX=%s: the instance %s has its tunnel %s in "
 			"this network namespace, and with it the default route. Every "
 			"instance with a tunnel needs a namespace of its own "
 			"(--network none)",
-			c->suffix, f[KIND_TUNNEL].other, f[KIND_TUNNEL].value);
+			c->suffix, f[CLAIM_TUNNEL].other, f[CLAIM_TUNNEL].value);
 		tell(ctx, s);
 		n++;
 	}
-	static const enum kind prefixes[] = { KIND_POOL, KIND_TRANSFER };
+	static const enum claim_kind prefixes[] = { CLAIM_POOL, CLAIM_TRANSFER };
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		enum kind k = prefixes[i];
+		enum claim_kind k = prefixes[i];
 		if (!f[k].other[0])
 			continue;
 		(void)snprintf(s, sizeof s,
 			       "%s=%s overlaps %s, which the instance %s on this host hands out. "
 			       "Every instance needs prefixes of its own (ASSIGNED_PREFIX)",
-			       k == KIND_POOL ? "DHCPV6_PD_PREFIX" : "TRANSFER_PREFIX",
-			       prefix6_format(k == KIND_POOL ? &c->pd_pool : &f[k].ours, ours),
+			       k == CLAIM_POOL ? "DHCPV6_PD_PREFIX" : "TRANSFER_PREFIX",
+			       prefix6_format(k == CLAIM_POOL ? &c->pd_pool : &f[k].ours, ours),
 			       f[k].value, f[k].other);
 		tell(ctx, s);
 		n++;
@@ -286,7 +234,7 @@ int claims_take(struct claims *ret_claims, const struct config *c, const struct 
 		bool keep, void (*tell)(void *ctx, const char *sentence), void *ctx)
 {
 	struct ours ours = { .c = c };
-	describe_nic(c, place->nic, ours.nic);
+	claim_describe_nic(c, place->nic, ours.nic);
 	for (int attempt = 0;; attempt++) {
 		if (getrandom(&ours.tag, sizeof ours.tag, 0) != sizeof ours.tag)
 			return -EAGAIN;

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/dns_lines.h"
 #include "engine/names.h"
 #include "host/proc.h"
 #include "host/rule.h"
@@ -21,10 +22,9 @@ enum {
 	RETRY_MIN_MS = 100,
 	RETRY_MAX_MS = 60000,
 	LIVED_LONG_ENOUGH_MS = 10000, /* one that lasted so long is started again at once */
-	LINE_MAX = 256,
-	CACHE_NAMES = 5000,   /* about 0.5 MB */
-	FORWARDED_MAX = 1000, /* queries under way; its default is 150 */
-	LOCAL_TTL_S = 60,     /* of the zone: names may change hands */
+	CACHE_NAMES = 5000,           /* about 0.5 MB */
+	FORWARDED_MAX = 1000,         /* queries under way; its default is 150 */
+	LOCAL_TTL_S = 60,             /* of the zone: names may change hands */
 	DNS_PORT = 53,
 };
 
@@ -40,8 +40,7 @@ struct dns {
 	pid_t pid;             /* 0: none is running */
 	uint64_t started_ms, retry_ms, restarts;
 	int output_fd; /* what it says; -1 */
-	char line[LINE_MAX], last[LINE_MAX];
-	size_t line_len;
+	struct dns_lines lines;
 };
 
 /* Looked for as child_spawn() will. */
@@ -204,31 +203,18 @@ int dns_way_remove(const struct config *c, struct route_batch *routes)
 /* --- the process
  * ---------------------------------------------------------------------------------------------- */
 
-/* Its own lines begin with its name. */
-static void end_line(struct dns *d)
+static void on_line(void *ctx, const char *text)
 {
-	d->line[d->line_len] = '\0';
-	d->line_len = 0;
-	const char *text = strncmp(d->line, DNS_PROGRAM, strlen(DNS_PROGRAM)) == 0
-				   ? strstr(d->line, ": ")
-				   : NULL;
-	text = text ? text + 2 : d->line;
-	if (!*text)
-		return;
-	memcpy(d->last, text, strlen(text) + 1);
-	log_debug("dns", "dnsmasq says", kv_str("line", d->last));
+	(void)ctx;
+	log_debug("dns", "dnsmasq says", kv_str("line", text));
 }
 
 static void read_output(struct dns *d)
 {
 	char bytes[4096];
 	ssize_t n = read(d->output_fd, bytes, sizeof bytes);
-	for (ssize_t i = 0; i < n; i++) {
-		if (bytes[i] == '\n')
-			end_line(d);
-		else if (d->line_len + 1 < sizeof d->line)
-			d->line[d->line_len++] = bytes[i];
-	}
+	if (n > 0)
+		dns_lines_read(&d->lines, bytes, (size_t)n, on_line, d);
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	loop_unwatch(d->output_watch); /* it has closed it: it is ending */
@@ -247,7 +233,7 @@ static void close_output(struct dns *d)
 	d->output_watch = NULL;
 	if (d->output_fd >= 0)
 		(void)close(take_fd(&d->output_fd)); /* read only */
-	d->line_len = 0;
+	dns_lines_end(&d->lines);
 }
 
 static int launch(struct dns *d)
@@ -269,7 +255,7 @@ static int launch(struct dns *d)
 		close_output(d);
 		return r;
 	}
-	d->last[0] = '\0';
+	d->lines.last[0] = '\0';
 	d->started_ms = clock_mono_ms();
 	return 0;
 }
@@ -325,9 +311,8 @@ bool dns_ended(struct dns *d, pid_t pid, int status)
 	kill_children(d);
 	d->pid = 0;
 	if (d->output_fd >= 0)
-		read_output(d); /* its last words */
-	if (d->line_len)
-		end_line(d);
+		read_output(d);                         /* its last words */
+	dns_lines_read(&d->lines, "\n", 1, on_line, d); /* they may lack their end */
 	close_output(d);
 	uint64_t delay = next_retry(d, clock_mono_ms() - d->started_ms);
 	bool killed = WIFSIGNALED(status);
@@ -336,7 +321,7 @@ bool dns_ended(struct dns *d, pid_t pid, int status)
 			 : "the resolver ended by itself, starting it again",
 		  kv_i64(killed ? "signal" : "status",
 			 killed ? WTERMSIG(status) : WEXITSTATUS(status)),
-		  kv_str("last_line", d->last), kv_u64("in_ms", delay));
+		  kv_str("last_line", d->lines.last), kv_u64("in_ms", delay));
 	d->changed(d->ctx);
 	loop_timer_set(d->timer, delay);
 	return true;

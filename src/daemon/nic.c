@@ -5,10 +5,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/siphash.h"
+#include "daemon/nic_note.h"
+#include "host/file.h"
 #include "host/sysctl.h"
 
 #include <errno.h>
-#include <jansson.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,29 +31,6 @@ static void note_path(const struct nic *n, char path[static CONFIG_PATH_MAX + 8]
 	snprintf(path, CONFIG_PATH_MAX + 8, "%s/nic", n->state_dir);
 }
 
-static json_t *bytes_json(const uint8_t *bytes, size_t len)
-{
-	char hex[2 * 16 + 1] = "";
-	for (size_t i = 0; i < len && i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	return json_string(hex);
-}
-
-static size_t json_bytes(const json_t *o, const char *key, uint8_t *ret_bytes, size_t max)
-{
-	const char *hex = json_string_value(json_object_get(o, key));
-	size_t n = 0;
-	while (hex && n < max && hex[2 * n] && hex[2 * n + 1]) {
-		const char pair[3] = { hex[2 * n], hex[2 * n + 1] };
-		char *rest;
-		unsigned long byte = strtoul(pair, &rest, 16);
-		if (*rest)
-			break;
-		ret_bytes[n++] = (uint8_t)byte;
-	}
-	return n;
-}
-
 /* Which boot of the host this is: the instants of another one say nothing here. "" where the kernel
  * does not tell. */
 static const char *this_boot(char buf[static SYSCTL_VALUE_MAX])
@@ -65,103 +44,93 @@ static const char *this_boot(char buf[static SYSCTL_VALUE_MAX])
  * was like. */
 static int note_write(const struct nic *n)
 {
-	json_t *addrs = json_array();
-	for (size_t i = 0; i < n->n_addrs; i++) {
-		const struct link_addr *a = &n->addrs[i];
-		json_array_append_new(
-			addrs,
-			json_pack("{s:i, s:o, s:o, s:i, s:i, s:I, s:I, s:I, s:s, s:o, s:I, s:I}",
-				  "family", a->family, "addr", bytes_json(a->addr, 16), "peer",
-				  bytes_json(a->peer, 16), "plen", (int)a->plen, "scope",
-				  (int)a->scope, "flags", (json_int_t)a->flags, "preferred",
-				  (json_int_t)a->preferred_lft_s, "valid",
-				  (json_int_t)a->valid_lft_s, "label", a->label, "broadcast",
-				  bytes_json(a->broadcast, sizeof a->broadcast), "metric",
-				  (json_int_t)a->rt_priority, "seen", (json_int_t)a->seen_at_ms));
-	}
-	char boot[SYSCTL_VALUE_MAX];
-	json_t *note = json_pack(
-		"{s:s, s:s, s:o, s:b, s:i, s:o}", "name", n->home_name, "boot", this_boot(boot),
-		"lladdr", bytes_json(n->link.lladdr, n->link.lladdr_len), "up", (int)n->was_up,
-		"addr_gen_mode", n->was_addr_gen_mode, "addrs", addrs);
+	struct nic_note note = { .lladdr_len = n->link.lladdr_len,
+				 .up = n->was_up,
+				 .addr_gen_mode = n->was_addr_gen_mode,
+				 .n_addrs = n->n_addrs };
+	memcpy(note.name, n->home_name, sizeof note.name);
+	memcpy(note.lladdr, n->link.lladdr, sizeof note.lladdr);
+	memcpy(note.addrs, n->addrs, sizeof note.addrs);
+	(void)this_boot(note.boot); /* where it is not told, the note is for nobody */
+	AUTO_FREE char *text = NULL;
+	int r = nic_note_format(&note, &text);
+	if (r < 0)
+		return r;
 	char path[CONFIG_PATH_MAX + 8], fresh[CONFIG_PATH_MAX + 16];
 	note_path(n, path);
-	snprintf(fresh, sizeof fresh, "%s.new", path);
-	int r = note ? 0 : -ENOMEM;
-	if (r == 0 && json_dump_file(note, fresh, JSON_COMPACT) < 0)
-		r = errno ? -errno : -EIO;
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	json_decref(note);
-	return r;
+	(void)snprintf(fresh, sizeof fresh, "%s.new", path); /* fits */
+	AUTO_CLOSE int fd = file_create(fresh);
+	if (fd < 0)
+		return fd;
+	size_t len = strlen(text);
+	ssize_t written = write(fd, text, len);
+	if (written != (ssize_t)len)
+		return written < 0 ? -errno : -ENOSPC; /* a file takes all, or is full */
+	return rename(fresh, path) < 0 ? -errno : 0;
+}
+
+/* 0, -ENOENT: there is none; what file_open() and read(2) say; -EBADMSG. */
+static int note_load(const char *path, struct nic_note *ret_note)
+{
+	AUTO_CLOSE int fd = file_open(path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	AUTO_FREE char *text = malloc(NIC_NOTE_MAX + 1);
+	if (!text)
+		return -ENOMEM;
+	size_t len = 0;
+	for (ssize_t n = 1; n > 0 && len <= NIC_NOTE_MAX; len += (size_t)n) {
+		n = read(fd, text + len, NIC_NOTE_MAX + 1 - len);
+		if (n < 0)
+			return -errno;
+	}
+	return nic_note_parse(text, len, ret_note);
 }
 
 /*
  * A note that cannot be read is none: the NIC is then taken as it is found. So is one of an earlier
  * boot: since then the host has made the card anew and set it up as it wants it now, and the note's
- * instants are of a clock that has begun again.
+ * instants are of a clock that has begun again. Returns note, or NULL.
  */
-static json_t *note_read(const struct nic *n)
+static const struct nic_note *note_read(const struct nic *n, struct nic_note *note)
 {
-	char path[CONFIG_PATH_MAX + 8];
+	char path[CONFIG_PATH_MAX + 8], now[SYSCTL_VALUE_MAX];
 	note_path(n, path);
-	json_t *note = json_load_file(path, 0, NULL);
-	const char *name = json_string_value(json_object_get(note, "name"));
-	const char *boot = json_string_value(json_object_get(note, "boot"));
-	char now[SYSCTL_VALUE_MAX];
-	if (name && strcmp(name, n->home_name) == 0 && boot && strcmp(boot, this_boot(now)) == 0)
-		return note;
-	json_decref(note);
-	return NULL;
+	int r = note_load(path, note);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		log_warn("subscriber",
+			 "the note of what the NIC was like cannot be read, taking it as it is "
+			 "found",
+			 kv_str("path", path),
+			 kv_str("error", r == -EBADMSG ? "no note of ours" : file_why(r)));
+	if (r < 0 || strcmp(note->name, n->home_name) != 0 ||
+	    strcmp(note->boot, this_boot(now)) != 0)
+		return NULL;
+	return note;
 }
 
-static void note_apply(struct nic *n, const json_t *note)
+static void note_apply(struct nic *n, const struct nic_note *note)
 {
-	const json_t *mode = json_object_get(note, "addr_gen_mode");
-	n->was_up = json_is_true(json_object_get(note, "up"));
-	n->was_addr_gen_mode = json_is_integer(mode) ? (int)json_integer_value(mode) : -1;
-	n->n_addrs = 0;
-	size_t i;
-	const json_t *o;
-	json_array_foreach(json_object_get(note, "addrs"), i, o)
-	{
-		if (n->n_addrs == NIC_MAX_ADDRS)
-			break;
-		struct link_addr *a = &n->addrs[n->n_addrs++];
-		*a = (struct link_addr){
-			.family = (int)json_integer_value(json_object_get(o, "family")),
-			.plen = (uint8_t)json_integer_value(json_object_get(o, "plen")),
-			.scope = (uint8_t)json_integer_value(json_object_get(o, "scope")),
-			.flags = (uint32_t)json_integer_value(json_object_get(o, "flags")),
-			.preferred_lft_s =
-				(uint32_t)json_integer_value(json_object_get(o, "preferred")),
-			.valid_lft_s = (uint32_t)json_integer_value(json_object_get(o, "valid")),
-			.rt_priority = (uint32_t)json_integer_value(json_object_get(o, "metric")),
-			.seen_at_ms = (uint64_t)json_integer_value(json_object_get(o, "seen")),
-		};
-		(void)json_bytes(o, "addr", a->addr,
-				 sizeof a->addr); /* a short one is shown by the kernel's refusal */
-		(void)json_bytes(o, "peer", a->peer, sizeof a->peer);                /* likewise */
-		(void)json_bytes(o, "broadcast", a->broadcast, sizeof a->broadcast); /* likewise */
-		const char *label = json_string_value(json_object_get(o, "label"));
-		strncpy(a->label, label ? label : "", sizeof a->label - 1);
-	}
+	n->was_up = note->up;
+	n->was_addr_gen_mode = note->addr_gen_mode;
+	n->n_addrs = note->n_addrs;
+	memcpy(n->addrs, note->addrs, sizeof n->addrs);
 }
 
-static int look(struct nic *n, const json_t *note, struct link_info *ret_link)
+static int look(struct nic *n, const struct nic_note *note, struct link_info *ret_link)
 {
 	int r = link_get(n->host_rt, n->home_name, ret_link);
 	if (r != -ENODEV || !note)
 		return r;
 	/* Where the name was taken meanwhile, the kernel brings a NIC home as dev<N>. */
-	uint8_t lladdr[8];
-	size_t len = json_bytes(note, "lladdr", lladdr, sizeof lladdr);
-	return len ? link_get_by_lladdr(n->host_rt, lladdr, (uint8_t)len, ret_link) : -ENODEV;
+	return note->lladdr_len
+		       ? link_get_by_lladdr(n->host_rt, note->lladdr, note->lladdr_len, ret_link)
+		       : -ENODEV;
 }
 
 /* On the host; after a crash, as soon as the kernel has brought it back. */
-static int find_at_home(struct nic *n, const json_t *note, bool (*pause)(void *ctx), void *ctx,
-			struct link_info *ret_link)
+static int find_at_home(struct nic *n, const struct nic_note *note, bool (*pause)(void *ctx),
+			void *ctx, struct link_info *ret_link)
 {
 	int r = look(n, note, ret_link);
 	uint64_t until = clock_mono_ms() + RETURN_WAIT_MS;
@@ -204,7 +173,7 @@ static int find_here(struct nic *n, const struct link_info *was, struct link_inf
 	return 0;
 }
 
-static int take_from_home(struct nic *n, const struct link_info *link, const json_t *note,
+static int take_from_home(struct nic *n, const struct link_info *link, const struct nic_note *note,
 			  int own_ns)
 {
 	n->link = *link;
@@ -235,7 +204,8 @@ static int take_from_home(struct nic *n, const struct link_info *link, const jso
 	return r < 0 ? r : seen;
 }
 
-static int take_where_it_is(struct nic *n, const struct link_info *link, const json_t *note)
+static int take_where_it_is(struct nic *n, const struct link_info *link,
+			    const struct nic_note *note)
 {
 	n->link = *link;
 	n->was_up = link->up;
@@ -353,13 +323,13 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 	n->state_dir = c->state_dir;
 	if (c->subscriber_mode == SUBSCRIBER_MACVLAN || c->subscriber_mode == SUBSCRIBER_VLAN)
 		return make_upon(n, c, own_ns);
-	json_t *note = n->host_rt ? note_read(n) : NULL;
+	struct nic_note noted = { 0 };
+	const struct nic_note *note = n->host_rt ? note_read(n, &noted) : NULL;
 	int r = link_get(n->own_rt, n->home_name, &link);
 	bool here = r == 0;
 	if (c->subscriber_mode == SUBSCRIBER_LOCAL || (here && note)) {
 		if (here)
 			r = take_where_it_is(n, &link, note);
-		json_decref(note);
 		return r;
 	}
 	r = n->host_rt ? find_at_home(n, note, pause, ctx, &link) : -ENODEV;
@@ -367,7 +337,6 @@ int nic_take(struct nic *n, const struct config *c, int own_ns, bool (*pause)(vo
 		r = take_from_home(n, &link, note, own_ns);
 	else if (r == -ENODEV && here && c->subscriber_mode == SUBSCRIBER_AUTO)
 		r = link_get(n->own_rt, n->home_name, &link) ?: take_where_it_is(n, &link, NULL);
-	json_decref(note);
 	return r;
 }
 
@@ -421,9 +390,8 @@ int nic_retake(struct nic *n, const struct config *c, int own_ns, bool settled, 
 		int r = look_again(n, c, settled, &link, ret_wait);
 		if (r < 0)
 			return r;
-		json_t *note = note_read(n);
-		r = take_from_home(&taken, &link, note, own_ns);
-		json_decref(note);
+		struct nic_note noted = { 0 };
+		r = take_from_home(&taken, &link, note_read(n, &noted), own_ns);
 		if (r < 0)
 			return r;
 	}

@@ -2,13 +2,10 @@
 #include "daemon/settings.h"
 
 #include "base/cleanup.h"
-#include "host/claim.h"
-#include "host/sysctl.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -28,12 +25,7 @@ static const struct setting table[] = {
 	{ "net/ipv6/route/max_size", "2147483647", false },
 };
 
-/*
- * A need is a claim (host/claim.h) in our namespace, of this text: NEED TAG/KEY=VALUE, where VALUE
- * is what the key is to be again once nobody needs it any more. Needs change, and settings with
- * them, while this process alone has the claim LOCK.
- */
-#define NEED "vbng-need/"
+/* Needs change, and settings with them, while this process alone has this claim. */
 #define LOCK "vbng-needs-lock"
 
 enum { TAG_CHARS = 8, LOCK_TRIES = 200, LOCK_PAUSE_MS = 5 };
@@ -76,36 +68,67 @@ static int lock(void)
 }
 
 struct others {
-	char ours[TAG_CHARS + 1];
 	bool need[ARRAY_LEN(table)];
 	char before[ARRAY_LEN(table)][SYSCTL_VALUE_MAX]; /* "": they do not know either */
 };
 
-static void on_need(void *ctx, const char *text)
+static bool is_number(const char *s)
 {
-	struct others *o = (struct others *)ctx;
-	const char *tag = text + sizeof NEED - 1, *key = tag + TAG_CHARS + 1;
-	/* Ours may still be held by a child that was forked a moment ago. */
-	if (strlen(text) < sizeof NEED + TAG_CHARS || strncmp(tag, o->ours, TAG_CHARS) == 0)
-		return;
+	s += *s == '-';
+	return *s && s[strspn(s, "0123456789")] == '\0';
+}
+
+int settings_need_read(const char *text, uint32_t tag_of_ours, struct setting_need *ret_need)
+{
+	char ours[TAG_CHARS + 1];
+	const char *tag = text + sizeof SETTINGS_NEED - 1, *key = tag + TAG_CHARS + 1;
+	if (strlen(text) < sizeof SETTINGS_NEED + TAG_CHARS || key[-1] != '/')
+		return -EBADMSG;
+	(void)snprintf(ours, sizeof ours, "%08" PRIx32, tag_of_ours); /* fits */
+	if (strncmp(tag, ours, TAG_CHARS) == 0)
+		return -ESRCH;
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		size_t len = strlen(table[i].key);
 		if (strncmp(key, table[i].key, len) != 0 || key[len] != '=')
 			continue;
 		const char *value = key + len + 1;
-		o->need[i] = true;
+		struct setting_need need = { .setting = i };
 		/* Who came later found what the first had set already, and has it from that one. */
-		if (strcmp(value, table[i].value) != 0 && strlen(value) < SYSCTL_VALUE_MAX)
-			memcpy(o->before[i], value, strlen(value) + 1);
+		if (strcmp(value, table[i].value) != 0 && strlen(value) < sizeof need.before &&
+		    is_number(value))
+			memcpy(need.before, value, strlen(value) + 1);
+		*ret_need = need;
+		return 0;
 	}
+	return -EBADMSG;
+}
+
+int settings_need_write(const struct setting_need *need, uint32_t tag,
+			char ret_text[static CLAIM_TEXT_MAX])
+{
+	return snprintf(ret_text, CLAIM_TEXT_MAX, SETTINGS_NEED "%08" PRIx32 "/%s=%s", tag,
+			table[need->setting].key, need->before) < CLAIM_TEXT_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+static void on_need(void *ctx, const char *text)
+{
+	struct others *o = (struct others *)ctx;
+	struct setting_need n;
+	/* Ours may still be held by a child that was forked a moment ago. */
+	if (settings_need_read(text, our_tag, &n) < 0)
+		return;
+	o->need[n.setting] = true;
+	if (n.before[0])
+		memcpy(o->before[n.setting], n.before, sizeof n.before);
 }
 
 /* A kernel that does not tell (-ENOENT) leaves us alone with ours. */
 static int look_around(struct others *ret_others)
 {
 	*ret_others = (struct others){ 0 };
-	(void)snprintf(ret_others->ours, sizeof ret_others->ours, "%08" PRIx32, our_tag); /* fits */
-	int r = claim_list(-1, NEED, on_need, ret_others);
+	int r = claim_list(-1, SETTINGS_NEED, on_need, ret_others);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -115,10 +138,12 @@ static int look_around(struct others *ret_others)
 static int hold(size_t i)
 {
 	char text[1][CLAIM_TEXT_MAX];
-	if (snprintf(text[0], sizeof text[0], NEED "%08" PRIx32 "/%s=%s", our_tag, table[i].key,
-		     needs[i].before) >= (int)sizeof text[0])
-		return -ENAMETOOLONG;
-	int r = claim_hold(-1, (const char(*)[CLAIM_TEXT_MAX])text, 1, &needs[i].fd);
+	struct setting_need need = { .setting = i };
+	memcpy(need.before, needs[i].before, sizeof need.before);
+	int r = settings_need_write(&need, our_tag, text[0]);
+	if (r < 0)
+		return r;
+	r = claim_hold(-1, (const char(*)[CLAIM_TEXT_MAX])text, 1, &needs[i].fd);
 	needs[i].ours = r == 0;
 	return r;
 }

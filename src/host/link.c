@@ -525,7 +525,10 @@ static bool put_addr_attrs(struct nl_msg *msg, const struct link_addr *a, uint32
 static int request_addr(struct rtnl *rt, int type, int nl_flags, unsigned ifindex,
 			const struct link_addr *a)
 {
-	uint64_t elapsed_s = a->seen_at_ms ? (clock_mono_ms() - a->seen_at_ms) / 1000 : 0;
+	/* An instant to come is of a clock that was moved (a time namespace of another start's). */
+	uint64_t now_ms = clock_mono_ms();
+	uint64_t elapsed_s =
+		a->seen_at_ms && a->seen_at_ms < now_ms ? (now_ms - a->seen_at_ms) / 1000 : 0;
 	uint32_t valid_s = left_of(a->valid_lft_s, elapsed_s);
 	if (valid_s == 0)
 		return 0; /* it would have ended meanwhile */

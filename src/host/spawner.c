@@ -43,8 +43,26 @@ union fd_message {
  * ------------------------------------------------------------------------------------------------
  */
 
-/* 0 at the end. */
-static ssize_t receive(struct request *ret_request, int *ret_fd)
+/* The one descriptor that came with a message, or -1. More than one is nobody's request: they are
+ * closed, and *ret_strange. */
+static int descriptor_of(struct msghdr *m, bool *ret_strange)
+{
+	int fds[(sizeof(union fd_message) - CMSG_LEN(0)) / sizeof(int)];
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof fds[0];
+	memcpy(fds, CMSG_DATA(c), n * sizeof fds[0]);
+	if (n == 1 && !(m->msg_flags & MSG_CTRUNC))
+		return fds[0];
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]); /* copies that nobody uses */
+	*ret_strange = true;
+	return -1;
+}
+
+/* 0 at the end; another size than a request's is none. */
+static ssize_t receive(int from, struct request *ret_request, int *ret_fd)
 {
 	struct iovec iov = { ret_request, sizeof *ret_request };
 	union fd_message control = { 0 };
@@ -52,39 +70,36 @@ static ssize_t receive(struct request *ret_request, int *ret_fd)
 			    .msg_iovlen = 1,
 			    .msg_control = control.bytes,
 			    .msg_controllen = sizeof control.bytes };
-	ssize_t n = recvmsg(REQUESTS_FD, &m, MSG_CMSG_CLOEXEC);
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	bool strange = false;
 	*ret_fd = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
-	return n;
+	ssize_t n = recvmsg(from, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return n;
+	*ret_fd = descriptor_of(&m, &strange);
+	return strange || m.msg_flags & MSG_TRUNC ? (ssize_t)sizeof *ret_request + 1 : n;
 }
 
-/* However it ends, spec->end() is called: init may go between a request and its answer. */
-static _Noreturn void serve(const struct spawner_spec *spec)
+void spawner_serve(const struct spawner_spec *spec, int requests_fd)
 {
 	struct request q;
 	int fd;
 	ssize_t n;
 	bool answered = true;
-	while (answered && (n = receive(&q, &fd)) != 0) {
+	while (answered && (n = receive(requests_fd, &q, &fd)) != 0) {
 		struct answer a = { 0 };
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != (ssize_t)sizeof q)
-			break;
-		a.result = spec->serve(spec->ctx, q.command, q.number, fd, &a.pid);
+		const bool asked = n == (ssize_t)sizeof q;
+		if (asked)
+			a.result = spec->serve(spec->ctx, q.command, q.number, fd, &a.pid);
 		if (fd >= 0)
 			(void)close(fd); /* whom it is for has a copy */
-		answered = send(REQUESTS_FD, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
+		answered = asked && send(requests_fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
 		/* Nobody knows of it: init is gone, perhaps since before it could be told to die
 		 * with init, or did not wait any longer. */
-		if (!answered && a.result == 0 && a.pid > 0)
+		if (!answered && asked && a.result == 0 && a.pid > 0)
 			(void)kill(a.pid, SIGKILL); /* gone is fine */
 	}
-	spec->end(spec->ctx);
-	_exit(0);
 }
 
 static _Noreturn void life(const struct spawner_spec *spec, int fd, pid_t parent)
@@ -105,7 +120,10 @@ static _Noreturn void life(const struct spawner_spec *spec, int fd, pid_t parent
 	if (priv_limit(spec->privs, true) < 0)
 		_exit(1);
 	(void)seccomp_enter_spawner(); /* where there is none, init says so of its own */
-	serve(spec);
+	spawner_serve(spec, REQUESTS_FD);
+	/* However it ends: init may go between a request and its answer. */
+	spec->end(spec->ctx);
+	_exit(0);
 }
 
 /* --- here

@@ -40,6 +40,12 @@ int spawner_start(const struct spawner_spec *spec, struct spawner **ret_spawner)
  * serve() says.
  */
 int spawner_ask(struct spawner *s, uint32_t command, uint32_t number, int fd, pid_t *ret_pid);
+/*
+ * What its process does all its life: answers requests until their sender closes requests_fd, or
+ * until something comes that is none (of another size, or with more than one descriptor). Nothing
+ * that came is left open. For tests; spawner_start() has it called.
+ */
+void spawner_serve(const struct spawner_spec *spec, int requests_fd);
 /* Its process, to be reaped as any child; 0 once spawner_ended() was told. */
 pid_t spawner_pid(const struct spawner *s);
 void spawner_ended(struct spawner *s);
