@@ -7,8 +7,10 @@
  * batches said so far must agree with the table, and both with the rules: no prefix with two
  * owners, no overlap, nothing outside the pools and the reservations, nothing routed that is not
  * bound, no station held more or less often than there are routes and addresses that lead to it,
- * every answer well formed, covered by a binding, and to a message that may be answered (RFC 9915
- * §16), which is read here byte by byte.
+ * every answer well formed, covered by a binding that lasts as long as was promised, with options
+ * where RFC 9915 has them, and to a message that may be answered (§16), which is read here byte by
+ * byte. What somebody holds ends by its time, by its own client's word or by ours, never by another
+ * client's.
  */
 #include "fuzz/fuzz.h"
 #include "dhcp6_peer.h"
@@ -29,7 +31,8 @@ enum {
 
 /* What a store and a kernel that did as the batches say would hold. */
 struct row {
-	bool used, routed;
+	bool used, routed, way_known;
+	uint8_t way; /* as in struct life, of whoever has it */
 	struct binding_record record;
 	struct in6_addr next_hop;
 	uint8_t details[BINDING_DETAILS_MAX];
@@ -41,8 +44,14 @@ struct station {
 	int64_t held;
 };
 
+enum cause { BY_NOBODY, BY_CLIENT, BY_TIME, BY_US };
+
 struct life {
 	const uint8_t *at, *end;
+	enum cause cause;     /* of the changes that come now */
+	uint8_t speaker;      /* BY_CLIENT: whose word it is */
+	struct in6_addr from; /* where that is routed to */
+	uint8_t way;          /* who brought it here, and whether as a relay */
 	uint64_t now_ms;
 	struct dhcp6_config config;
 	struct dhcp6_server *server;
@@ -220,6 +229,27 @@ static void check_number(const struct life *l, const struct row *row, uint32_t n
 		FUZZ_CHECK(!l->rows[i].used || l->rows[i].record.number != number);
 }
 
+/* Who may end or change what is held, and when. */
+static void check_cause(const struct life *l, const struct row *row, const struct binding_change *c)
+{
+	const struct binding_record *r = &row->record;
+	if (!row->used || r->state != BINDING_BOUND)
+		return;
+	bool over = r->valid_until_ms <= l->now_ms;
+	FUZZ_CHECK(l->cause != BY_NOBODY && (l->cause != BY_TIME || over));
+	if (l->cause == BY_CLIENT && !over)
+		FUZZ_CHECK(r->duid.len == 10 && r->duid.bytes[9] == l->speaker);
+	if (c->erase || c->record.state != BINDING_BOUND) {
+		/* Another's identifier does not end what he has: only whoever is where he was. */
+		FUZZ_CHECK(l->cause != BY_CLIENT || over || l->extras ||
+			   (memcmp(&r->next_hop, &l->from, sizeof l->from) == 0 &&
+			    (!row->way_known || row->way == l->way)));
+		return;
+	}
+	FUZZ_CHECK(l->cause == BY_CLIENT && c->record.iaid == r->iaid);
+	FUZZ_CHECK(c->record.valid_until_ms >= r->valid_until_ms);
+}
+
 static void store_changes(struct life *l)
 {
 	l->changed = l->changed || l->batch->n_changes || l->batch->n_routes;
@@ -227,6 +257,7 @@ static void store_changes(struct life *l)
 		const struct binding_change *c = &l->batch->changes[i];
 		struct row *row = row_of(l, &c->record);
 		check_number(l, row, c->record.number);
+		check_cause(l, row, c);
 		if (c->erase) {
 			FUZZ_CHECK(row->used);
 			row->used = false;
@@ -236,6 +267,8 @@ static void store_changes(struct life *l)
 			   c->record.state != BINDING_BOUND ||
 			   duid_equal(&row->record.duid, &c->record.duid));
 		row->used = true;
+		row->way = l->way;
+		row->way_known = l->cause == BY_CLIENT && l->config.max_bindings_per_station;
 		row->record = c->record;
 		FUZZ_CHECK(row->record.details_len <= sizeof row->details);
 		if (row->record.details_len)
@@ -345,6 +378,7 @@ static void carry_out(struct life *l)
 static void pass_time(struct life *l, uint64_t ms)
 {
 	l->now_ms += ms;
+	l->cause = BY_TIME;
 	for (unsigned i = 0; dhcp6_server_deadline(l->server) <= l->now_ms; i++) {
 		FUZZ_CHECK(i < 10000);
 		dhcp6_server_tick(l->server, l->now_ms, l->batch);
@@ -407,6 +441,7 @@ static void remove_bindings(struct life *l, bool (*which)(void *ctx, const struc
 {
 	uint32_t at = 0;
 	size_t n = 0;
+	l->cause = BY_US;
 	while (dhcp6_server_remove(l->server, which, ctx, l->now_ms, l->batch, &at, &n))
 		carry_out(l);
 	carry_out(l);
@@ -445,11 +480,15 @@ static void reserve(struct life *l, uint8_t set)
 static void restart(struct life *l)
 {
 	l->changed = true;
+	l->cause = BY_NOBODY;
 	dhcp6_server_free(l->server);
 	FUZZ_CHECK(dhcp6_server_new(&l->config, &l->server) == 0);
 	dhcp6_server_reachable(l->server, l->extras);
 	dhcp6_server_reserve(l->server, reservations_of(l));
 	dhcp6_server_load_begin(l->server, 0);
+	for (size_t i = 0; i < l->n_rows; i++)
+		if (l->rows[i].used)
+			l->rows[i].way_known = false;
 	for (size_t i = 0; i < l->n_rows; i++)
 		if (l->rows[i].used)
 			FUZZ_CHECK(dhcp6_server_load(l->server, &l->rows[i].record, l->now_ms) ==
@@ -470,6 +509,22 @@ static void check_granted(struct life *l, const struct peer_ia *ia, uint8_t clie
 		FUZZ_CHECK(row->used && row->record.state == BINDING_BOUND &&
 			   row->record.iaid == ia->iaid);
 		FUZZ_CHECK(row->record.duid.len == 10 && row->record.duid.bytes[9] == client);
+		/* Nobody else has it as long as this client may use it. */
+		uint64_t until_ms = res->valid_s == D6_LFT_INFINITY
+					    ? UINT64_MAX
+					    : l->now_ms + (uint64_t)res->valid_s * 1000;
+		FUZZ_CHECK(row->record.valid_until_ms >= until_ms);
+		FUZZ_CHECK(row->record.valid_until_ms - until_ms < 1000);
+	}
+}
+
+/* §21.4, §21.21: times in order. */
+static void check_times(const struct peer_ia *ia)
+{
+	for (size_t i = 0; i < ia->n; i++) {
+		const struct peer_resource *r = &ia->resources[i];
+		FUZZ_CHECK(r->preferred_s <= r->valid_s);
+		FUZZ_CHECK(r->valid_s == 0 || (ia->t1_s <= ia->t2_s && ia->t2_s <= r->preferred_s));
 	}
 }
 
@@ -503,7 +558,7 @@ static void check_answer(struct life *l, const struct answer *a, uint8_t client,
 				   answer.ias[k].iaid != ia->iaid);
 		bool live = ia->n > 0 && ia->resources[0].valid_s > 0;
 		FUZZ_CHECK(live == (ia->status == PEER_NO_STATUS));
-		FUZZ_CHECK(!live || ia->t1_s <= ia->t2_s);
+		check_times(ia);
 		if (live && ia->code == 25)
 			l->last[client] = ia->resources[0].prefix;
 		check_excluded(l, ia, asked);
@@ -526,7 +581,13 @@ struct outline {
 	uint8_t type;
 	uint32_t xid;
 	struct peer_bytes client_id, server_id;
-	bool clean, any_ia, rapid_commit;
+	struct peer_bytes oro;
+	size_t n_ias;
+	struct {
+		uint16_t code;
+		uint32_t iaid;
+	} ias[PEER_MAX_IAS]; /* as many as there is room for */
+	bool clean, any_ia, rapid_commit, reconf_accept, fqdn;
 };
 
 static struct outline outline_of(const uint8_t *at, const uint8_t *end)
@@ -556,8 +617,16 @@ static struct outline outline_of(const uint8_t *at, const uint8_t *end)
 			o.client_id = body;
 		if (code == 2)
 			o.server_id = body;
+		if (code == 6)
+			o.oro = body;
+		if ((code == 3 || code == 25) && body.len >= 4 && o.n_ias < PEER_MAX_IAS) {
+			o.ias[o.n_ias].code = code;
+			o.ias[o.n_ias++].iaid = (uint32_t)peer_get(body.at, 4);
+		}
 		o.any_ia = o.any_ia || code == 3 || code == 4 || code == 25;
 		o.rapid_commit = o.rapid_commit || code == 14;
+		o.reconf_accept = o.reconf_accept || code == 20;
+		o.fqdn = o.fqdn || code == 39;
 	}
 	o.clean = !bad;
 	return o;
@@ -586,6 +655,57 @@ static bool answerable(const struct life *l, const struct outline *o)
 	}
 }
 
+static bool asks_for(const struct outline *o, uint16_t code)
+{
+	for (size_t i = 0; i + 2 <= o->oro.len; i += 2)
+		if (peer_get(o->oro.at + i, 2) == code)
+			return true;
+	return false;
+}
+
+/* Which options an answer may have, by RFC 9915's tables of §21 and appendix B: what is not here is
+ * only for a client, only asked for, or for nobody any more. */
+static bool has_its_place(const struct outline *o, uint8_t answer_type, uint16_t code)
+{
+	bool gives_back = o->type == 8 || o->type == 9, confirms = o->type == 4;
+	switch (code) {
+	case 1: /* checked against the message's */
+	case 2:
+		return true;
+	case 13: /* of a whole message */
+		return gives_back || confirms;
+	case 14:
+		return answer_type == 7 && o->type == 1 && o->rapid_commit;
+	case 11: /* the key that a Reconfigure is checked with (§20.4) */
+		return answer_type == 7 && o->reconf_accept && !gives_back && !confirms;
+	case 20:
+		return o->reconf_accept && !gives_back && !confirms;
+	case 39: /* RFC 4704 §6 */
+		return o->fqdn && asks_for(o, 39) && o->type != 11;
+	case 23:
+	case 24:
+		return asks_for(o, code) && !gives_back && !confirms;
+	default:
+		return false;
+	}
+}
+
+static void check_options(const struct outline *o)
+{
+	for (uint16_t code = 0; code < 256; code++)
+		FUZZ_CHECK(!answer.options[code].at || has_its_place(o, answer.type, code));
+	FUZZ_CHECK(answer.n_ias == 0 || (o->any_ia && o->type != 4 && o->type != 11));
+	for (size_t i = 0; i < answer.n_ias; i++) {
+		const struct peer_ia *ia = &answer.ias[i];
+		bool asked = o->n_ias == PEER_MAX_IAS;
+		for (size_t k = 0; k < o->n_ias; k++)
+			asked |= o->ias[k].code == ia->code && o->ias[k].iaid == ia->iaid;
+		FUZZ_CHECK(asked);
+		/* §18.3.7: of what is given back only that it was not held. */
+		FUZZ_CHECK((o->type != 8 && o->type != 9) || (ia->n == 0 && ia->status == 3));
+	}
+}
+
 /* Whoever it is from, whatever is in it: what answers it is one message that belongs to it. */
 static void check_allowed(const struct life *l, const uint8_t *bytes, size_t len)
 {
@@ -596,6 +716,8 @@ static void check_allowed(const struct life *l, const uint8_t *bytes, size_t len
 	FUZZ_CHECK(answerable(l, &o));
 	FUZZ_CHECK(peer_read(l->batch->answers[0].bytes, l->batch->answers[0].len, &answer));
 	FUZZ_CHECK(answer.xid == o.xid);
+	check_options(&o);
+	FUZZ_CHECK(answer.type != 2 || l->batch->n_changes == 0); /* an offer holds nothing */
 	FUZZ_CHECK(answer.type == 7 || (answer.type == 2 && o.type == 1));
 	FUZZ_CHECK(o.type != 1 || (answer.type == 7) == answer.rapid_commit);
 	FUZZ_CHECK(!answer.rapid_commit || (o.rapid_commit && l->config.rapid_commit));
@@ -641,10 +763,12 @@ static void put_ia(struct life *l, uint8_t client)
 /* A message as a client would send it: type, client, where from, IAs. */
 static void converse(struct life *l, uint8_t type)
 {
-	static const uint16_t oro[] = { 23, 24, 67 };
+	static const uint16_t oro[] = { 23, 24, 67, 39 };
 	uint8_t who = next_byte(l), how = next_byte(l), client = who % CLIENTS;
 	uint8_t duid[10] = { 0, 3, 0, 1, 2, 0, 0, 0, 0, client };
 	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64, .src_port = 546, .lladdr_len = 6 };
+	l->cause = BY_CLIENT;
+	l->speaker = client;
 	meta.src = prefix("\xfe\x80", 2, 0).addr;
 	meta.src.s6_addr[14] = how >> 6; /* its hardware may be swapped */
 	meta.src.s6_addr[15] = client;
@@ -674,7 +798,8 @@ static void converse(struct life *l, uint8_t type)
 	if (how & 1)
 		peer_option(&message, 14, NULL, 0);
 	if (how & 2)
-		peer_oro(&message, oro, 3);
+		peer_oro(&message, oro + (client & 1),
+			 (more & 4 ? 4U : 3U) - (client & 1)); /* not all ask for all */
 	for (unsigned n = how >> 2 & 7; n > 0; n--)
 		put_ia(l, client);
 	struct in6_addr any = IN6ADDR_ANY_INIT, peer = meta.src,
@@ -683,8 +808,12 @@ static void converse(struct life *l, uint8_t type)
 		peer_relay(&message, i, how & 0x20 ? &link : &any, &peer, interface_id, &linklayer);
 		peer.s6_addr[15] = 0xee;
 	}
+	l->from = meta.src;
 	if (who >> 6)
 		meta.src.s6_addr[15] = 0xee;
+	if (how & 0x20) /* a relay that routes; else it bridges */
+		l->from = meta.src;
+	l->way = who >> 6 ? 1 : 0;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
 			   l->batch);
 	check_allowed(l, message.bytes, message.len);
@@ -701,8 +830,13 @@ static void converse(struct life *l, uint8_t type)
 static void garbage(struct life *l)
 {
 	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64 };
+	l->cause = BY_CLIENT;
+	const struct outline o = outline_of(l->at, l->end);
+	l->speaker = o.client_id.len == 10 ? o.client_id.at[9] : CLIENTS;
 	meta.src = prefix("\xfe\x80", 2, 0).addr;
 	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
+	l->from = meta.src;
+	l->way = l->at < l->end && *l->at == 12;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)),
 			   l->batch);
 	check_allowed(l, l->at, (size_t)(l->end - l->at));
@@ -746,6 +880,8 @@ static void strange(struct life *l)
 	uint8_t duid[300] = { 0, 3, 0, 1, 2, 0, 0, 0, 0, client };
 	static const size_t id_len[] = { 10, 10, 10, 0, 1, 130, 255, 300 };
 	struct pkt_meta meta = { .ifindex = 1, .hop_limit = 64, .src_port = 546 };
+	l->cause = BY_CLIENT;
+	l->speaker = client;
 	meta.src = prefix(how & 0x20 ? "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\1"
 				     : "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\1",
 			  15, 0)
@@ -762,6 +898,8 @@ static void strange(struct life *l)
 		peer_option(&message, 1, duid, sizeof duid);
 	if (how & 0x80)
 		put_ia(l, client);
+	l->from = meta.src;
+	l->way = 0;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
 			   l->batch);
 	check_allowed(l, message.bytes, message.len);
