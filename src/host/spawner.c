@@ -94,7 +94,8 @@ void spawner_serve(const struct spawner_spec *spec, int requests_fd)
 			a.result = spec->serve(spec->ctx, q.command, q.number, fd, &a.pid);
 		if (fd >= 0)
 			(void)close(fd); /* whom it is for has a copy */
-		answered = asked && send(requests_fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
+		answered =
+			asked && send(requests_fd, &a, sizeof a, MSG_NOSIGNAL) == (ssize_t)sizeof a;
 		/* Nobody knows of it: init is gone, perhaps since before it could be told to die
 		 * with init, or did not wait any longer. */
 		if (!answered && asked && a.result == 0 && a.pid > 0)

@@ -27,6 +27,12 @@ struct life {
 	struct expected requests[PACKETS];
 };
 
+/* Never success: whom a spawner started, and nobody was told of, it would kill. */
+static int refusal(uint32_t command)
+{
+	return -1 - (int)(command & 0xff);
+}
+
 static int serve(void *ctx, uint32_t command, uint32_t number, int fd, pid_t *ret_pid)
 {
 	struct life *l = (struct life *)ctx;
@@ -36,7 +42,7 @@ static int serve(void *ctx, uint32_t command, uint32_t number, int fd, pid_t *re
 	FUZZ_CHECK((fd >= 0) == e->with_fd);
 	FUZZ_CHECK(fd < 0 || fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	*ret_pid = (pid_t)number;
-	return -(int)(command & 0xff);
+	return refusal(command);
 }
 
 /* The next one that would be given. */
@@ -108,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			pid_t pid;
 		} answer;
 		FUZZ_CHECK(recv(ends[0], &answer, sizeof answer, MSG_DONTWAIT) == sizeof answer);
-		FUZZ_CHECK(answer.result == -(int)(l.requests[i].command & 0xff) &&
+		FUZZ_CHECK(answer.result == refusal(l.requests[i].command) &&
 			   answer.pid == (pid_t)l.requests[i].number);
 	}
 	FUZZ_CHECK(close(ends[1]) == 0);
