@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -10,17 +11,16 @@ typedef unsigned __int128 u128;
 
 static u128 addr_to_u128(const struct in6_addr *a)
 {
-	u128 v = 0;
-	for (size_t i = 0; i < sizeof a->s6_addr; i++)
-		v = v << 8 | a->s6_addr[i];
-	return v;
+	uint64_t half[2];
+	memcpy(half, a, sizeof half);
+	return (u128)be64toh(half[0]) << 64 | be64toh(half[1]);
 }
 
 static struct in6_addr addr_from_u128(u128 v)
 {
+	const uint64_t half[2] = { htobe64((uint64_t)(v >> 64)), htobe64((uint64_t)v) };
 	struct in6_addr a;
-	for (size_t i = sizeof a.s6_addr; i-- > 0; v >>= 8)
-		a.s6_addr[i] = (uint8_t)v;
+	memcpy(&a, half, sizeof a);
 	return a;
 }
 
