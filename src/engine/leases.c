@@ -525,10 +525,14 @@ int leases_grant(struct leases *l, const struct lease_client *c, enum binding_ki
 int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_ms)
 {
 	if (r->duid.len == 0 || (r->kind != BINDING_PD && r->kind != BINDING_NA) ||
-	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED ||
-	    !leases_may_hold(l, NULL, r->kind, r->iaid, &r->prefix))
+	    r->state < BINDING_BOUND || r->state > BINDING_DECLINED)
 		return -ERANGE;
-	if (!is_free(l, r->kind, &r->prefix) ||
+	struct pool *pool = &l->pools[r->kind];
+	const bool owned = pool_owns(pool, &r->prefix); /* asked once: there may be a million */
+	if (!owned && !leases_may_hold(l, NULL, r->kind, r->iaid, &r->prefix))
+		return -ERANGE;
+	if (!(owned ? pool_is_free(pool, &l->table, &r->prefix)
+		    : is_free(l, r->kind, &r->prefix)) ||
 	    (r->state != BINDING_DECLINED &&
 	     bindings_by_client(&l->table, r->kind, r->duid.bytes, r->duid.len, r->iaid)))
 		return -EEXIST;
@@ -542,9 +546,11 @@ int leases_load(struct leases *l, const struct binding_record *r, uint64_t now_m
 	int e = bindings_add(&l->table, &kept, &b);
 	if (e < 0)
 		return e;
-	note_slot(l, r->kind, &r->prefix, true);
-	if (kept.state == BINDING_BOUND)
-		l->bound_slots[r->kind] += slots_of(l, b);
+	if (owned) {
+		pool_note(pool, &r->prefix, true);
+		if (kept.state == BINDING_BOUND)
+			l->bound_slots[r->kind] += UINT64_C(1) << (pool->max_plen - b->plen);
+	}
 	return over ? -ESTALE : b->id + 1 != r->number;
 }
 

@@ -27,6 +27,8 @@ enum {
 static uint64_t read_varint(struct rd *r)
 {
 	uint64_t v = 0;
+	if (r->p < r->end && !(*r->p & 0x80) && !r->bad)
+		return *r->p++; /* nearly always */
 	for (int i = 0; i < 8; i++) {
 		uint8_t b = rd_u8(r);
 		v = v << 7 | (b & 0x7f);

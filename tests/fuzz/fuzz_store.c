@@ -72,9 +72,38 @@ static void check_record(const struct binding_record *r, struct store_now now)
 struct seen {
 	struct store_now now;
 	size_t n;
+	uint64_t sum; /* of what they are, in whatever order */
 	uint64_t last_freed_ms;
 	bool freed;
 };
+
+static uint64_t add_bytes(uint64_t sum, const void *bytes, size_t len)
+{
+	const uint8_t *b = (const uint8_t *)bytes;
+	while (len-- > 0)
+		sum = (sum ^ *b++) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+/* Among those that were freed at one instant the order is nobody's business. */
+static uint64_t sum_of(const struct binding_record *r)
+{
+	const uint64_t values[] = { r->number,
+				    (uint64_t)r->kind,
+				    (uint64_t)r->state,
+				    r->iaid,
+				    r->prefix.plen,
+				    r->preferred_lft_s,
+				    r->valid_lft_s,
+				    r->state == BINDING_FREED ? 0 : r->granted_at_ms,
+				    r->state == BINDING_FREED ? 0 : r->valid_until_ms };
+	uint64_t sum = add_bytes(UINT64_C(0xcbf29ce484222325), values, sizeof values);
+	sum = add_bytes(sum, r->duid.bytes, r->duid.len);
+	sum = add_bytes(sum, &r->prefix.addr, sizeof r->prefix.addr);
+	sum = add_bytes(sum, &r->next_hop, sizeof r->next_hop);
+	sum = add_bytes(sum, r->lladdr, r->lladdr_len);
+	return add_bytes(sum, r->details, r->details_len);
+}
 
 static int see(void *ctx, const struct binding_record *r)
 {
@@ -87,6 +116,7 @@ static int see(void *ctx, const struct binding_record *r)
 		seen->last_freed_ms = r->granted_at_ms;
 	}
 	seen->n++;
+	seen->sum += sum_of(r);
 	return 0;
 }
 
@@ -261,6 +291,15 @@ static void open_and_use(struct input *in)
 	if (r < 0)
 		return;
 	r = store_load(s, now, see, &seen, &counts);
+	if (r == 0) {
+		/* The first load is out of the file's image, where that is as usual; this is
+		 * SQLite's own reading, and it reads the same. */
+		struct seen again = { .now = now };
+		struct store_counts counted;
+		FUZZ_CHECK(store_load(s, now, see, &again, &counted) == 0);
+		FUZZ_CHECK(again.n == seen.n && again.sum == seen.sum);
+		FUZZ_CHECK(counted.bad == counts.bad && counted.ahead == counts.ahead);
+	}
 	FUZZ_CHECK(!found.moved_aside[0] || seen.n + counts.bad == found.rescued);
 	const struct binding_change c = some_change(9999);
 	const struct duid fresh = { .len = 1 };
