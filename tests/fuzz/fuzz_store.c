@@ -97,7 +97,9 @@ static uint64_t sum_of(const struct binding_record *r)
 				    r->valid_lft_s,
 				    r->state == BINDING_FREED ? 0 : r->granted_at_ms,
 				    r->state == BINDING_FREED ? 0 : r->valid_until_ms };
-	uint64_t sum = add_bytes(UINT64_C(0xcbf29ce484222325), values, sizeof values);
+	uint64_t sum = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+		sum = (sum ^ values[i]) * UINT64_C(0x100000001b3);
 	sum = add_bytes(sum, r->duid.bytes, r->duid.len);
 	sum = add_bytes(sum, &r->prefix.addr, sizeof r->prefix.addr);
 	sum = add_bytes(sum, &r->next_hop, sizeof r->next_hop);
