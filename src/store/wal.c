@@ -8,7 +8,7 @@ enum {
 	HEAD = 32, /* bytes of a log's head, and of a page's in it: SQLite's file format */
 	PAGE_HEAD = 24,
 	AHEAD_MIN = 64 << 10, /* that a file is longer than its log at least: a batch, or two */
-	AHEAD = 256 << 10,    /* by how much it is made longer */
+	AHEAD = 128 << 10,    /* by how much it is made longer */
 	PIECE = 64 << 10,     /* in these: SQLite writes less than 128 KiB at once */
 };
 

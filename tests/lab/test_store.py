@@ -137,16 +137,16 @@ def aside(volume):
 
 
 def test_a_full_volume_stops_nobody_and_is_caught_up_with(lab, volume):
-    vbng = lab.vbng(state=volume).wait_serving()
+    vbng = lab.vbng(state=volume, DHCPV6_STATION_LIMIT="0").wait_serving()
     street = Street(lab).join(*range(4))
     assert store(vbng)["ok"] and store(vbng)["path"] == f"{volume}/leases.db"
     fill(volume)
     deadline = time.monotonic() + PATIENCE_S
     n = 4
-    while store(vbng)["ok"] and time.monotonic() < deadline:  # until its log needs one more page
-        street.join(n)
+    while store(vbng)["ok"] and time.monotonic() < deadline:  # until its log has used the room that it had made
+        street.join(*range(n, n + 8))
         street.renew(*range(4))
-        n += 1
+        n += 8
     wait_store(vbng, False, "No space left on device")
     said = vbng.text()
     assert re.search(r"error store .*going on from memory.*leases\.db.*No space left on device.*make room", said), said
@@ -186,13 +186,13 @@ def test_a_volume_that_is_read_only_at_the_start_is_read_and_written_later(lab, 
 
 
 def test_a_volume_that_turns_read_only_after_it_was_full(lab, volume):
-    vbng = lab.vbng(state=volume).wait_serving()
+    vbng = lab.vbng(state=volume, DHCPV6_STATION_LIMIT="0").wait_serving()
     street = Street(lab).join(0)
     fill(volume)
     n = 1
     while store(vbng)["ok"] and n < 400:
-        street.join(n)
-        n += 1
+        street.join(*range(n, n + 8))
+        n += 8
     wait_store(vbng, False, "No space left")
     os.unlink(f"{volume}/ballast")
     wait_for("the volume read-only", lambda: run("mount", "-o", "remount,ro", volume, check=False).returncode == 0, every=0.2)
