@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-	LOAD_LIMIT_S = 10,
+	LOAD_LIMIT_S = 60, /* the kernel may have to read a dozen modules from a slow disk */
 	CLOSE_WAIT_MS = 1000,
 	GATE_BYTES = 512, /* a chain with its rule */
 	NFT_TYPE_IPV6 = 8,

@@ -56,7 +56,8 @@ def test_with_a_packet_filter_that_cannot_report(container, without):
     without("nfnetlink_log")
     before = settled()
     vbng = container("poor", ENV).wait_serving()
-    assert "the kernel cannot report wrong sources" in vbng.log() and status(vbng)["filter"]["active"], vbng.log()
+    wait_for("the rules, whose modules are loaded by now", lambda: status(vbng)["filter"]["active"])
+    assert "the kernel cannot report wrong sources" in vbng.log() and "packet filter cannot be used" not in vbng.log(), vbng.log()
     run("docker", "stop", "poor")
     assert vbng.wait_exit() == 0
     wait_for("the host as it was", lambda: host_state() == before)
