@@ -4,7 +4,7 @@ import json
 import pytest
 
 from test_cables import Monitor
-from test_docker import Container, Cpe, Provider, ip, wait_for
+from test_docker import Container, Cpe, NameServer, Provider, ip, processes, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,10 @@ def container():
     yield make
     for c in made:
         c.remove()
-    wait_for("the NICs home", lambda: {"eth0", "eth2"} <= {l["ifname"] for l in json.loads(ip("-j", "link"))})
+    try:
+        wait_for("the NICs home", lambda: {"eth0", "eth2"} <= {l["ifname"] for l in json.loads(ip("-j", "link"))})
+    except AssertionError as e:
+        raise AssertionError(f"{e}\n{ip('link')}\n{processes()}") from None
 
 
 @pytest.fixture
@@ -48,3 +51,10 @@ def cpe():
     yield make
     for c in made:
         c.close()
+
+
+@pytest.fixture
+def name_server():
+    made = NameServer()
+    yield made
+    made.close()

@@ -19,6 +19,7 @@ import pytest
 pytestmark = pytest.mark.skipif(os.environ.get("VBNG_VM") != "1", reason="runs inside scripts/vm-tests' virtual machine")
 
 POOL = ipaddress.ip_network("2001:db8:ffff:8000::/49")
+VPN = "vpn.provider1.example"  # the provider's name
 BEYOND = "2001:db8:beef::1"
 
 
@@ -156,6 +157,11 @@ def engine(path, method="GET"):
         return answer.status, answer.read()
 
 
+def processes():
+    """For who asks why something does not end."""
+    return run("ps", "-eo", "pid,ppid,stat,etime,wchan:24,comm,args").stdout
+
+
 class Container:
     def __init__(self, name, env, *options, privileged=True, mount=True, network="none", command=()):
         self.name = name
@@ -207,8 +213,9 @@ class Container:
         return str(self.state()["Pid"])
 
     def remove(self):
-        engine(f"/containers/{self.name}?force=1", "DELETE")
-        engine(f"/volumes/{self.name}?force=1", "DELETE")
+        for what in "containers", "volumes":
+            status, said = engine(f"/{what}/{self.name}?force=1", "DELETE")
+            assert status in (204, 404), said
 
 
 class Cpe:
@@ -225,11 +232,20 @@ class Cpe:
         with open(f"/tmp/{self.ns}/conf", "w", encoding="ascii") as f:
             f.write(f"interface {self.dev} {{ send ia-pd 0; request domain-name-servers; }};\n"
                     "id-assoc pd 0 { prefix-interface lan0 { sla-id 1; sla-len 8; ifid 1; }; };\n")
-        script = (f"mount --bind /tmp/{self.ns} /var/lib/dhcpv6;"
-                  f"exec dhcp6c -f -p /tmp/{self.ns}/pid -c /tmp/{self.ns}/conf {self.dev}")
         wait_for("the CPE's link-local address", lambda: "fe80" in ip("-6", "addr", "show", "dev", self.dev, "-tentative", ns=self.ns))
-        self.process = subprocess.Popen(["ip", "netns", "exec", self.ns, "unshare", "--mount", "bash", "-c",
-                                         "mkdir -p /var/lib/dhcpv6;" + script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.begin()
+
+    def begin(self):
+        script = (f"mkdir -p /var/lib/dhcpv6; mount --bind /tmp/{self.ns} /var/lib/dhcpv6;"
+                  f"exec dhcp6c -f -p /tmp/{self.ns}/pid -c /tmp/{self.ns}/conf {self.dev}")
+        self.process = subprocess.Popen(["ip", "netns", "exec", self.ns, "unshare", "--mount", "bash", "-c", script],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self, signo=signal.SIGKILL):
+        """SIGTERM: it says that it gives back what it has."""
+        self.process.send_signal(signo)
+        self.process.wait()
+        ip("addr", "flush", "dev", "lan0", "scope", "global", ns=self.ns)
 
     def address(self):
         for link in json.loads(ip("-j", "-6", "addr", "show", "dev", "lan0", ns=self.ns)):
@@ -249,9 +265,34 @@ class Cpe:
         return "default" in ip("-6", "route", ns=self.ns)
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
-        ip("addr", "flush", "dev", "lan0", "scope", "global", ns=self.ns)
+        self.end()
+
+
+class NameServer:
+    """The docker host's own resolver, on its loopback, which knows the provider's name."""
+    RESOLV_CONF = "/tmp/vpn-resolv.conf"
+    MOUNTED = ("-v", f"{RESOLV_CONF}:/run/host/resolv.conf:ro")
+
+    def __init__(self):
+        self.process = None
+
+    def say(self, *addresses):
+        """From now on."""
+        with open("/tmp/vpn-hosts", "w", encoding="ascii") as f:
+            f.writelines(f"{a} {VPN}\n" for a in addresses)
+        if self.process:
+            self.process.send_signal(signal.SIGHUP)
+            return
+        with open(self.RESOLV_CONF, "w", encoding="ascii") as f:
+            f.write("nameserver 127.0.0.53\n")
+        self.process = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
+                                         "--listen-address=127.0.0.53", "--addn-hosts=/tmp/vpn-hosts", "--local-ttl=1", "--user=root", "--pid-file="])
+        wait_for("the name server", lambda: "127.0.0.53:53" in run("ss", "-Hlun").stdout)
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
 
 def test_the_main_job_and_a_clean_stop(provider, container, cpe):
@@ -419,31 +460,6 @@ def test_secrets_are_nowhere_to_be_seen(provider, container):
 
 # --- the tunnel's repair, with the kernel's WireGuard
 
-NAME = "vpn.provider1.example"
-
-
-@pytest.fixture
-def name_server():
-    """The docker host's own resolver, on its loopback: called with the addresses that the name has from then on."""
-    made = []
-
-    def say(*addresses):
-        with open("/tmp/vpn-hosts", "w", encoding="ascii") as f:
-            f.writelines(f"{a} {NAME}\n" for a in addresses)
-        if made:
-            made[0].send_signal(signal.SIGHUP)
-            return
-        with open("/tmp/vpn-resolv.conf", "w", encoding="ascii") as f:
-            f.write("nameserver 127.0.0.53\n")
-        made.append(subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
-                                      "--listen-address=127.0.0.53", "--addn-hosts=/tmp/vpn-hosts", "--local-ttl=1", "--user=root", "--pid-file="]))
-        wait_for("the name server", lambda: "127.0.0.53:53" in run("ss", "-Hlun").stdout)
-    yield say
-    for process in made:
-        process.kill()
-        process.wait()
-
-
 def tunnel(vbng):
     return json.loads(vbng.exec("vbng", "status", "--json"))["tunnel"]
 
@@ -467,15 +483,15 @@ def our_routes(vbng):
 
 
 def test_a_provider_that_comes_back_at_another_address_is_found_by_its_name(provider, container, cpe, name_server):
-    name_server("192.0.2.1")
-    vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"{NAME}:51820"), "-v", "/tmp/vpn-resolv.conf:/run/host/resolv.conf:ro").wait_serving()
+    name_server.say("192.0.2.1")
+    vbng = container("provider1", provider.env(WIREGUARD_ENDPOINT=f"{VPN}:51820"), *name_server.MOUNTED).wait_serving()
     client = cpe()
     source = client.wait()
     wait_carrying(vbng)
     routes = our_routes(vbng)
     provider.die()
     provider.move("192.0.2.9")
-    name_server("192.0.2.9")
+    name_server.say("192.0.2.9")
     provider.revive()
     print(f"traffic flows again {wait_carrying(vbng):.1f} s after the provider is at its new address")
     wait_for("its new address in status", lambda: tunnel(vbng)["endpoint"] == "192.0.2.9:51820")
