@@ -4,7 +4,7 @@ import json
 import pytest
 
 from test_cables import Monitor
-from test_docker import Container, Cpe, NameServer, Provider, ip, processes, wait_for
+from test_docker import Container, Cpe, NameServer, Provider, ip, processes, run, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,9 @@ def monitor():
 
 @pytest.fixture
 def container():
+    # Where the other end of its wire is down, a card keeps what was sent, that its sender's socket, and that its namespace with the card in it.
+    for dev in ("eth1", "eth3"):
+        run("ip", "link", "set", dev, "up", check=False)  # a CPE's by now, and up
     made = []
 
     def make(*args, **kw):
