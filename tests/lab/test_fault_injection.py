@@ -9,12 +9,13 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
 from clients import WideDhcp6c
-from lab import (EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, PATIENCE_S, VBNG, Lab, Netns, Vbng, assert_same, run, wait_for)
+from lab import (EX_CONFIG, EX_NOPERM, EX_OK, EX_SOFTWARE, EX_UNAVAILABLE, PATIENCE_S, VBNG, Lab, Netns, Vbng, assert_same, popen, run, stop_process, wait_for)
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -45,6 +46,9 @@ with open(VBNG, "rb") as binary:
 if SANITIZED:
     for kind in "mmap", "madvise":
         del KINDS[kind]
+
+
+SERVES, AGAIN = "another server serves", "starting it again"
 
 
 class Stage:
@@ -79,15 +83,17 @@ class Stage:
         return [line for line in self.own.snapshot() if "tcp_fastopen_key" not in line]
 
     def run(self, *strace):
-        """The exit code (None: it neither served nor ended), whether it served, and what it said. One that serves is stopped."""
+        """The exit code (None: it neither served nor ended), whether it served, and what it said. One that serves is stopped, as is one
+        whose server ends again and again."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.lab.state, "lock"))  # each run may be the one that makes it
         vbng = Vbng(self.lab.env(**self.env), self.lab.state, self.own, pid1=False, under=f"strace -D -o {self.trace} {' '.join(strace)}").start()
         try:
-            served, end = False, time.monotonic() + PATIENCE_S
+            served, told, end = False, False, time.monotonic() + PATIENCE_S
             while vbng.process.poll() is None:
-                if not served and "init serving" in vbng.text():
-                    served = True
+                served = served or "init serving" in vbng.text()
+                if not told and (served or vbng.text().count(AGAIN) > 2):
+                    told = True
                     vbng.send(15)
                 if time.monotonic() > end:
                     return None, served, vbng.text()
@@ -193,6 +199,94 @@ def test_whatever_fails_in_boot_nothing_is_left_behind(mode):
             os.unlink(stage.trace)
     finally:
         lab.close()
+
+
+# What each process fails at that starts programs, or is about to be one.
+STARTERS = {"seccomp": "EINVAL", "capset": "EPERM", "close_range": "ENOSYS", "dup2": "EBADF", "setpgid": "EPERM", "fcntl": "EINVAL"}
+
+
+def test_whatever_fails_in_who_starts_programs_nobody_is_left_behind():
+    """Who comes too late with a program included: under strace thousands of close() take longer than anybody waits."""
+    lab = Lab()
+    try:
+        stage = Stage(lab, "tunnel")
+        for kind, number in [(k, n) for k in STARTERS for n in (1, 2)] if ALL else [("capset", 2), ("dup2", 2)]:
+            how = f"{kind} number {number}"
+            code, served, said = stage.run("-f", f"-e trace={kind}", f"-e inject={kind}:error={STARTERS[kind]}:when={number}")
+            assert code in (EX_OK, EX_SOFTWARE) if served else code in TOLD | {EX_OK}, f"{how}: exit code {code}\n{said}"
+            wait_for(f"the end of whoever is in the host's network after {how}\n{said}", lambda: not run("ip", "netns", "pids", lab.host.name).stdout)
+            assert_same(stage.before[0], stage.host_now, f"the host's namespace after {how}", timeout=20)
+            assert_same(stage.before[1], stage.own_now, f"our own namespace after {how}", timeout=20)
+        os.unlink(stage.trace)
+    finally:
+        lab.close()
+
+
+# What a server, and who stands beside it, make of their own from their fork on, until their filters kill them for what strace makes of a
+# failure.
+SERVERS = {
+    "timerfd_create": ("EMFILE", 1), "socket": ("EMFILE", 2), "setsockopt": ("ENOBUFS", 5), "bind": ("EACCES", 3), "mmap": ("ENOMEM", 2),
+    "getrandom": ("EINTR", 24), "mkdir": ("EROFS", 1), "openat": ("EMFILE", 8), "pread64": ("EIO", 4), "pwrite64": ("ENOSPC", 16),
+    "fdatasync": ("EIO", 8), "fchown": ("EPERM", 2), "fcntl": ("EINVAL", 8), "sendto": ("ENOBUFS", 12), "recvfrom": ("ENOBUFS", 16), "sendmsg": ("EPERM", 2),
+    "epoll_create1": ("EMFILE", 1), "prctl": ("EINVAL", 48), "capset": ("EPERM", 1), "landlock_create_ruleset": ("EOPNOTSUPP", 1),
+    "landlock_add_rule": ("EBADF", 7), "landlock_restrict_self": ("E2BIG", 1), "seccomp": ("EINVAL", 1),
+}
+
+
+class Saboteur:
+    """strace on an init that serves, and on whom it starts from now on. Calls are counted from here on, of each process for itself."""
+
+    def __init__(self, vbng, trace, *how):
+        self.vbng, self.trace = vbng, trace
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(trace)
+        self.process = popen("strace", "-f", "-o", trace, *how, "-p", vbng.pids()[0], stderr=subprocess.PIPE, text=True)
+        assert "attached" in self.process.stderr.readline()
+
+    def next_server(self, *enough):
+        """Kills the server that is there. enough: patterns, any of which is to be in the log once more often than before, times that."""
+        count = {pattern: self.vbng.text().count(pattern) + times for pattern, times in enough}
+        os.kill(self.vbng.pids()[1], signal.SIGKILL)
+        wait_for(f"one of {enough}\n{self.vbng.text()[-2000:]}", lambda: any(self.vbng.text().count(p) >= n for p, n in count.items()))
+
+    def lines(self):
+        with open(self.trace, encoding="utf-8", errors="replace") as f:
+            return f.read().splitlines()
+
+    def close(self):
+        stop_process(self.process)  # it lets go of all of them
+
+
+def test_whatever_a_server_cannot_have_the_next_one_serves_once_it_can(lab):
+    """Init is none the worse for it, and its stop leaves the host what it was."""
+    host, trace = lab.host.snapshot(), lab.state + ".trace"
+    vbng = lab.vbng().wait_serving()
+    look = lab.add(Saboteur(vbng, trace, "-e", f"trace={','.join(SERVERS)}"), Saboteur.close)
+    look.next_server((SERVES, 1))
+    look.close()
+    init, count = str(vbng.pids()[0]), {}
+    for pid, kind in re.findall(r"^(\d+) +(\w+)\(", "\n".join(look.lines()), re.M):
+        calls = count.setdefault(pid, {})
+        if "seccomp" not in calls:
+            calls[kind] = calls.get(kind, 0) + 1
+    # The server, and who changes routes for it; what the two children of init have in common is tried in both at once.
+    most = {kind: max(calls.get(kind, 0) for pid, calls in count.items() if pid != init) for kind in SERVERS}
+    assert {"socket", "openat", "seccomp", "landlock_restrict_self", "capset"} <= {kind for kind, n in most.items() if n}, count
+    tried = 0
+    for kind, n in sorted(most.items()):
+        error, every = SERVERS[kind]
+        for number in range(1, n + 1, 1 if ALL else every):
+            tried += 1
+            fault = lab.add(Saboteur(vbng, trace, "-e", f"trace={kind}", "-e", f"inject={kind}:error={error}:when={number}"), Saboteur.close)
+            fault.next_server((SERVES, 1), (AGAIN, 2))
+            fault.close()
+            wait_for(f"service after {kind} number {number}", lambda: vbng.verb("healthcheck", check=False).stdout == "serving\n")
+            assert str(vbng.pids()[0]) == init and any("INJECTED" in line for line in fault.lines()), f"{kind} number {number}\n{vbng.text()[-2000:]}"
+    lab.client(WideDhcp6c).wait()
+    assert vbng.stop()[0] == EX_OK
+    assert_same(host, lab.host.snapshot)
+    os.unlink(trace)
+    print(f"{tried} faults in servers")
 
 
 @pytest.mark.parametrize("fault", ["epoll_ctl:error=ENOSPC", "poll:error=ENOMEM:when=3+7"])
