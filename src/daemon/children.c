@@ -34,7 +34,7 @@ struct children {
 	uid_t uid; /* dnsmasq's; 0: ours */
 	gid_t gid;
 	/* in a spawner alone */
-	pid_t dnsmasq; /* the last that it started; 0: none yet */
+	pid_t dnsmasq; /* the last that it started; 0: none yet, or it is done with */
 	int etc_fd;    /* the host's /etc, -1 */
 };
 
@@ -71,6 +71,7 @@ static int signal_dnsmasq(const struct children *ch, bool with_its_children, int
 static int serve_here(void *ctx, uint32_t command, uint32_t number, int fd, pid_t *ret_pid)
 {
 	struct children *ch = (struct children *)ctx;
+	int r;
 	(void)number; /* there is one dnsmasq */
 	switch (command) {
 	case START_DNSMASQ:
@@ -78,7 +79,9 @@ static int serve_here(void *ctx, uint32_t command, uint32_t number, int fd, pid_
 	case END_DNSMASQ:
 		return signal_dnsmasq(ch, false, SIGTERM);
 	case KILL_DNSMASQ:
-		return signal_dnsmasq(ch, true, SIGKILL);
+		r = signal_dnsmasq(ch, true, SIGKILL);
+		ch->dnsmasq = 0; /* init reaps it: its number may be anybody's from now on */
+		return r;
 	default:
 		return -EOPNOTSUPP;
 	}

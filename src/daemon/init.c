@@ -945,11 +945,13 @@ static void give_up_privileges(struct appliance *a)
 	if (!may_open_state(a->config.state_dir))
 		needed |= 1U << PRIV_DAC_OVERRIDE;
 	int r = priv_limit(needed, false);
-	if (r == 0)
-		r = seccomp_enter_init();
-	if (r < 0 && r != -EOPNOTSUPP)
+	if (r < 0)
 		log_warn("boot",
 			 "privileges that are not needed any more cannot be given up, going on",
+			 kv_errno(r));
+	r = seccomp_enter_init();
+	if (r < 0 && r != -EOPNOTSUPP)
+		log_warn("boot", "this kernel cannot take system calls from us, going on",
 			 kv_errno(r));
 	if (seccomp_report_fd() < 0)
 		return;
@@ -957,6 +959,25 @@ static void give_up_privileges(struct appliance *a)
 	if (r < 0)
 		log_warn("boot", "system calls that are refused are told at the stop alone",
 			 kv_errno(r));
+}
+
+static int undo_loopback(void *arg)
+{
+	const struct appliance *a = (const struct appliance *)arg;
+	struct link_info lo;
+	int r = link_get(a->at.own_rt, "lo", &lo);
+	return r < 0 ? r : link_set_up(a->at.own_rt, lo.ifindex, false);
+}
+
+/* Without it only those who ask us from within the container are not answered. */
+static void boot_loopback(struct appliance *a)
+{
+	struct link_info lo;
+	if (link_get(a->at.own_rt, "lo", &lo) < 0 || lo.up)
+		return;
+	undo_push(&a->undo, "set loopback down again", undo_loopback, a);
+	if (link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
+		log_warn("boot", "loopback cannot be brought up, going on");
 }
 
 static int boot_loop(struct appliance *a);
@@ -989,10 +1010,7 @@ static int boot(struct appliance *a)
 	r = settings_apply(&a->undo, &key);
 	if (r < 0)
 		return boot_failed(r, "/proc/sys/%s cannot be set", key);
-	struct link_info lo;
-	if (link_get(a->at.own_rt, "lo", &lo) == 0 && !lo.up &&
-	    link_set_up(a->at.own_rt, lo.ifindex, true) < 0)
-		log_warn("boot", "loopback cannot be brought up, going on");
+	boot_loopback(a);
 	int (*const steps[])(struct appliance *) = { boot_children, boot_tunnel, boot_routes,
 						     boot_guard,    boot_nic,    boot_sockets,
 						     boot_loop };

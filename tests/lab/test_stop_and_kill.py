@@ -10,7 +10,7 @@ import time
 import pytest
 
 from clients import Dhcpcd, WideDhcp6c
-from lab import PATIENCE_S, Stopwatch, assert_same, ping, run, wait_for
+from lab import PATIENCE_S, Netns, Stopwatch, assert_same, ping, run, wait_for
 
 
 def other_server(vbng, than):
@@ -35,6 +35,16 @@ def test_stop_gives_the_nic_back_and_says_farewell(lab):
     assert_same(before, lab.host.snapshot)
     assert "wg-" not in vbng.own.ip("link")
     assert not os.path.exists(os.path.join(lab.state, "nic"))
+
+
+def test_loopback_that_was_down_is_down_again_after_the_stop(lab):
+    own = lab.add(Netns("own"), Netns.delete)
+    own.ip("link", "set", "lo", "down")
+    before = own.snapshot()
+    vbng = lab.vbng(own=own).wait_serving()
+    assert "UP" in own.json("link", "show", "dev", "lo")[0]["flags"]
+    assert vbng.stop()[0] == 0, vbng.text()
+    assert_same(before, own.snapshot, "our own namespace")
 
 
 def test_the_farewell_also_deprecates_the_prefix(lab):
