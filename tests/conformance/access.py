@@ -176,6 +176,7 @@ class Client:
         uncalled = set(codes) - {CLIENTID, SERVERID, IA_NA, IA_PD, STATUS, PREFERENCE, RAPID_COMMIT, *accepts, *requested}
         assert not uncalled, f"nobody asked for {uncalled}:\n{said}"
         assert answer.has(RAPID_COMMIT) == ((kind, answer.type) == (SOLICIT, REPLY)), said
+        assert answer.has(STATUS) == (kind in (RELEASE, DECLINE, CONFIRM)), f"a status where none belongs, or none where one does:\n{said}"
         assert answer.status() == SUCCESS or kind == CONFIRM, said
         self.judge_ias(kind, options, answer)
 

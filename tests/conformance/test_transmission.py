@@ -33,7 +33,7 @@ def test_fragments(client):
     assert client.solicit(opt(65001, b"x" * 1600), ia_pd(1)).prefix()
 
 
-@rule("RFC 9915 §16", "what is longer than any message has to be is dropped, and harms nobody")
+@rule("RFC 8200 §5", "what is longer than 2048 octets, of which a node need put 1500 together, is dropped, and harms nobody")
 def test_overlong(access, client):
     access.assert_dropped("overlong", client.message(SOLICIT, opt(65001, b"x" * 4000), ia_pd(1)))
     assert client.solicit(ia_pd(1)).prefix()
