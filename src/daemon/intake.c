@@ -107,22 +107,27 @@ static bool from_here(const struct config *c, const struct in6_addr *src)
 	return here;
 }
 
-static void know_sender(const struct intake *in, struct pkt_meta *m)
+static void know_sender(const struct intake *in, struct pkt_meta *m, const uint8_t *bytes,
+			size_t len)
 {
+	const struct dhcp6_packet p = {
+		.bytes = bytes, .len = len, .src = m->src, .src_port = m->src_port
+	};
 	if (!m->lladdr_len && in->p.frames && IN6_IS_ADDR_LINKLOCAL(&m->src) &&
-	    dhcp6_frames_sender(in->p.frames, &m->src, m->lladdr))
+	    dhcp6_frames_sender(in->p.frames, &p, m->lladdr))
 		m->lladdr_len = DHCP6_FRAMES_LLADDR;
 }
 
 /* What the sockets would have given us, too. */
-static bool is_ours(void *ctx, struct pkt_meta *m)
+static bool is_ours(void *ctx, struct fair_packet *packet)
 {
 	const struct intake *in = (const struct intake *)ctx;
+	struct pkt_meta *m = &packet->meta;
 	if (m->ifindex != dhcp6_sock_ifindex(in->p.sock) || m->hop_limit < -1 ||
 	    m->hop_limit > 255 || (m->lladdr_len && m->lladdr_len != DHCP6_FRAMES_LLADDR) ||
 	    !from_here(in->p.config, &m->src))
 		return false;
-	know_sender(in, m);
+	know_sender(in, m, packet->bytes, packet->len);
 	return true;
 }
 
@@ -195,7 +200,8 @@ static size_t look_at(struct intake *in, uint64_t now_ms, size_t n,
 	if (in->p.frames)
 		dhcp6_frames_learn(in->p.frames);
 	for (size_t i = 0; i < kept; i++)
-		know_sender(in, in->metas[i]);
+		know_sender(in, in->metas[i], in->packets[places[i]].bytes,
+			    in->packets[places[i]].len);
 	return kept;
 }
 

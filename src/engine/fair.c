@@ -469,13 +469,13 @@ static bool is_over(const struct progress *left, const struct fair_slot *s)
 
 /* Into a queue, from a copy that nobody else changes; false: nobody may serve it. */
 static bool adopt(struct fair *f, uint64_t now_ms, const struct progress *left, struct fair_slot *s,
-		  bool (*wanted)(void *ctx, struct pkt_meta *meta), void *ctx)
+		  bool (*wanted)(void *ctx, struct fair_packet *packet), void *ctx)
 {
 	if ((s->state != FAIR_WAITING && s->state != FAIR_TAKEN) || !may_live(left, s) ||
 	    s->packet.len > FAIR_PACKET_MAX || s->at_ms > now_ms ||
 	    now_ms - s->at_ms > FAIR_AGE_MAX_MS ||
 	    s->packet.meta.lladdr_len > sizeof s->packet.meta.lladdr ||
-	    !wanted(ctx, &s->packet.meta))
+	    !wanted(ctx, &s->packet))
 		return false;
 	const struct past past = { .at_ms = s->at_ms,
 				   .number = ++f->number,
@@ -497,7 +497,7 @@ static uint32_t at_most(uint32_t n, uint32_t max)
 }
 
 void fair_take_over(struct fair *f, uint64_t now_ms, const struct fair_memory *left,
-		    bool (*wanted)(void *ctx, struct pkt_meta *meta), void *ctx)
+		    bool (*wanted)(void *ctx, struct fair_packet *packet), void *ctx)
 {
 	const struct progress progress = { left->batch, left->deciding, left->answered };
 	const uint32_t used[] = { at_most(left->arrivals_used, FAIR_BATCH_MAX),

@@ -98,10 +98,10 @@ void fair_free(struct fair *f); /* NULL is allowed */
 /*
  * Puts into queues what another one left in its memory, which may be anything and may change
  * meanwhile, in the order in which it came. wanted: whether one is to be served at all; may add to
- * what is known of it. For a fair that is new.
+ * what its meta knows of it. For a fair that is new.
  */
 void fair_take_over(struct fair *f, uint64_t now_ms, const struct fair_memory *left,
-		    bool (*wanted)(void *ctx, struct pkt_meta *meta), void *ctx);
+		    bool (*wanted)(void *ctx, struct fair_packet *packet), void *ctx);
 
 /* The batch before is over, one begins. */
 void fair_begin(struct fair *f);

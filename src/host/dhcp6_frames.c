@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/pages.h"
+#include "base/siphash.h"
 #include "host/checksum.h"
 #include "host/datagrams.h"
 #include "host/sockopt.h"
@@ -19,6 +20,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,18 +29,20 @@ enum {
 	SOCKET_BUFFER = 16 << 20, /* as UDP's: a street that boots at once */
 	HEADERS = sizeof(struct ip6_hdr) + sizeof(struct udphdr),
 	HOP_LIMIT = 64,
-	SEEN_BYTES = offsetof(struct ip6_hdr, ip6_dst), /* up to and with the source */
+	PART_MAX = 256, /* of a message: behind relays' headers its transaction id is far inside */
+	SEEN_BYTES = HEADERS + PART_MAX,
 	BATCH = DHCP6_SOCK_BATCH,
-	WAYS = 4, /* senders with the same place */
+	WAYS = 4,   /* messages with the same place */
+	RECENT = 2, /* dhcp6_frames_learn(), in which a message may still wait for UDP's turn */
 	SETS_LOG2 = 14,
 	ROUNDS_MAX = 256,
 };
 
+/* A message that came, and whose frame it was. */
 struct seen {
-	struct in6_addr src; /* ::, in an empty one */
+	uint64_t message; /* print_of() it; 0, in an empty one */
 	uint8_t lladdr[DHCP6_FRAMES_LLADDR];
-	uint8_t drain; /* the dhcp6_frames_learn() that it is from */
-	bool disputed; /* in which it was said from several Ethernet addresses */
+	uint16_t drain; /* the dhcp6_frames_learn() that it is from */
 };
 
 enum { SEEN_MEMORY = DHCP6_FRAMES_SEEN * sizeof(struct seen) };
@@ -53,7 +57,8 @@ struct dhcp6_frames {
 	int fd;
 	unsigned ifindex;
 	size_t mtu;
-	uint8_t drain; /* wraps: a dispute that is none leaves one sender to the kernel, once */
+	uint16_t drain; /* wraps: what is long gone is then taken for recent, and stands, once */
+	uint8_t key[16];
 	struct mmsghdr in[BATCH];
 	struct iovec in_iov[BATCH];
 	struct sockaddr_ll from[BATCH];
@@ -66,8 +71,8 @@ struct dhcp6_frames {
 };
 
 /*
- * IPv6, not of another VLAN, no extension headers, UDP to port 547: of those the first bytes.
- * Offsets count from the IPv6 header, as SOCK_DGRAM has it.
+ * IPv6, for us and not of another VLAN, no extension headers, UDP to port 547: of those the first
+ * bytes. Offsets count from the IPv6 header, as SOCK_DGRAM has it.
  */
 static int attach_filter(int fd)
 {
@@ -77,14 +82,16 @@ static int attach_filter(int fd)
 	};
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 7),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 9),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, DST_PORT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 7),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXT_HEADER),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 5),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
 			 (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, PACKET_OTHERHOST, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SEEN_BYTES),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -165,6 +172,11 @@ int dhcp6_frames_open(const char *ifname, unsigned ifindex, struct dhcp6_frames 
 		pages_free(seen, SEEN_MEMORY);
 		return -ENOMEM;
 	}
+	if (getrandom(f->key, sizeof f->key, 0) != (ssize_t)sizeof f->key) {
+		pages_free(f, sizeof *f);
+		pages_free(seen, SEEN_MEMORY);
+		return -EAGAIN;
+	}
 	f->seen = seen;
 	f->ifindex = ifindex;
 	f->mtu = mtu;
@@ -188,30 +200,62 @@ size_t dhcp6_frames_max(const struct dhcp6_frames *f)
 	return f->mtu - HEADERS;
 }
 
-/* Whoever makes addresses meet here makes some of them be asked for by neighbour discovery, no
- * more: so any mixing will do. */
-static size_t place_of(const struct in6_addr *a)
+/*
+ * What tells a message from all others, in a frame and in a packet: a keyed hash of where it is
+ * from and of what it says. Never 0.
+ */
+static uint64_t print_of(const struct dhcp6_frames *f, const struct in6_addr *src,
+			 uint16_t src_port, size_t len, const uint8_t *bytes)
 {
-	uint64_t iid;
-	memcpy(&iid, &a->s6_addr[8], sizeof iid);
-	iid *= UINT64_C(0x9e3779b97f4a7c15);
-	return iid >> (64 - SETS_LOG2);
+	struct {
+		struct in6_addr src;
+		uint16_t src_port, len;
+		uint8_t part[PART_MAX];
+	} what = { .src = *src, .src_port = src_port, .len = (uint16_t)len };
+	size_t part = len < PART_MAX ? len : PART_MAX;
+	memcpy(what.part, bytes, part);
+	return siphash24(f->key, &what, sizeof what - PART_MAX + part) | 1;
+}
+
+static size_t place_of(uint64_t message)
+{
+	return message >> (64 - SETS_LOG2);
 }
 static_assert(DHCP6_FRAMES_SEEN / WAYS == 1 << SETS_LOG2, "place_of() gives so many bits");
 
-static void note_sender(struct dhcp6_frames *f, const struct in6_addr *src, const uint8_t *lladdr)
+/*
+ * Whoever says the same at once from another Ethernet address repeats what he heard: the first one
+ * is the sender. What nobody has said yet cannot be known (it has a transaction id).
+ */
+static void note_sender(struct dhcp6_frames *f, uint64_t message, const uint8_t *lladdr)
 {
-	struct seen *set = f->seen[place_of(src)];
+	struct seen *set = f->seen[place_of(message)];
 	size_t at = 0;
-	while (at < WAYS - 1 && memcmp(&set[at].src, src, sizeof *src) != 0)
+	while (at < WAYS - 1 && set[at].message != message)
 		at++;
-	struct seen now = { .src = *src, .drain = f->drain };
+	struct seen now = { .message = message, .drain = f->drain };
 	memcpy(now.lladdr, lladdr, sizeof now.lladdr);
-	/* Whose of the packets that wait is whose cannot be told. */
-	now.disputed = memcmp(&set[at].src, src, sizeof *src) == 0 && set[at].drain == f->drain &&
-		       (set[at].disputed || memcmp(set[at].lladdr, lladdr, sizeof now.lladdr) != 0);
+	if (set[at].message == message && (uint16_t)(f->drain - set[at].drain) < RECENT)
+		now = set[at];
 	memmove(set + 1, set, at * sizeof *set);
 	set[0] = now;
+}
+
+static void learn_one(struct dhcp6_frames *f, const uint8_t *head, size_t len,
+		      const struct sockaddr_ll *from)
+{
+	struct frame_headers h;
+	if (len < sizeof h || from->sll_halen != DHCP6_FRAMES_LLADDR)
+		return;
+	memcpy(&h, head, sizeof h);
+	size_t message = ntohs(h.udp.len), part = len - sizeof h;
+	if (message < sizeof h.udp)
+		return;
+	message -= sizeof h.udp; /* the frame may be longer: Ethernet's have a least length */
+	if (part < (message < PART_MAX ? message : PART_MAX))
+		return;
+	note_sender(f, print_of(f, &h.ip6.ip6_src, ntohs(h.udp.source), message, head + sizeof h),
+		    from->sll_addr);
 }
 
 void dhcp6_frames_learn(struct dhcp6_frames *f)
@@ -222,29 +266,22 @@ void dhcp6_frames_learn(struct dhcp6_frames *f)
 		for (size_t i = 0; i < BATCH; i++)
 			f->in[i].msg_hdr.msg_namelen = sizeof f->from[i];
 		int n = recvmmsg(f->fd, f->in, BATCH, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < n; i++) {
-			struct in6_addr src;
-			if (f->in[i].msg_len < SEEN_BYTES ||
-			    f->from[i].sll_halen != DHCP6_FRAMES_LLADDR)
-				continue;
-			memcpy(&src, f->heads[i] + offsetof(struct ip6_hdr, ip6_src), sizeof src);
-			note_sender(f, &src, f->from[i].sll_addr);
-		}
+		for (int i = 0; i < n; i++)
+			learn_one(f, f->heads[i], f->in[i].msg_len, &f->from[i]);
 		/* An error here (the link is down) is UDP's, too, and told there. */
 		if (n < BATCH)
 			return;
 	}
 }
 
-bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
+bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet *p,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR])
 {
-	const struct seen *set = f->seen[place_of(src)];
-	for (size_t i = 0; i < WAYS && !IN6_IS_ADDR_UNSPECIFIED(src); i++) {
-		if (memcmp(&set[i].src, src, sizeof *src) != 0)
+	uint64_t message = print_of(f, &p->src, p->src_port, p->len, p->bytes);
+	const struct seen *set = f->seen[place_of(message)];
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set[i].message != message)
 			continue;
-		if (set[i].disputed)
-			return false;
 		memcpy(ret_lladdr, set[i].lladdr, sizeof set[i].lladdr);
 		return true;
 	}

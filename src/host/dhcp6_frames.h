@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	DHCP6_FRAMES_SEEN = 65536, /* senders remembered; memory is touched as they come */
+	DHCP6_FRAMES_SEEN = 65536, /* messages remembered: 1 MiB, touched as they come */
 	DHCP6_FRAMES_LLADDR = 6,
 };
 
@@ -33,12 +33,16 @@ struct dhcp6_frames;
 int dhcp6_frames_open(const char *ifname, unsigned ifindex, struct dhcp6_frames **ret_frames);
 void dhcp6_frames_close(struct dhcp6_frames *f); /* NULL is allowed */
 
-/* Takes in whatever waits, so that dhcp6_frames_sender() knows it; before packets are read from the
- * UDP socket. */
+/* Takes in whatever waits, so that dhcp6_frames_sender() knows it; after packets are read from the
+ * UDP socket, which their frames have passed before. */
 void dhcp6_frames_learn(struct dhcp6_frames *f);
-/* The Ethernet address from which this one last sent. False where it is not known, or where what
- * was taken in last came from several: somebody speaks in another's name. */
-bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct in6_addr *src,
+/*
+ * The Ethernet address from which this packet of the UDP socket's came: that of the first frame
+ * with the same source and the same message. What others send in somebody's name says nothing of
+ * what he sends. False where it is not known: it came in fragments, or more frames came than are
+ * remembered. p is not truncated.
+ */
+bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet *p,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR]);
 
 /* One answer, to be sent as a frame. */

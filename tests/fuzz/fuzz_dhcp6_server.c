@@ -391,6 +391,14 @@ static void pass_time(struct life *l, uint64_t ms)
 	}
 }
 
+/* To the moment when something is due, or to just before it. */
+static void pass_until_due(struct life *l, bool before)
+{
+	uint64_t due = dhcp6_server_deadline(l->server);
+	if (due != UINT64_MAX && due > l->now_ms)
+		pass_time(l, due - l->now_ms - before);
+}
+
 static struct reservation reserved(enum reservation_by by, const void *key, uint8_t key_len,
 				   struct prefix6 what)
 {
@@ -928,6 +936,8 @@ static void happen(struct life *l)
 			remove_bindings(l, of_client, &(uint8_t){ next_byte(l) });
 		else if (l->extras && arg < 10)
 			dhcp6_server_reachable(l->server, arg == 8);
+		else if (arg >= 10)
+			pass_until_due(l, arg & 1);
 		break;
 	case 3:
 		if (arg == 0)

@@ -51,10 +51,10 @@ static void end(struct life *l)
 	assert_int_equal(munmap(l->memory, sizeof *l->memory), 0);
 }
 
-static bool any(void *ctx, struct pkt_meta *meta)
+static bool any(void *ctx, struct fair_packet *packet)
 {
 	(void)ctx;
-	(void)meta;
+	(void)packet;
 	return true;
 }
 
@@ -261,10 +261,10 @@ static void what_is_too_old_or_from_the_future_is_not_served(void **state)
 	end(&l);
 }
 
-static bool of_interface_4(void *ctx, struct pkt_meta *meta)
+static bool of_interface_4(void *ctx, struct fair_packet *packet)
 {
 	++*(int *)ctx;
-	return meta->ifindex == 4;
+	return packet->meta.ifindex == 4;
 }
 
 static void what_nobody_wants_and_what_is_not_whole_is_lost(void **state)

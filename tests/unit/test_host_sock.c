@@ -86,6 +86,15 @@ static void arrives(int cpe, struct dhcp6_sock *s, char text)
 	assert_int_equal(got, text);
 }
 
+static bool is_from(const struct dhcp6_frames *f, const struct in6_addr *src, char text,
+		    uint8_t ret_lladdr[static 6])
+{
+	const struct dhcp6_packet p = {
+		.bytes = (const uint8_t *)&text, .len = 1, .src = *src, .src_port = 546
+	};
+	return dhcp6_frames_sender(f, &p, ret_lladdr);
+}
+
 /* The answers' checksums are judged by the subscriber's kernel. */
 static void frames_tell_their_sender_and_answers_go_straight_to_it(void **state)
 {
@@ -100,27 +109,40 @@ static void frames_tell_their_sender_and_answers_go_straight_to_it(void **state)
 	assert_int_equal(dhcp6_sock_open("sub0", our_index, &s), 0);
 	assert_int_equal(dhcp6_frames_max(f), 9000 - 48);
 	dhcp6_frames_learn(f);
-	assert_false(dhcp6_frames_sender(f, &cpe_addr, lladdr));
-	assert_false(dhcp6_frames_sender(f, &in6addr_any, lladdr));
+	assert_false(is_from(f, &cpe_addr, 'w', lladdr));
 
 	int cpe = subscriber(SOCK_DGRAM, 0, 546), other = subscriber(SOCK_DGRAM, 0, 10546);
 	send_to(other, "ff02::2", 548, "no DHCPv6", 9);
 	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0c");
 	arrives(cpe, s, 'w');
 	dhcp6_frames_learn(f);
-	assert_true(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	assert_true(is_from(f, &cpe_addr, 'w', lladdr));
 	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
+	assert_false(is_from(f, &us, 'w', lladdr));
 
-	/* Two stations that say the same name at once: nobody's address is learnt. */
+	/* What another says in its name, and what it repeats of it, does not take its place. */
 	arrives(cpe, s, 'x');
 	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0d");
 	arrives(cpe, s, 'y');
+	arrives(cpe, s, 'x');
 	dhcp6_frames_learn(f);
-	assert_false(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	arrives(cpe, s, 'x');
+	dhcp6_frames_learn(f);
+	assert_true(is_from(f, &cpe_addr, 'y', lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0d", 6);
+	assert_true(is_from(f, &cpe_addr, 'x', lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
+	/* Long after that it is somebody's who says so. */
+	for (unsigned i = 0; i < 3; i++)
+		dhcp6_frames_learn(f);
+	arrives(cpe, s, 'x');
+	dhcp6_frames_learn(f);
+	assert_true(is_from(f, &cpe_addr, 'x', lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0d", 6);
 	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0c");
 	arrives(cpe, s, 'z');
 	dhcp6_frames_learn(f);
-	assert_true(dhcp6_frames_sender(f, &cpe_addr, lladdr));
+	assert_true(is_from(f, &cpe_addr, 'z', lladdr));
 	assert_memory_equal(lladdr, "\2\0\0\0\0\x0c", 6);
 
 	/* Lengths of all kinds of tails, and one that no frame of the link holds. */
