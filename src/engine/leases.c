@@ -211,8 +211,8 @@ bool leases_from_holder(const struct leases *l, const struct lease_client *c,
 	uint32_t station = b->id < l->held.n_of ? l->held.of[b->id] : 0;
 	return memcmp(&b->next_hop, &c->next_hop, sizeof b->next_hop) == 0 &&
 	       (!station || station == c->station) &&
-	       (!b->lladdr_len || !lladdr->len ||
-		memcmp(b->lladdr, lladdr->bytes, sizeof b->lladdr) == 0);
+	       (!b->lladdr_len ||
+		(lladdr->len && memcmp(b->lladdr, lladdr->bytes, sizeof b->lladdr) == 0));
 }
 
 static bool is_spoken(const struct lease_spoken *spoken, const struct prefix6 *p)

@@ -94,9 +94,9 @@ struct binding *leases_find(const struct leases *l, const struct lease_client *c
 
 /*
  * Whether a message that gives b back is from where b was given to: the same next hop and, as far
- * as they are known, the same link-layer address and the same station, so that neither a made-up
- * source nor a made-up relay speaks for anybody. After a restart, and where stations have no limit,
- * stations are not known.
+ * as they are known of b, the same link-layer address and the same station, so that neither a
+ * made-up source nor a made-up relay speaks for anybody. After a restart, and where stations have
+ * no limit, stations are not known.
  */
 bool leases_from_holder(const struct leases *l, const struct lease_client *c,
 			const struct binding *b);

@@ -79,16 +79,17 @@ static int attach_filter(int fd)
 	enum {
 		NEXT_HEADER = offsetof(struct ip6_hdr, ip6_nxt),
 		DST_PORT = sizeof(struct ip6_hdr) + offsetof(struct udphdr, dest),
+		VLAN_ID = 0xfff,
 	};
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 9),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 10),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, DST_PORT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 7),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 8),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXT_HEADER),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 5),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
-			 (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, VLAN_ID), /* 0: a priority alone */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, PACKET_OTHERHOST, 1, 0),
