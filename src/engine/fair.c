@@ -474,8 +474,7 @@ static bool adopt(struct fair *f, uint64_t now_ms, const struct progress *left, 
 	if ((s->state != FAIR_WAITING && s->state != FAIR_TAKEN) || !may_live(left, s) ||
 	    s->packet.len > FAIR_PACKET_MAX || s->at_ms > now_ms ||
 	    now_ms - s->at_ms > FAIR_AGE_MAX_MS ||
-	    s->packet.meta.lladdr_len > sizeof s->packet.meta.lladdr ||
-	    !wanted(ctx, &s->packet))
+	    s->packet.meta.lladdr_len > sizeof s->packet.meta.lladdr || !wanted(ctx, &s->packet))
 		return false;
 	const struct past past = { .at_ms = s->at_ms,
 				   .number = ++f->number,

@@ -51,7 +51,8 @@ struct life {
 	enum cause cause;     /* of the changes that come now */
 	uint8_t speaker;      /* BY_CLIENT: whose word it is */
 	struct in6_addr from; /* where that is routed to */
-	uint8_t way;          /* who brought it here, and whether as a relay */
+	uint8_t way;          /* 1: a relay brought it */
+	bool gives_back;      /* it is a RELEASE or a DECLINE */
 	uint64_t now_ms;
 	struct dhcp6_config config;
 	struct dhcp6_server *server;
@@ -241,9 +242,11 @@ static void check_cause(const struct life *l, const struct row *row, const struc
 		FUZZ_CHECK(r->duid.len == 10 && r->duid.bytes[9] == l->speaker);
 	if (c->erase || c->record.state != BINDING_BOUND) {
 		/* Another's identifier does not end what he has: only whoever is where he was. */
-		FUZZ_CHECK(l->cause != BY_CLIENT || over || l->extras ||
-			   (memcmp(&r->next_hop, &l->from, sizeof l->from) == 0 &&
-			    (!row->way_known || row->way == l->way)));
+		if (l->cause == BY_CLIENT && !over)
+			FUZZ_CHECK(l->gives_back
+					   ? memcmp(&r->next_hop, &l->from, sizeof l->from) == 0 &&
+						     (!row->way_known || row->way == l->way)
+					   : l->extras); /* another is reserved for it by now */
 		return;
 	}
 	FUZZ_CHECK(l->cause == BY_CLIENT && c->record.iaid == r->iaid);
@@ -822,6 +825,7 @@ static void converse(struct life *l, uint8_t type)
 	if (how & 0x20) /* a relay that routes; else it bridges */
 		l->from = meta.src;
 	l->way = who >> 6 ? 1 : 0;
+	l->gives_back = type == 8 || type == 9;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
 			   l->batch);
 	check_allowed(l, message.bytes, message.len);
@@ -845,6 +849,7 @@ static void garbage(struct life *l)
 	meta.dst = prefix("\xff\x02\0\0\0\0\0\0\0\0\0\0\0\1\0\2", 16, 0).addr;
 	l->from = meta.src;
 	l->way = l->at < l->end && *l->at == 12;
+	l->gives_back = o.type == 8 || o.type == 9;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(l->at, (size_t)(l->end - l->at)),
 			   l->batch);
 	check_allowed(l, l->at, (size_t)(l->end - l->at));
@@ -908,6 +913,7 @@ static void strange(struct life *l)
 		put_ia(l, client);
 	l->from = meta.src;
 	l->way = 0;
+	l->gives_back = type == 8 || type == 9;
 	dhcp6_server_input(l->server, l->now_ms, &meta, rd_of(message.bytes, message.len),
 			   l->batch);
 	check_allowed(l, message.bytes, message.len);
