@@ -322,15 +322,21 @@ def test_whoever_takes_the_server_over_cannot_change_links_by_the_kernels_name_f
     assert vbng.pids()[1] == server and vbng.stop()[0] == 0, vbng.text()
 
 
-def requests_of(server):
+def shared_memory(pid):
+    """By what the kernel calls it: where it is."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
+        return {line.split()[4]: int(line.split("-")[0], 16) for line in f if line.split()[1] == "rw-s"}
+
+
+def requests_of(init, server):
     """The server's end of the requests' socket (it is the first that was made for the two), and where the memory that both share is."""
     with open(f"/proc/{server}/net/unix", encoding="ascii") as f:
         seqpacket = {fields[6] for fields in map(str.split, f) if fields[4] == "0005"}
     fd = min(int(fd) for fd in os.listdir(f"/proc/{server}/fd")
              if re.sub(r"\D", "", os.readlink(f"/proc/{server}/fd/{fd}")) in seqpacket and os.readlink(f"/proc/{server}/fd/{fd}").startswith("socket:"))
-    with open(f"/proc/{server}/maps", encoding="utf-8") as f:
-        shared = [[int(end, 16) for end in line.split()[0].split("-")] for line in f if line.split()[1] == "rw-s"]
-    return fd, max(shared, key=lambda m: m[1] - m[0])[0]
+    inits = shared_memory(init)
+    place, = [at for name, at in shared_memory(server).items() if name not in inits]  # which init has let go of
+    return fd, place
 
 
 @pytest.mark.skipif(not calls.CAN, reason="the registers of this architecture are not known to the test")
@@ -341,7 +347,7 @@ def test_what_is_out_of_bounds_ends_server_and_helper_and_both_are_back(lab, wha
     lab.client(WideDhcp6c).wait()
     before = vbng.delegated()
     server, fib = vbng.pids()[1], vbng.fib()
-    fd, place = requests_of(server)
+    fd, place = requests_of(vbng.pids()[0], server)
     if what == "no request at all":
         question = bytes(3)
     else:
