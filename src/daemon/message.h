@@ -19,7 +19,7 @@ enum message_type {
 	MESSAGE_DNS,      /* what our own resolver does */
 	MESSAGE_ANNOUNCE, /* SIGHUP: advertise at once */
 	MESSAGE_SUMMARY,  /* SIGUSR1: log a summary */
-	MESSAGE_STOP,     /* say farewell, close the store, exit */
+	MESSAGE_STOP,     /* say farewell, close the store, hang up, exit once init does, too */
 	/* server to init */
 	MESSAGE_READY,      /* bindings loaded, their routes in place */
 	MESSAGE_SERVING,    /* the first advertisement left */
