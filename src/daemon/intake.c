@@ -23,11 +23,18 @@ enum {
 	SETTLE_MS = 10000,
 };
 
+/* A server's: what it reads, and what it has not answered. */
+struct own {
+	volatile uint64_t receiving_at_ms;
+	struct dhcp6_sock_memory sock;
+	struct fair_memory fair;
+};
+
 struct intake_memory {
 	uint8_t key[16];
 	struct fair_heard *heard; /* by all of them */
-	struct fair_memory *now;  /* the server's that is there, or is going to be */
-	struct fair_memory *left; /* the one's before it, as long as that is to be passed on */
+	struct own *now;          /* the server's that is there, or is going to be */
+	struct own *left;         /* the one's before it, as long as that is to be passed on */
 };
 
 static_assert((int)FAIR_BATCH_MAX == (int)INTAKE_BATCH &&
@@ -39,7 +46,8 @@ struct intake {
 	struct fair *fair;
 	uint64_t crowd_at_ms;
 	uint64_t truncated, foreign;
-	uint64_t told; /* of those that were crowded out */
+	uint64_t taken_over, lost; /* that no record was made of */
+	uint64_t told;             /* of those that were crowded out */
 	struct ratelimit log_crowd;
 	struct dhcp6_packet packets[INTAKE_BATCH];
 	struct pkt_meta *metas[INTAKE_BATCH];
@@ -80,7 +88,7 @@ int intake_memory_next(struct intake_memory *m)
 {
 	if (m->left)
 		return 0; /* no server has come to be meanwhile */
-	struct fair_memory *fresh = (struct fair_memory *)pages_new(sizeof *fresh, true);
+	struct own *fresh = (struct own *)pages_new(sizeof *fresh, true);
 	if (!fresh)
 		return -ENOMEM;
 	m->left = m->now;
@@ -118,6 +126,15 @@ static void know_sender(const struct intake *in, struct pkt_meta *m, const uint8
 		m->lladdr_len = DHCP6_FRAMES_LLADDR;
 }
 
+static struct pkt_meta meta_of(const struct dhcp6_packet *p)
+{
+	return (struct pkt_meta){ .ifindex = p->ifindex,
+				  .src = p->src,
+				  .dst = p->dst,
+				  .hop_limit = p->hop_limit,
+				  .src_port = p->src_port };
+}
+
 /* What the sockets would have given us, too. */
 static bool is_ours(void *ctx, struct fair_packet *packet)
 {
@@ -131,19 +148,50 @@ static bool is_ours(void *ctx, struct fair_packet *packet)
 	return true;
 }
 
+/* It died while it received: the kernel told it of packets, and it nobody. */
+static void take_received(struct intake *in, uint64_t now_ms, const struct own *left)
+{
+	const uint64_t at_ms = left->receiving_at_ms;
+	for (size_t i = 0; i < INTAKE_BATCH; i++) {
+		const struct fair_slot *s = &left->fair.arrivals[i];
+		struct dhcp6_packet p;
+		uint8_t bytes[FAIR_PACKET_MAX];
+		if (s->state == FAIR_WAITING || !dhcp6_sock_left(&left->sock, i, &p) || p.truncated)
+			continue;
+		memcpy(bytes, s->packet.bytes, p.len);
+		struct pkt_meta m = meta_of(&p);
+		if (at_ms > now_ms || now_ms - at_ms > FAIR_AGE_MAX_MS || !is_ours(in, &m)) {
+			in->lost++;
+			continue;
+		}
+		fair_put(in->fair, at_ms, &m, rd_of(bytes, p.len));
+		in->taken_over++;
+	}
+}
+
 static void take_over(struct intake *in)
 {
-	const struct fair_memory *left = in->p.memory->left;
+	const struct own *left = in->p.memory->left;
 	if (!left)
 		return;
 	const uint64_t now_ms = clock_mono_ms();
-	fair_take_over(in->fair, now_ms, left, is_ours, in);
+	if (in->p.frames)
+		dhcp6_frames_learn(in->p.frames); /* it may not have come to that */
+	fair_take_over(in->fair, now_ms, &left->fair, is_ours, in);
+	take_received(in, now_ms, left);
 	intake_memory_passed_on(in->p.memory);
 	in->crowd_at_ms = now_ms;
-	const struct fair_stats *st = fair_stats(in->fair);
-	if (st->taken_over || st->lost)
+	const uint64_t packets = fair_stats(in->fair)->taken_over + in->taken_over;
+	const uint64_t lost = fair_stats(in->fair)->lost + in->lost;
+	if (packets || lost)
 		log_info("dhcp6", "what the server before this one had read is served",
-			 kv_u64("packets", st->taken_over), kv_u64("lost", st->lost));
+			 kv_u64("packets", packets), kv_u64("lost", lost));
+}
+
+static void lay_out(struct intake *in)
+{
+	dhcp6_sock_receive_into(in->p.sock, &in->p.memory->now->sock, fair_room(in->fair, 0),
+				sizeof(struct fair_slot));
 }
 
 int intake_new(const struct intake_params *p, struct intake **ret_intake)
@@ -153,12 +201,12 @@ int intake_new(const struct intake_params *p, struct intake **ret_intake)
 		return -ENOMEM;
 	in->p = *p;
 	in->log_crowd = (struct ratelimit){ .per_s = 1, .burst = 1 };
-	int r = fair_new(p->memory->key, p->memory->now, p->memory->heard, &in->fair);
+	int r = fair_new(p->memory->key, &p->memory->now->fair, p->memory->heard, &in->fair);
 	if (r < 0) {
 		intake_free(in);
 		return r;
 	}
-	dhcp6_sock_set_buffers(p->sock, fair_room(in->fair, 0), sizeof(struct fair_slot));
+	lay_out(in);
 	take_over(in);
 	*ret_intake = in;
 	return 0;
@@ -188,14 +236,11 @@ static size_t look_at(struct intake *in, uint64_t now_ms, size_t n,
 			in->foreign++;
 			continue;
 		}
-		const struct pkt_meta m = { .ifindex = p->ifindex,
-					    .src = p->src,
-					    .dst = p->dst,
-					    .hop_limit = p->hop_limit,
-					    .src_port = p->src_port };
+		const struct pkt_meta m = meta_of(p);
 		in->metas[kept] = fair_arrived(in->fair, i, now_ms, &m, p->len);
 		places[kept++] = (uint8_t)i;
 	}
+	in->p.memory->now->sock.open = false; /* they are records, all of them */
 	/* The frames of these packets have been there before them. */
 	if (in->p.frames)
 		dhcp6_frames_learn(in->p.frames);
@@ -237,6 +282,7 @@ static void settle(struct intake *in, uint64_t now_ms)
 	fair_release(in->fair);
 	/* Refused, they stay, and nothing else is different. */
 	(void)madvise(in->p.memory->now, sizeof *in->p.memory->now, MADV_REMOVE);
+	lay_out(in);
 }
 
 int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static INTAKE_BATCH],
@@ -247,6 +293,7 @@ int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static
 	settle(in, now_ms);
 	fair_begin(in->fair);
 	for (int drain = 0; drain < DRAINS; drain++) {
+		in->p.memory->now->receiving_at_ms = now_ms;
 		n = dhcp6_sock_receive(in->p.sock, in->packets);
 		if (n < 0 && !intake_waiting(in))
 			return n;
@@ -302,5 +349,5 @@ struct intake_stats intake_stats(const struct intake *in)
 	return (struct intake_stats){ .truncated = in->truncated,
 				      .foreign = in->foreign,
 				      .crowded_out = fair_stats(in->fair)->crowded_out,
-				      .server_died = fair_stats(in->fair)->lost };
+				      .server_died = fair_stats(in->fair)->lost + in->lost };
 }

@@ -191,7 +191,7 @@ struct pkt_meta *fair_arrived(struct fair *f, size_t at, uint64_t now_ms,
 	struct fair_slot *s = &f->memory->arrivals[at];
 	if (at >= f->arrivals_used)
 		f->memory->arrivals_used = f->arrivals_used = (uint32_t)at + 1;
-	set_state(s, FAIR_FILLING);
+	/* Nothing is in its state that counts: it is vacant, or of a batch that is over. */
 	s->deaths = s->tries = 0;
 	s->at_ms = now_ms;
 	s->number = ++f->number;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 int datagrams_join(int fd, const char *group, unsigned ifindex)
@@ -13,18 +14,26 @@ int datagrams_join(int fd, const char *group, unsigned ifindex)
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m) < 0 ? -errno : 0;
 }
 
-struct datagram_arrival datagram_arrival(struct msghdr *m)
+/* The data of this type that is wholly there. */
+static bool holds(const struct msghdr *m, const struct cmsghdr *c, int type, size_t len)
+{
+	const size_t left =
+		m->msg_controllen - (size_t)((const uint8_t *)c - (const uint8_t *)m->msg_control);
+	return c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == type &&
+	       c->cmsg_len >= CMSG_LEN(len) && left >= CMSG_LEN(len);
+}
+
+struct datagram_arrival datagram_arrival(const struct msghdr *m)
 {
 	struct datagram_arrival a = { .hop_limit = -1 };
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != IPPROTO_IPV6)
-			continue;
-		if (c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
+	struct msghdr h = *m; /* CMSG_NXTHDR wants one that may be changed */
+	struct in6_pktinfo info;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c; c = CMSG_NXTHDR(&h, c)) {
+		if (holds(m, c, IPV6_PKTINFO, sizeof info)) {
 			memcpy(&info, CMSG_DATA(c), sizeof info);
 			a.dst = info.ipi6_addr;
 			a.ifindex = info.ipi6_ifindex;
-		} else if (c->cmsg_type == IPV6_HOPLIMIT) {
+		} else if (holds(m, c, IPV6_HOPLIMIT, sizeof a.hop_limit)) {
 			memcpy(&a.hop_limit, CMSG_DATA(c), sizeof a.hop_limit);
 		}
 	}

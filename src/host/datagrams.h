@@ -21,8 +21,9 @@ struct datagram_arrival {
 /* group: as text. setsockopt(2)'s errors. */
 int datagrams_join(int fd, const char *group, unsigned ifindex);
 
-/* Out of a received message of a socket with IPV6_RECVPKTINFO and IPV6_RECVHOPLIMIT. */
-struct datagram_arrival datagram_arrival(struct msghdr *m);
+/* Out of a received message of a socket with IPV6_RECVPKTINFO and IPV6_RECVHOPLIMIT. Whatever its
+ * ancillary data says, nothing outside of it is read. */
+struct datagram_arrival datagram_arrival(const struct msghdr *m);
 
 /*
  * Sends n messages, `size` of them at a time: fill makes out[place] the one with this index. One

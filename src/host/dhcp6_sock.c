@@ -20,10 +20,8 @@ enum {
 struct dhcp6_sock {
 	int fd;
 	unsigned ifindex;
-	struct mmsghdr in[DHCP6_SOCK_BATCH];
+	struct dhcp6_sock_memory *memory;
 	struct iovec in_iov[DHCP6_SOCK_BATCH];
-	struct sockaddr_in6 from[DHCP6_SOCK_BATCH];
-	_Alignas(struct cmsghdr) uint8_t control[DHCP6_SOCK_BATCH][DATAGRAM_CONTROL_MAX];
 	struct mmsghdr out[DHCP6_SOCK_BATCH];
 	struct iovec out_iov[DHCP6_SOCK_BATCH];
 	struct sockaddr_in6 to[DHCP6_SOCK_BATCH];
@@ -60,10 +58,6 @@ int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **re
 	if (!s)
 		return -ENOMEM;
 	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++) {
-		s->in[i].msg_hdr.msg_iov = &s->in_iov[i];
-		s->in[i].msg_hdr.msg_iovlen = 1;
-		s->in[i].msg_hdr.msg_name = &s->from[i];
-		s->in[i].msg_hdr.msg_control = s->control[i];
 		s->out[i].msg_hdr.msg_iov = &s->out_iov[i];
 		s->out[i].msg_hdr.msg_iovlen = 1;
 		s->out[i].msg_hdr.msg_name = &s->to[i];
@@ -93,36 +87,71 @@ unsigned dhcp6_sock_ifindex(const struct dhcp6_sock *s)
 	return s->ifindex;
 }
 
-void dhcp6_sock_set_buffers(struct dhcp6_sock *s, uint8_t *first, size_t stride)
+void dhcp6_sock_receive_into(struct dhcp6_sock *s, struct dhcp6_sock_memory *memory, uint8_t *first,
+			     size_t stride)
 {
-	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++)
+	s->memory = memory;
+	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++) {
 		s->in_iov[i] = (struct iovec){ first + i * stride, DHCP6_SOCK_PACKET_MAX };
+		memory->in[i].msg_hdr = (struct msghdr){ .msg_iov = &s->in_iov[i],
+							 .msg_iovlen = 1,
+							 .msg_name = &memory->from[i],
+							 .msg_control = memory->control[i] };
+	}
+}
+
+static struct dhcp6_packet packet_of(const struct mmsghdr *in, const struct sockaddr_in6 *from,
+				     const uint8_t *bytes)
+{
+	const struct datagram_arrival a = datagram_arrival(&in->msg_hdr);
+	return (struct dhcp6_packet){
+		.bytes = bytes,
+		.len = in->msg_len,
+		.truncated = in->msg_hdr.msg_flags & MSG_TRUNC,
+		.hop_limit = a.hop_limit,
+		.ifindex = a.ifindex,
+		.dst = a.dst,
+		.src = from->sin6_addr,
+		.src_port = ntohs(from->sin6_port),
+	};
 }
 
 int dhcp6_sock_receive(struct dhcp6_sock *s,
 		       struct dhcp6_packet ret_packets[static DHCP6_SOCK_BATCH])
 {
+	struct dhcp6_sock_memory *m = s->memory;
 	for (size_t i = 0; i < DHCP6_SOCK_BATCH; i++) {
-		s->in[i].msg_hdr.msg_namelen = sizeof s->from[i];
-		s->in[i].msg_hdr.msg_controllen = sizeof s->control[i];
+		m->in[i].msg_len = 0;
+		m->in[i].msg_hdr.msg_namelen = sizeof m->from[i];
+		m->in[i].msg_hdr.msg_controllen = sizeof m->control[i];
 	}
-	int n = recvmmsg(s->fd, s->in, DHCP6_SOCK_BATCH, MSG_DONTWAIT, NULL);
+	/* Not before all of what is older is away. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	m->open = true;
+	int n = recvmmsg(s->fd, m->in, DHCP6_SOCK_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < n; i++) {
-		const struct datagram_arrival a = datagram_arrival(&s->in[i].msg_hdr);
-		ret_packets[i] = (struct dhcp6_packet){
-			.bytes = (const uint8_t *)s->in_iov[i].iov_base,
-			.len = s->in[i].msg_len,
-			.truncated = s->in[i].msg_hdr.msg_flags & MSG_TRUNC,
-			.hop_limit = a.hop_limit,
-			.ifindex = a.ifindex,
-			.src = s->from[i].sin6_addr,
-			.dst = a.dst,
-			.src_port = ntohs(s->from[i].sin6_port),
-		};
-	}
+	for (int i = 0; i < n; i++)
+		ret_packets[i] =
+			packet_of(&m->in[i], &m->from[i], (const uint8_t *)s->in_iov[i].iov_base);
 	return n;
+}
+
+bool dhcp6_sock_left(const struct dhcp6_sock_memory *left, size_t at,
+		     struct dhcp6_packet *ret_packet)
+{
+	struct mmsghdr in = left->in[at];
+	const struct sockaddr_in6 from = left->from[at];
+	_Alignas(struct cmsghdr) uint8_t control[DHCP6_SOCK_CONTROL_MAX];
+	memcpy(control, left->control[at], sizeof control);
+	in.msg_hdr.msg_control = control;
+	if (in.msg_hdr.msg_controllen > sizeof control)
+		in.msg_hdr.msg_controllen = sizeof control;
+	if (!left->open || in.msg_len == 0 || in.msg_len > DHCP6_SOCK_PACKET_MAX ||
+	    from.sin6_family != AF_INET6)
+		return false;
+	*ret_packet = packet_of(&in, &from, NULL);
+	return true;
 }
 
 struct sending {

@@ -3,12 +3,19 @@
  */
 #pragma once
 
+#include "host/datagrams.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-enum { DHCP6_SOCK_BATCH = 128, DHCP6_SOCK_PACKET_MAX = 2048 };
+enum {
+	DHCP6_SOCK_BATCH = 128,
+	DHCP6_SOCK_PACKET_MAX = 2048,
+	DHCP6_SOCK_CONTROL_MAX = DATAGRAM_CONTROL_MAX,
+};
 
 struct dhcp6_packet {
 	const uint8_t
@@ -41,11 +48,29 @@ void dhcp6_sock_close(struct dhcp6_sock *s); /* NULL is allowed */
 int dhcp6_sock_fd(const struct dhcp6_sock *s);
 unsigned dhcp6_sock_ifindex(const struct dhcp6_sock *s);
 
+/* What the kernel says of the packets that it receives. */
+struct dhcp6_sock_memory {
+	volatile bool
+		open; /* set by dhcp6_sock_receive(); for whoever has taken what it gave to reset */
+	struct mmsghdr in[DHCP6_SOCK_BATCH];
+	struct sockaddr_in6 from[DHCP6_SOCK_BATCH];
+	_Alignas(struct cmsghdr) uint8_t control[DHCP6_SOCK_BATCH][DHCP6_SOCK_CONTROL_MAX];
+};
+
 /*
  * Where packets are received from now on: DHCP6_SOCK_BATCH buffers of DHCP6_SOCK_PACKET_MAX bytes,
- * each stride bytes after the one before. They belong to the caller, and outlive the socket's use.
+ * each stride bytes after the one before. They and the memory belong to the caller, and outlive the
+ * socket's use. Before the first dhcp6_sock_receive().
  */
-void dhcp6_sock_set_buffers(struct dhcp6_sock *s, uint8_t *first, size_t stride);
+void dhcp6_sock_receive_into(struct dhcp6_sock *s, struct dhcp6_sock_memory *memory, uint8_t *first,
+			     size_t stride);
+/*
+ * What another process's latest dhcp6_sock_receive() left in its memory, which may be anything: the
+ * packet of this place (whose bytes are where that one received them: NULL here), unless there was
+ * none or it was empty.
+ */
+bool dhcp6_sock_left(const struct dhcp6_sock_memory *left, size_t at,
+		     struct dhcp6_packet *ret_packet);
 
 /* What waits, at most DHCP6_SOCK_BATCH packets, without blocking. How many; 0: nothing; -ENETDOWN
  * and others of recvmmsg(2). */

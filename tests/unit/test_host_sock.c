@@ -17,6 +17,7 @@ enum { WAIT_MS = 60000, BURST = 1000, BIG = DHCP6_SOCK_PACKET_MAX + 100 };
 
 static unsigned our_index, their_index;
 static uint8_t buffers[DHCP6_SOCK_BATCH][DHCP6_SOCK_PACKET_MAX];
+static struct dhcp6_sock_memory memory;
 
 static int make_link(void **state)
 {
@@ -193,7 +194,7 @@ static void dhcp6_packets_come_with_their_circumstances(void **state)
 	assert_true(fcntl(dhcp6_sock_fd(s), F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(dhcp6_sock_open("sub0", our_index, &second), -EADDRINUSE);
 	assert_int_equal(dhcp6_sock_open("nonesuch", 4242, &second), -ENODEV);
-	dhcp6_sock_set_buffers(s, buffers[0], sizeof buffers[0]);
+	dhcp6_sock_receive_into(s, &memory, buffers[0], sizeof buffers[0]);
 	assert_int_equal(dhcp6_sock_receive(s, in), 0);
 
 	int cpe = subscriber(SOCK_DGRAM, 0, 546), relay = subscriber(SOCK_DGRAM, 0, 10547);
@@ -267,7 +268,7 @@ static void dhcp6_burst_is_not_lost(void **state)
 	static struct dhcp6_packet in[DHCP6_SOCK_BATCH];
 	struct dhcp6_sock *s = NULL;
 	assert_int_equal(dhcp6_sock_open("sub0", our_index, &s), 0);
-	dhcp6_sock_set_buffers(s, buffers[0], sizeof buffers[0]);
+	dhcp6_sock_receive_into(s, &memory, buffers[0], sizeof buffers[0]);
 	int cpe = subscriber(SOCK_DGRAM, 0, 546);
 	uint8_t packet[1400] = { 0 };
 	for (uint32_t i = 0; i < BURST; i++) {
