@@ -34,14 +34,16 @@ void wal_init(struct wal *w, sqlite3 *db)
 static void prepare(struct wal *w)
 {
 	static const uint8_t zeros[PIECE];
-	int64_t end = HEAD + w->pages * (PAGE_HEAD + w->page);
+	const int64_t wanted = HEAD + w->pages * (PAGE_HEAD + w->page) + AHEAD_MIN;
 	sqlite3_file *file = NULL;
-	if (w->pages == 0 || w->page == 0 || end + AHEAD_MIN <= w->prepared ||
+	sqlite3_int64 size = 0;
+	if (w->pages == 0 || w->page == 0 || wanted <= w->prepared ||
 	    sqlite3_file_control(w->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&file) !=
 		    SQLITE_OK ||
-	    !file || !file->pMethods ||
-	    file->pMethods->xFileSize(file, (sqlite3_int64 *)&w->prepared) != SQLITE_OK ||
-	    end + AHEAD_MIN <= w->prepared)
+	    !file || !file->pMethods || file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+		return;
+	w->prepared = size;
+	if (wanted <= w->prepared)
 		return;
 	for (int64_t n = 0; n < AHEAD; n += PIECE) {
 		if (file->pMethods->xWrite(file, zeros, PIECE, w->prepared) != SQLITE_OK)
