@@ -19,6 +19,7 @@ enum {
 	REMIND_MS = 600000,
 	IDLE_MS = 50,        /* without a commit, after which none is likely to come at once */
 	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
+	LOOK_MS = 1000,      /* between looks for whether the file is still there */
 	FAULT_MAX = 256,
 	OWED_MS = 20, /* after the start's last note, if no commit has taken them along by then */
 };
@@ -44,7 +45,7 @@ struct keeper {
 	bool loaded; /* what it held is in memory */
 	bool corrupt;
 	bool unchecked; /* it was taken for sound when it was opened */
-	uint64_t retry_at_ms, told_at_ms;
+	uint64_t retry_at_ms, told_at_ms, looked_at_ms;
 	int64_t offset_ms; /* of the wall clock from the monotonic one, as it is in the store */
 };
 
@@ -72,6 +73,8 @@ static const char *advice_on(int r)
 		return "a later version of vbng has written it: run that one, or move it away";
 	case EBUSY:
 		return "another instance uses it: give each one a STATE_DIR of its own";
+	case ESTALE:
+		return "somebody has deleted or moved it: another one is written";
 	case EUCLEAN:
 		return "it is corrupt and will be moved aside";
 	case EIO:
@@ -475,10 +478,26 @@ void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms)
 		broke(k, r, "commit");
 }
 
+/* It would be written to as ever, and be gone with the last who has it open. */
+static bool is_gone(struct keeper *k)
+{
+	uint64_t now_ms = clock_mono_ms();
+	if (now_ms - k->looked_at_ms < LOOK_MS)
+		return false;
+	k->looked_at_ms = now_ms;
+	return store_moved(k->store);
+}
+
 void keeper_tidy(struct keeper *k)
 {
 	if (!k->store)
 		return;
+	if (!k->behind && is_gone(k)) {
+		store_close(k->store);
+		k->store = NULL;
+		broke(k, -ESTALE, "file");
+		return;
+	}
 	store_tidy(k->store, false);
 	if (store_untidy(k->store))
 		loop_timer_set(k->idle_timer, IDLE_MS);

@@ -589,6 +589,13 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 	return r;
 }
 
+bool store_moved(struct store *s)
+{
+	int moved = 0;
+	return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+	       moved;
+}
+
 void store_tidy(struct store *s, bool idle)
 {
 	wal_tidy(&s->wal, idle);

@@ -57,6 +57,10 @@ void store_close(struct store *s); /* NULL is allowed */
  */
 int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX]);
 
+/* Whether somebody has deleted, moved or replaced the file since it was opened: what is committed
+ * goes where no later start looks. */
+bool store_moved(struct store *s);
+
 /* What whoever loads a record says of it. */
 enum store_verdict {
 	STORE_TAKEN,

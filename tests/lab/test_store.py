@@ -3,6 +3,7 @@
 
 STATE_DIR is a small tmpfs of the test's own, mounted where only the instance and `nsenter` see it.
 """
+import itertools
 import os
 import re
 import signal
@@ -293,6 +294,29 @@ def test_a_directory_that_cannot_be_written_or_made(lab, volume):
     wait_store(vbng, True)
     kill_server(vbng)
     assert known(vbng) == held(street)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_file_that_is_taken_away_while_it_is_used_is_written_anew(lab, volume, how):
+    vbng = lab.vbng(state=volume).wait_serving()
+    street = Street(lab).join(1, 2)
+    for name in sorted(os.listdir(volume)):
+        if name.startswith("leases.db"):
+            os.unlink(f"{volume}/{name}")
+    if how == "replaced":
+        with open(f"{volume}/leases.db", "wb") as f:
+            f.write(b"not what it was" * 500)
+    n = itertools.count(3)
+
+    def noticed():  # with a commit, once a second
+        street.join(next(n))
+        return "works again, all bindings are stored" in vbng.text()
+    wait_for("another file", noticed, every=0.5)
+    assert re.search(r"error store .*going on from memory.*somebody has deleted or moved it", vbng.text())
+    wait_store(vbng, True)
+    kill_server(vbng)
+    assert known(vbng) == held(street)
+    assert set(vbng.delegated()) == set(street.held.values())
 
 
 def test_clients_of_a_lost_volume_still_find_the_server_that_they_know(lab, volume):
