@@ -258,9 +258,8 @@ static void put_dhcpv6(struct out *o, const struct status_view *v)
 		"relay, holds as many as it may.",
 		st->over_station_limit.n);
 	counter(o, "dhcpv6_not_from_holder_total",
-		"Prefixes or addresses that somebody gave back in their holder's name, from "
-		"another "
-		"address: they stay.",
+		"Prefixes or addresses that somebody gave back in their holder's name, but not "
+		"from where that is: they stay.",
 		st->not_from_holder);
 	gauge(o, "dhcpv6_recall_waiting",
 	      "Clients that are to come back for a changed configuration and have not yet.",

@@ -155,16 +155,17 @@ static void take_received(struct intake *in, uint64_t now_ms, const struct own *
 	for (size_t i = 0; i < INTAKE_BATCH; i++) {
 		const struct fair_slot *s = &left->fair.arrivals[i];
 		struct dhcp6_packet p;
-		uint8_t bytes[FAIR_PACKET_MAX];
+		struct fair_packet packet;
 		if (s->state == FAIR_WAITING || !dhcp6_sock_left(&left->sock, i, &p) || p.truncated)
 			continue;
-		memcpy(bytes, s->packet.bytes, p.len);
-		struct pkt_meta m = meta_of(&p);
-		if (at_ms > now_ms || now_ms - at_ms > FAIR_AGE_MAX_MS || !is_ours(in, &m)) {
+		packet.meta = meta_of(&p);
+		packet.len = (uint16_t)p.len;
+		memcpy(packet.bytes, s->packet.bytes, p.len);
+		if (at_ms > now_ms || now_ms - at_ms > FAIR_AGE_MAX_MS || !is_ours(in, &packet)) {
 			in->lost++;
 			continue;
 		}
-		fair_put(in->fair, at_ms, &m, rd_of(bytes, p.len));
+		fair_put(in->fair, at_ms, &packet.meta, rd_of(packet.bytes, packet.len));
 		in->taken_over++;
 	}
 }

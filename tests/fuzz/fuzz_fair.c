@@ -27,11 +27,12 @@ static void clear(struct fair_memory *m)
 	memset(m, 0, offsetof(struct fair_memory, arrivals));
 }
 
-static bool wanted(void *ctx, struct pkt_meta *meta)
+static bool wanted(void *ctx, struct fair_packet *packet)
 {
 	++*(size_t *)ctx;
-	FUZZ_CHECK(meta->lladdr_len <= sizeof meta->lladdr);
-	return meta->hop_limit != 1;
+	FUZZ_CHECK(packet->len <= FAIR_PACKET_MAX &&
+		   packet->meta.lladdr_len <= sizeof packet->meta.lladdr);
+	return packet->meta.hop_limit != 1;
 }
 
 /* Places of all kinds: arrivals, and the first and the last that wait. */
