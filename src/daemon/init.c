@@ -426,7 +426,7 @@ static void forget_keys(void *ctx);
 
 static int server_start(struct appliance *a)
 {
-	int pair[2];
+	int pair[2] = { -1, -1 };
 	struct fib *fib = NULL;
 	const struct fib_bounds bounds = fib_bounds_of(a);
 	int r = intake_memory_next(a->intake);

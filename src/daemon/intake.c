@@ -274,8 +274,7 @@ static void hand_out(const struct fair_packet *p, struct rd *ret_packet, struct 
 	*ret_meta = p->meta;
 }
 
-/* Gives back what a crowd needed, some time after it. */
-static void settle(struct intake *in, uint64_t now_ms)
+void intake_settle(struct intake *in, uint64_t now_ms)
 {
 	if (fair_touched(in->fair) <= SMALL || intake_waiting(in) ||
 	    now_ms - in->crowd_at_ms < SETTLE_MS)
@@ -291,7 +290,7 @@ int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static
 {
 	int n = 0;
 	uint8_t places[INTAKE_BATCH];
-	settle(in, now_ms);
+	intake_settle(in, now_ms);
 	fair_begin(in->fair);
 	for (int drain = 0; drain < DRAINS; drain++) {
 		in->p.memory->now->receiving_at_ms = now_ms;

@@ -64,6 +64,8 @@ int intake_next(struct intake *in, uint64_t now_ms, struct rd ret_packets[static
 void intake_deciding(struct intake *in, size_t place);
 void intake_decided(struct intake *in, size_t n);
 void intake_answered(struct intake *in);
+/* Gives back what a crowd needed, some time after it; intake_next() does so, too. */
+void intake_settle(struct intake *in, uint64_t now_ms);
 /* Whether some wait that the socket does not tell of any more. */
 bool intake_waiting(const struct intake *in);
 struct intake_stats intake_stats(const struct intake *in);

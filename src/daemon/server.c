@@ -42,7 +42,8 @@
 #include <unistd.h>
 
 enum {
-	TURN_MS = 20, /* of one socket before the others have theirs */
+	TURN_MS = 20,    /* of one socket before the others have theirs */
+	REST_MS = 10000, /* without DHCPv6, after which memory is given back */
 	CONTROL_TIMEOUT_S = 2,
 	EXHAUSTED_EVERY_S = 60,
 	ROUTES_RETRY_MS = 1000,
@@ -54,7 +55,7 @@ struct server {
 	const struct server_params *p;
 	const struct config *c;
 	struct loop *loop;
-	struct loop_timer *expiry_timer, *forwarding_timer, *dhcp6_timer;
+	struct loop_timer *expiry_timer, *forwarding_timer, *dhcp6_timer, *rest_timer;
 	struct loop_watch *init_watch, *dhcp6_watch, *control_watch;
 	struct metrics *metrics;
 
@@ -77,9 +78,11 @@ struct server {
 	uint8_t digest[STORE_NOTE_LEN];
 
 	bool serving;
-	bool stopping;       /* init wants us to end */
-	bool settled;        /* what the start alone needed is given back */
-	struct tally before; /* counted by the servers before us */
+	bool stopping;         /* init wants us to end */
+	bool settled;          /* what the start alone needed is given back */
+	uint64_t served_at_ms; /* DHCPv6, last */
+	bool rests;            /* and what serving needed, since then */
+	struct tally before;   /* counted by the servers before us */
 	struct message uplink;
 	struct message_dns dns; /* init's last word */
 	bool uplink_known;      /* init has told of it */
@@ -123,7 +126,22 @@ static void on_forwarding(void *ctx)
 		/* The start is over, and whoever waited for it has been answered. */
 		s->settled = true;
 		memory_settle();
+		loop_timer_set(s->rest_timer, REST_MS);
 	}
+}
+
+/* Nobody has come for a while, and nobody may for hours. */
+static void on_rest(void *ctx)
+{
+	struct server *s = (struct server *)ctx;
+	const uint64_t now_ms = clock_mono_ms(), due_ms = s->served_at_ms + REST_MS;
+	s->rests = now_ms >= due_ms;
+	if (!s->rests) {
+		loop_timer_set(s->rest_timer, due_ms - now_ms);
+		return;
+	}
+	intake_settle(s->intake, now_ms);
+	memory_settle();
 }
 
 /* Begins it; the loop does the rest, piece by piece. */
@@ -370,6 +388,10 @@ static void serve_dhcp6(void *ctx)
 	} while (n == INTAKE_BATCH && now_ms - begun_ms < TURN_MS);
 	if (intake_waiting(s->intake))
 		loop_timer_set(s->dhcp6_timer, 0);
+	s->served_at_ms = now_ms;
+	if (s->rests)
+		loop_timer_set(s->rest_timer, REST_MS);
+	s->rests = false;
 	if (dhcp6_server_deadline(s->dhcp6) != deadline)
 		arm_expiry(s, now_ms);
 }
@@ -890,6 +912,8 @@ static int init_loop(struct server *s)
 		r = loop_timer_new(s->loop, on_forwarding, s, &s->forwarding_timer);
 	if (r == 0)
 		r = loop_timer_new(s->loop, serve_dhcp6, s, &s->dhcp6_timer);
+	if (r == 0)
+		r = loop_timer_new(s->loop, on_rest, s, &s->rest_timer);
 	return r;
 }
 
@@ -910,8 +934,10 @@ static void confine(const struct server *s)
 		{ "/sys/devices/system/cpu", LANDLOCK_READ },
 	};
 	int r = landlock_enter(places, ARRAY_LEN(places));
-	if (r < 0)
+	if (r == -EOPNOTSUPP || r == -EPERM) /* the kernel, or what filters an engine's calls */
 		log_debug("server", "files are not closed to us by the kernel", kv_errno(r));
+	else if (r < 0)
+		log_warn("server", "files could not be closed to us, going on", kv_errno(r));
 }
 
 static int start(struct server *s)
