@@ -440,6 +440,11 @@ class Vbng:
                 todo += children_of(p)
         return found
 
+    def server_after(self, before):
+        """The one that runs in its place; None while there is none. Looked up once: they come and go."""
+        server = (self.pids()[1:] or [before])[0]
+        return server if server != before else None
+
     def fib(self):
         """The process that changes routes for the server; None between two of them."""
         for p in self.family():

@@ -23,6 +23,13 @@ def status(pid):
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
 
 
+def confined(pid):
+    """Whether it has given up what it was forked with."""
+    with contextlib.suppress(OSError):
+        return pid is not None and status(pid)["CapBnd"] == "0" * 16
+    return False
+
+
 def maps(pid):
     """Each mapping that can be read: its place, and the flags that the kernel has for it."""
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as f:
@@ -222,7 +229,7 @@ def test_whoever_takes_a_process_over_can_neither_execute_nor_trace_nor_mount_no
         server = vbng.pids()[1]
         assert calls.attempt(server, name) == "killed", name
         vbng.wait_log("the server was killed, starting it again signal=31", count=n)
-        wait_for("another server", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.verb("healthcheck", check=False).stdout == "serving\n")
+        wait_for("another server", lambda: vbng.server_after(server) and vbng.verb("healthcheck", check=False).stdout == "serving\n")
     assert vbng.pids()[0] == init and vbng.stop()[0] == 0, vbng.text()
 
 
@@ -359,7 +366,7 @@ def test_what_is_out_of_bounds_ends_server_and_helper_and_both_are_back(lab, wha
     assert calls.attempt(server, "sendto", fd, question, len(question), 0) in (len(question), calls.ENDED)
     vbng.wait_log("error fib the server asks for what is not its business" if what.startswith("a route") else "error fib the server says what is no request")
     vbng.wait_log(f"the process that sets routes ended, the server ends with it status={os.EX_PROTOCOL}")
-    wait_for("another pair", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.fib() not in (None, fib) and
+    wait_for("another pair", lambda: vbng.server_after(server) and vbng.fib() not in (None, fib) and
              vbng.verb("healthcheck", check=False).stdout == "serving\n")
     assert vbng.delegated() == before
     assert vbng.stop()[0] == 0, vbng.text()
@@ -372,7 +379,7 @@ def test_server_and_helper_end_together_whichever_is_killed(lab):
     for victim in vbng.fib, lambda: vbng.pids()[1]:
         server, fib = vbng.pids()[1], vbng.fib()
         os.kill(victim(), 9)
-        wait_for("another pair", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and vbng.fib() not in (None, fib) and
+        wait_for("another pair", lambda: vbng.server_after(server) and vbng.fib() not in (None, fib) and
                  vbng.verb("healthcheck", check=False).stdout == "serving\n")
         assert len([p for p in vbng.family() if status(p)["Name"] == "vbng-fib"]) == 1
     assert vbng.delegated() == before
@@ -389,5 +396,5 @@ def test_system_calls_are_filtered_after_each_start(lab):
         assert status(server)["Seccomp"] == "2", "a filter is in force"
         os.kill(server, 9)
         vbng.wait_log("the server was killed, starting it again")
-        wait_for("another server", lambda: len(vbng.pids()) > 1 and vbng.pids()[1] != server and status(vbng.pids()[1])["CapBnd"] == "0" * 16)
+        wait_for("another server", lambda: confined(vbng.server_after(server)))
         wait_for("its answer", lambda: vbng.status()["state"] == "serving")
