@@ -2,6 +2,7 @@
 #include "daemon/fib_shared.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "host/proc.h"
 
 #include <errno.h>
@@ -215,6 +216,12 @@ static int answer(struct fib *f, struct fib_answer *ret_answer)
 		do
 			r = recv(f->ours, &a, sizeof a, 0);
 		while (r < 0 && errno == EINTR);
+	if (!f->lost && r < 0 && errno == EAGAIN)
+		log_error(
+			"fib",
+			"vbng-fib, which sets routes, does not answer: it and the server are made "
+			"anew",
+			kv_u64("waited_s", FIB_ANSWER_MS / 1000));
 	f->lost = r != (ssize_t)sizeof a;
 	if (f->lost)
 		return -EPIPE;

@@ -26,6 +26,7 @@ struct process {
 	int fd;
 	const struct fib_bounds *bounds;
 	struct fib_shared *shared;
+	struct fib_request *requests; /* FIB_BATCH_MAX: untouched pages cost nothing */
 	struct route_batch *routes;
 	struct nft_sets *filter; /* NULL: there is none */
 	int filter_error;        /* of a transaction before the batch's end */
@@ -128,11 +129,12 @@ static bool commit(struct process *p, uint32_t n, struct fib_answer *ret_answer)
 {
 	p->filter_error = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct fib_request q = fetch(p->shared, i);
-		if (!fib_allows(p->bounds, &q))
-			return tell_out_of_bounds(&q);
-		carry(p, &q, i);
+		p->requests[i] = fetch(p->shared, i);
+		if (!fib_allows(p->bounds, &p->requests[i]))
+			return tell_out_of_bounds(&p->requests[i]);
 	}
+	for (uint32_t i = 0; i < n; i++)
+		carry(p, &p->requests[i], i);
 	ret_answer->result = route_commit(p->routes, on_refused, p);
 	commit_filter(p);
 	ret_answer->filter = p->filter_error;
@@ -227,7 +229,8 @@ static int confine(void)
 int fib_process_run(int fd, struct fib_shared *shared, const struct fib_bounds *bounds)
 {
 	struct process p = { .fd = fd, .shared = shared, .bounds = bounds };
-	int r = route_batch_new(&p.routes);
+	p.requests = calloc(FIB_BATCH_MAX, sizeof *p.requests);
+	int r = p.requests ? route_batch_new(&p.routes) : -ENOMEM;
 	if (r == 0 && bounds->table[0])
 		r = nft_sets_new(bounds->table, &p.filter);
 	if (r == 0)
@@ -241,5 +244,6 @@ int fib_process_run(int fd, struct fib_shared *shared, const struct fib_bounds *
 	}
 	nft_sets_free(p.filter);
 	route_batch_free(p.routes);
+	free(p.requests);
 	return r == 0 ? 0 : r == -EPROTO ? EX_PROTOCOL : EX_OSERR;
 }

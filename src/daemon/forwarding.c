@@ -305,6 +305,8 @@ void forwarding_end(struct forwarding *f)
 	 * anew.
 	 */
 	memset(failed, 1, b->n_routes * sizeof failed[0]);
+	if (fib_lost(f->fib)) /* that says nothing of the kernel, or of routes */
+		return;
 	f->failures += b->n_routes;
 	for (struct station *s = NULL; (s = stations_next(&f->stations, s));)
 		s->entered = false;

@@ -54,7 +54,9 @@ enum {
 	SENTENCE_MAX = 640,
 	STOP_LIMIT_MS = 1200, /* for the server's farewell; with the undoing it all stays below 2 s,
 				 and 4 s where a manager of the host has the NIC */
-	KILL_LIMIT_MS = 500,  /* for one that is killed: the kernel waits for its disk, we do not */
+	FIB_LIMIT_MS = 1000,  /* after which it is told that no server can begin yet */
+	FIB_REMIND_MS = 10000, /* and how often then */
+	KILL_LIMIT_MS = 500, /* for one that is killed: the kernel waits for its disk, we do not */
 	TELL_AGAIN_MS = 100,
 	PAUSE_MS = 5, /* between two looks while something is waited for in boot */
 	RETRY_MIN_MS = 100,
@@ -342,6 +344,13 @@ static bool on_server_message(void *ctx, const struct message *m)
 	}
 }
 
+/* One of ours that is not reaped is there; 0 is none. */
+static void kill_child(pid_t pid)
+{
+	if (pid > 0)
+		(void)kill(pid, SIGKILL);
+}
+
 /* Whatever has become of it, the next one is sound. */
 static void on_server_wrong(void *ctx)
 {
@@ -349,7 +358,7 @@ static void on_server_wrong(void *ctx)
 	if (!a->server_pid)
 		return;
 	log_error("init", "the server says what it should not, killing it");
-	(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
+	kill_child(a->server_pid);
 }
 
 static int server_child(struct appliance *a, int fd, struct fib *fib, pid_t init_pid)
@@ -495,9 +504,18 @@ static void server_again(void *ctx)
 	struct appliance *a = (struct appliance *)ctx;
 	if (a->stopping || a->server_pid)
 		return;
+	const bool waited = a->server_due;
 	a->server_due = a->fib_pid != 0; /* what it is still doing would be behind our back */
-	if (a->server_due)
+	if (a->server_due) {
+		if (waited)
+			log_warn("init",
+				 "no other server yet: the process that sets routes was killed and "
+				 "is "
+				 "still there, as where the kernel does not answer it",
+				 kv_i64("pid", a->fib_pid));
+		loop_timer_set(a->server_timer, waited ? FIB_REMIND_MS : FIB_LIMIT_MS);
 		return;
+	}
 	const char *why = "";
 	a->server_restarts += !a->replace_server;
 	int r = replace_sockets(a, &why);
@@ -536,8 +554,7 @@ static void server_ended(struct appliance *a, int status)
 	a->server_ended_ms = clock_mono_ms();
 	a->store_sound = served;
 	a->server_farewell = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	if (a->fib_pid)
-		(void)kill(a->fib_pid, SIGKILL); /* our child, not reaped: it is there */
+	kill_child(a->fib_pid);
 	if (a->stopping)
 		return;
 	if (a->replace_server) {
@@ -561,14 +578,18 @@ static void server_ended(struct appliance *a, int status)
 static void fib_ended(struct appliance *a, int status)
 {
 	a->fib_pid = 0;
-	if (a->server_due)
+	if (a->server_due) {
 		server_again(a);
-	else if (a->server_pid && !a->stopping && !a->replace_server) {
+		return;
+	}
+	if (!a->server_pid || a->stopping || a->replace_server)
+		return;
+	/* Without a fault it ends when the server's end is closed: then that is what ends. */
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		log_error("init", "the process that sets routes ended, the server ends with it",
 			  kv_i64(WIFSIGNALED(status) ? "signal" : "status",
 				 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
-		(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
-	}
+	kill_child(a->server_pid);
 }
 
 /* --- the tunnel
@@ -645,7 +666,7 @@ static void on_replace_overdue(void *ctx)
 {
 	struct appliance *a = (struct appliance *)ctx;
 	if (a->replace_server && a->server_pid)
-		(void)kill(a->server_pid, SIGKILL); /* our child, not reaped: it is there */
+		kill_child(a->server_pid);
 }
 
 /* --- boot
@@ -710,7 +731,7 @@ static int boot_tunnel(struct appliance *a)
 	}
 	switch (r) {
 	case -EINTR:
-		(void)tunnel_remove(&a->tunnel); /* a process that is only just starting */
+		tunnel_drop(&a->tunnel); /* a process that is only just starting */
 		return 0;
 	case -EOPNOTSUPP:
 		return boot_failed(r, "WIREGUARD_BACKEND=kernel: this kernel has no WireGuard. "
@@ -840,7 +861,10 @@ static int undo_guard(void *arg)
 	a->guard_watch = NULL;
 	if (a->nflog_fd >= 0)
 		(void)close(take_fd(&a->nflog_fd)); /* reports nobody reads any more */
-	return nft_guard_close(take_ptr(&a->guard));
+	int r = nft_guard_close(a->guard);
+	if (r >= 0 || r == -ENOENT)
+		a->guard = NULL;
+	return r;
 }
 
 /* Nobody is worse off without it than with most routers, so that nothing here ends the boot. Before
@@ -1098,9 +1122,11 @@ static bool server_ends(struct appliance *a, uint64_t limit_ms)
 
 static void kill_server(struct appliance *a)
 {
-	log_error("init", "the server does not end, killing it");
+	log_error("init", a->server_pid ? "the server does not end, killing it"
+					: "the process that sets routes does not end, killing it");
 	a->server_overdue = true;
-	(void)kill(a->server_pid, SIGKILL); /* it is our child and not reaped: it is there */
+	kill_child(a->server_pid);
+	kill_child(a->fib_pid);
 	if (!server_ends(a, KILL_LIMIT_MS))
 		log_error("init",
 			  "the server was killed and is still there, as where a disk does not "
@@ -1111,10 +1137,11 @@ static void kill_server(struct appliance *a)
 /* Until it has said farewell and closed its store. */
 static void stop_server(struct appliance *a)
 {
-	if (!a->server_pid)
+	if (!a->server_pid && !a->fib_pid)
 		return;
 	const struct message stop = { .type = MESSAGE_STOP };
-	server_tell(a, &stop);
+	if (a->server_pid)
+		server_tell(a, &stop);
 	if (!server_ends(a, STOP_LIMIT_MS))
 		kill_server(a);
 }
@@ -1135,7 +1162,7 @@ static void see_server_end(struct appliance *a, bool had)
 		} else {
 			log_error("init", "the server has closed its store and does not end");
 			a->server_overdue = true;
-			(void)kill(a->server_pid, SIGKILL); /* as in kill_server() */
+			kill_child(a->server_pid);
 		}
 	}
 	if (had && !a->server_overdue && !a->server_farewell)

@@ -99,13 +99,13 @@ static void note_told(struct server *s);
 
 static void put_routes_right(struct server *s);
 
-/* Nothing can be promised any more: init has another server and another process for it at once. */
-static void end_without_fib(struct server *s)
+/* Nothing can be promised any more: init has another server and another process for it at once,
+ * which answers what is not answered (daemon/intake). So nothing is done here that could say that
+ * it was. */
+static void end_without_fib(const struct server *s)
 {
-	if (!fib_lost(s->p->fib))
-		return;
-	s->exit_code = EX_SOFTWARE;
-	loop_stop(s->loop);
+	if (fib_lost(s->p->fib))
+		_exit(EX_SOFTWARE);
 }
 
 static void on_forwarding(void *ctx)

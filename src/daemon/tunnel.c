@@ -169,6 +169,12 @@ static int set_up(struct tunnel *t)
 	return r;
 }
 
+static void forget(struct tunnel *t)
+{
+	t->wg = (struct wg_tunnel){ 0 };
+	t->present = t->starting = false;
+}
+
 /* The rest, where it is there; its end, where it failed. */
 static int complete(struct tunnel *t, int r)
 {
@@ -178,7 +184,7 @@ static int complete(struct tunnel *t, int r)
 	if (r == 0)
 		r = set_up(t);
 	if (r < 0) {
-		(void)tunnel_remove(t); /* r is what the caller hears */
+		tunnel_drop(t);
 		return r;
 	}
 	t->userspace = t->wg.userspace;
@@ -247,10 +253,17 @@ int tunnel_remove(void *arg)
 		/* Nobody can tell us of it later: what the kernel is short of may be there now. */
 		if (r < 0 && r != -ENODEV)
 			r = link_delete(t->own_rt, t->wg.ifindex);
+		if (r < 0 && r != -ENODEV)
+			return r;
 	}
-	t->wg = (struct wg_tunnel){ 0 };
-	t->present = t->starting = false;
+	forget(t);
 	return r;
+}
+
+void tunnel_drop(struct tunnel *t)
+{
+	if (tunnel_remove(t) < 0)
+		forget(t);
 }
 
 int tunnel_set_endpoint(struct tunnel *t, const struct sockaddr_storage *to)

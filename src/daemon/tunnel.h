@@ -52,9 +52,11 @@ void tunnel_done(struct tunnel *t);
  */
 int tunnel_begin(struct tunnel *t);
 int tunnel_go_on(struct tunnel *t);
-/* For the undo stack; arg is the struct tunnel. Ends wireguard-go (waits up to half a second where
- * its interface is still there). */
+/* For the undo stack; arg is the struct tunnel. Where it fails the tunnel is there as before. Ends
+ * wireguard-go (waits up to half a second where its interface is still there). */
 int tunnel_remove(void *arg);
+/* The same, and whatever comes of it there is none any more. */
+void tunnel_drop(struct tunnel *t);
 
 /* Where the provider is from now on, with a new handshake at once. NULL: nobody knows. A tunnel
  * that is not there gets it when it is made. */

@@ -341,7 +341,7 @@ static void gone(struct tunnel_watch *w, const char *event, struct kv detail)
 		 kv_u64("in_ms", delay));
 	uplink_watch_gone(w->p.uplink);
 	w->p.looked(w->p.ctx);
-	(void)tunnel_remove(t); /* what is left of it: mostly nothing */
+	tunnel_drop(t); /* what is left of it: mostly nothing */
 	if (delay)
 		loop_timer_set(w->poll_timer, delay);
 	else

@@ -390,6 +390,7 @@ int nft_guard_close(struct nft_guard *g)
 	if (r < 0 && r != -ENOENT &&
 	    r != -ETIMEDOUT) /* short of something, perhaps, for a moment */
 		r = remove_one(g, NFT_MSG_DELTABLE, NULL);
-	nft_guard_drop(g);
+	if (r >= 0 || r == -ENOENT)
+		nft_guard_drop(g);
 	return r;
 }

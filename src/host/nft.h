@@ -61,7 +61,8 @@ int nft_guard_let_pass(struct nft_guard *g);
 /* In a forked child that goes on as another: gives up its copy; the table stays. NULL is allowed.
  */
 void nft_guard_drop(struct nft_guard *g);
-/* Removes the table, whatever is in it, and frees the guard; waits for a child that still loads (2
- * s at most) and for the kernel's own tidying up (some 10 ms). NULL is allowed. -ENOENT where
- * somebody removed it before us, -EPERM, -ETIMEDOUT. */
+/* Removes the table, whatever is in it, and frees the guard, unless it is still there: then it may
+ * be tried again; waits for a child that still loads (2 s at most) and for the kernel's own tidying
+ * up (some 10 ms). NULL is allowed. -ENOENT where somebody removed it before us, -EPERM,
+ * -ETIMEDOUT. */
 int nft_guard_close(struct nft_guard *g);

@@ -5,6 +5,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -210,3 +212,20 @@ def test_a_disk_that_does_not_answer_does_not_keep_the_nic(lab):
     finally:
         run(*inside, "--unfreeze", lab.state)
     assert vbng.wait_end()[0] == 0, vbng.text()
+
+
+def test_a_stop_waits_for_no_process_that_cannot_go(lab):
+    """Who is traced is reaped by nobody else: as one is that the kernel does not answer, but for that it ends with the tracer."""
+    vbng = lab.vbng(pid1=False).wait_serving()  # a PID namespace would end with the last of its processes alone
+    seize = ("import ctypes,sys,time; libc = ctypes.CDLL(None); libc.ptrace.argtypes = [ctypes.c_long] * 4;"
+             "print(libc.ptrace(0x4206, int(sys.argv[1]), 0, 0), flush=True); time.sleep(60)")
+    with subprocess.Popen([sys.executable, "-c", seize, str(vbng.fib())], stdout=subprocess.PIPE, text=True) as tracer:
+        try:
+            assert tracer.stdout.readline() == "0\n", "it is held"
+            code, seconds = vbng.stop()
+        finally:
+            tracer.kill()
+    assert code == 0, vbng.text()
+    assert "the process that sets routes does not end, killing it" in vbng.text()
+    assert seconds < 10
+    assert "sub0" in lab.host.ip("link"), vbng.text()
