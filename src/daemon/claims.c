@@ -193,11 +193,10 @@ static int tell_all(const struct look *l, const char *lock_other, bool locked,
 	if (f[CLAIM_TUNNEL].other[0]) {
 		(void)snprintf(
 			s, sizeof s,
-			"WIREGUARD_INTERFACE_SUFFIX=%s: the instance %s has its tunnel %s in "
-			"this network namespace, and with it the default route. Every "
-			"instance with a tunnel needs a namespace of its own "
-			"(--network none)",
-			c->suffix, f[CLAIM_TUNNEL].other, f[CLAIM_TUNNEL].value);
+			"this network namespace: the instance %s has its tunnel %s in it, and "
+			"with it the default route. Start %s with a namespace of its own "
+			"(--network none), or without a tunnel (WIREGUARD_BACKEND=none)",
+			f[CLAIM_TUNNEL].other, f[CLAIM_TUNNEL].value, c->suffix);
 		tell(ctx, s);
 		n++;
 	}

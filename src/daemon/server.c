@@ -162,7 +162,7 @@ static void on_loaded(void *ctx)
 	arm_expiry(s, clock_mono_ms());
 }
 
-/* --- commit, route, reply
+/* --- commit and route, then reply
  * ----------------------------------------------------------------------------------- */
 
 static void log_changes(struct server *s, uint64_t now_ms)

@@ -2,7 +2,7 @@
 /*
  * The server: a process forked from init that serves subscribers on descriptors that init holds. It
  * loads the bindings, puts their routes in place, tells init that it is ready, and from
- * MESSAGE_SERVE on answers: commit, route, reply.
+ * MESSAGE_SERVE on answers: commit and route, then reply.
  */
 #pragma once
 

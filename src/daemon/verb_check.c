@@ -32,8 +32,9 @@ static int check_runtime(const struct config *c)
 			"alone. Start with -v NAME:%s\n",
 			c->state_dir, strerror(errno), c->state_dir);
 	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) < 0)
-		fprintf(stderr, "warning: this kernel has no seccomp: the server keeps all system "
-				"calls\n");
+		fprintf(stderr,
+			"warning: this kernel has no seccomp: all processes keep all system "
+			"calls\n");
 	if (code == 0)
 		puts("all that it needs to start is here");
 	return code;

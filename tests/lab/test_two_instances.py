@@ -339,7 +339,7 @@ def test_a_namespace_has_one_tunnel_and_the_second_instance_is_refused_by_the_fi
     for verb in "check --runtime", "run":
         code, said = second(lab, tmp_path, verb=verb, **house.default).wait_end()
         assert code == EX_UNAVAILABLE, said
-        assert "the instance provider1 has its tunnel wg-provider1 in this network namespace" in said
+        assert "this network namespace: the instance provider1 has its tunnel wg-provider1 in it" in said
         assert_same(before, house.own.snapshot, "our own namespace")
         assert_same(host, lab.host.snapshot)
     # One without a tunnel has no part in that.

@@ -191,7 +191,7 @@ static void child_speaks_to_whom_it_is_told(void **state)
 	(void)close(said[0]); /* read to its end */
 }
 
-static void server_keeps_net_admin_alone(void **state)
+static void who_changes_routes_keeps_net_admin_alone(void **state)
 {
 	(void)state;
 	NEEDS_SANDBOX();
@@ -377,7 +377,7 @@ int main(void)
 		cmocka_unit_test(child_leads_its_own_process_group),
 		cmocka_unit_test(a_program_that_is_not_there_is_told),
 		cmocka_unit_test(child_keeps_only_the_privileges_it_was_left),
-		cmocka_unit_test(server_keeps_net_admin_alone),
+		cmocka_unit_test(who_changes_routes_keeps_net_admin_alone),
 		cmocka_unit_test(who_is_limited_executes_nothing_with_more),
 		cmocka_unit_test(names_missing_privileges),
 		cmocka_unit_test(child_dies_with_us),
