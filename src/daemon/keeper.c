@@ -75,6 +75,8 @@ static const char *advice_on(int r)
 		return "another instance uses it: give each one a STATE_DIR of its own";
 	case ESTALE:
 		return "somebody has deleted or moved it: another one is written";
+	case ENOLINK:
+		return "it is a symbolic link to what is not there: mount that, or remove the link";
 	case EUCLEAN:
 		return "it is corrupt and will be moved aside";
 	case EIO:

@@ -489,16 +489,28 @@ static int check_access(const char *dir, const char *path)
 	return access(dir, R_OK | W_OK | X_OK) < 0 ? -errno : 0;
 }
 
+/* Whether a new one has a place there: nothing is, or an empty file. What a symbolic link points to
+ * may be mounted later. */
+static int is_vacant(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 1 : -errno;
+	if (!S_ISLNK(st.st_mode))
+		return S_ISREG(st.st_mode) && st.st_size == 0;
+	return stat(path, &st) == 0 ? 0 : errno == ENOENT ? -ENOLINK : -errno;
+}
+
 /* A new one where there is none, or an empty one: under another name first, so that what is there
  * is whole whenever the power fails. */
 static int begin_anew(const char *path, bool *ret_begun)
 {
 	char fresh[STORE_PATH_MAX];
-	struct stat st;
-	if (stat(path, &st) == 0 && st.st_size > 0)
-		return 0;
+	int r = is_vacant(path);
+	if (r <= 0)
+		return r;
 	snprintf(fresh, sizeof fresh, "%.256s.new", path);
-	int r = aside_remove(fresh); /* of a start that was killed here */
+	r = aside_remove(fresh); /* of a start that was killed here */
 	if (r == 0)
 		r = db_create(fresh, &steps);
 	if (r == 0)

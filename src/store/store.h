@@ -44,8 +44,9 @@ struct store_found {
  * meets it tells.
  *
  * -EROFS, -EACCES: the directory or the file may not be written; -ENOSPC; -EIO: the medium;
- * -EBUSY: another process has it; -ENOTSUP: written by a later version, and left as it is; -ENOMEM,
- * -ENAMETOOLONG, and what mkdir(2) says. Nothing has been moved or lost where it fails.
+ * -EBUSY: another process has it; -ENOTSUP: written by a later version, and left as it is;
+ * -ENOLINK: it is a symbolic link to what is not there; -ENOMEM, -ENAMETOOLONG, and what mkdir(2)
+ * and lstat(2) say. Nothing has been moved or lost where it fails.
  */
 int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret_store,
 	       struct store_found *ret_found);

@@ -876,6 +876,43 @@ static void a_directory_that_cannot_be_is_told_as_such(void **state)
 	assert_null(s);
 }
 
+static void a_symbolic_link_to_nothing_is_told_and_left_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+	char elsewhere[sizeof f->db + 8];
+	struct stat st;
+	snprintf(elsewhere, sizeof elsewhere, "%s/volume", f->dir);
+	assert_int_equal(symlink("volume", f->db), 0);
+	assert_int_equal(store_open(f->dir, now.unix_ms, false, &f->store, &f->found), -ENOLINK);
+	assert_int_equal(lstat(f->db, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(lstat(elsewhere, &st), -1);
+	/* With something there it is used through the link, an empty file too. */
+	int fd = open(elsewhere, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	open_it(f);
+	const struct binding_change c = change(1, false);
+	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+	reopen(f);
+	load_at(f, now);
+	assert_int_equal(f->n, 1);
+	assert_int_equal(lstat(f->db, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(elsewhere, &st), 0);
+	assert_true(st.st_size > 0);
+}
+
+static void what_cannot_be_looked_at_is_not_taken_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	assert_int_equal(symlink("leases.db", f->db), 0); /* round and round */
+	assert_int_equal(store_open(f->dir, now.unix_ms, false, &f->store, &f->found), -ELOOP);
+	assert_int_equal(lstat(f->db, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+}
+
 /* --- schema
  * -------------------------------------------------------------------------------------------------
  */
@@ -1047,6 +1084,8 @@ int main(void)
 		STORE_TEST(a_log_goes_aside_with_its_file),
 		STORE_TEST(an_unwritable_directory_or_file_is_told_as_such),
 		STORE_TEST(a_directory_that_cannot_be_is_told_as_such),
+		STORE_TEST(a_symbolic_link_to_nothing_is_told_and_left_as_it_is),
+		STORE_TEST(what_cannot_be_looked_at_is_not_taken_for_nothing),
 		STORE_TEST(a_file_of_version_1_is_read),
 		STORE_TEST(a_damaged_file_of_version_1_is_rescued),
 		STORE_TEST(every_older_version_is_brought_up_to_date),
