@@ -141,6 +141,11 @@ static int open_store(struct keeper *k, bool sound)
 {
 	struct store_found found;
 	int r = store_open(k->state_dir, clock_unix_ms(), sound, &k->store, &found);
+	if (found.adopted)
+		log_warn("store",
+			 "an earlier start was killed while it replaced a corrupt database: going "
+			 "on with what it had rescued",
+			 kv_str("file", k->path));
 	if (found.moved_aside[0])
 		tell_moved(found.moved_aside, found.rescued);
 	if (found.migrated_from)

@@ -464,7 +464,9 @@ static int replace(const char *path, uint64_t unix_ms, const struct rescue *resc
 	if (r == 0 && rename(fresh, path) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)aside_remove(fresh); /* the next try begins with it, too */
+		struct stat st;
+		if (lstat(path, &st) == 0)         /* else it is all there is: adopt() takes it */
+			(void)aside_remove(fresh); /* the next try begins with it, too */
 		return r;
 	}
 	found->rescued = (size_t)n;
@@ -501,15 +503,56 @@ static int is_vacant(const char *path)
 	return stat(path, &st) == 0 ? 0 : errno == ENOENT ? -ENOLINK : -errno;
 }
 
+/* Whether there is something in it; -EUCLEAN: it is damaged, and is worth a rescue. */
+static int is_worth_adopting(const char *fresh)
+{
+	struct store *s = NULL;
+	struct rescue rescue = { 0 };
+	int64_t version, n = 0;
+	int r = open_file(fresh, 0, &s, &version, &rescue);
+	if (r == 0)
+		r = db_int(s->db,
+			   "SELECT (SELECT count(*) FROM binding) + (SELECT count(*) FROM "
+			   "elsewhere) + (SELECT count(*) FROM meta)",
+			   &n);
+	store_close(s);
+	if (r == -EUCLEAN && rescue.n == 0 && rescue.duid.len == 0)
+		r = 0;
+	rescue_done(&rescue);
+	return r < 0 ? r : n > 0;
+}
+
+/* Where path is vacant: replace() may have been killed when the damaged one was aside already, and
+ * the sound one not yet in its place. */
+static int adopt(const char *path, const char *fresh, bool *ret_adopted)
+{
+	struct stat st;
+	if (lstat(fresh, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	int r = is_worth_adopting(fresh);
+	if (r == 0 || (r < 0 && r != -EUCLEAN))
+		return r;
+	r = aside_remove(path); /* a log without a database is nobody's */
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	*ret_adopted = r == 0;
+	return r;
+}
+
 /* A new one where there is none, or an empty one: under another name first, so that what is there
  * is whole whenever the power fails. */
-static int begin_anew(const char *path, bool *ret_begun)
+static int begin_anew(const char *path, bool *ret_begun, bool *ret_adopted)
 {
 	char fresh[STORE_PATH_MAX];
 	int r = is_vacant(path);
 	if (r <= 0)
 		return r;
 	snprintf(fresh, sizeof fresh, "%.256s.new", path);
+	r = adopt(path, fresh, ret_adopted);
+	if (r < 0 || *ret_adopted)
+		return r;
 	r = aside_remove(fresh); /* of a start that was killed here */
 	if (r == 0)
 		r = db_create(fresh, &steps);
@@ -521,6 +564,15 @@ static int begin_anew(const char *path, bool *ret_begun)
 		(void)aside_remove(fresh); /* the next try begins with it, too */
 	*ret_begun = r == 0;
 	return r;
+}
+
+/* Of a replace() that was killed early, where the damaged file is no longer there: it must not be
+ * adopted when this one is gone some day. */
+static void forget_fresh(const char *path)
+{
+	char fresh[STORE_PATH_MAX];
+	snprintf(fresh, sizeof fresh, "%.256s.new", path);
+	(void)aside_remove(fresh); /* the next start tries again */
 }
 
 int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret_store,
@@ -535,7 +587,7 @@ int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret
 		r = check_access(dir, path);
 	bool begun = false;
 	if (r == 0)
-		r = begin_anew(path, &begun);
+		r = begin_anew(path, &begun, &ret_found->adopted);
 	if (r == 0)
 		r = open_file(path,
 			      (sound || begun ? DB_PAGES | DB_TABLES : 0) | (begun ? DB_EMPTY : 0),
@@ -546,6 +598,8 @@ int store_open(const char *dir, uint64_t unix_ms, bool sound, struct store **ret
 			r = open_file(path, 0, ret_store, &version, NULL);
 	}
 	rescue_done(&rescue);
+	if (r == 0 && !begun)
+		forget_fresh(path);
 	if (r == 0 && version < (int64_t)steps.n)
 		ret_found->migrated_from = version;
 	return r;

@@ -29,7 +29,8 @@ enum {
 /* What opening it met with. */
 struct store_found {
 	char moved_aside[STORE_PATH_MAX]; /* where a corrupt file is now; "": it was sound */
-	size_t rescued;        /* of the bindings in that one, taken over into a new one */
+	size_t rescued; /* of the bindings in that one, taken over into a new one */
+	bool adopted;   /* there was none but what a killed start had rescued of a corrupt one */
 	int64_t migrated_from; /* the version of the schema that was brought up to date; 0: none */
 };
 

@@ -385,6 +385,70 @@ static void what_a_killed_first_start_left_is_no_hindrance(void **state)
 	assert_int_equal(f->n, 1);
 }
 
+/* As a start leaves it that is killed between moving the damaged file aside and putting the one
+ * with what was rescued in its place. */
+static void leave_only_the_rescued_one(struct fixture *f, char ret_fresh[static 128])
+{
+	snprintf(ret_fresh, 128, "%s.new", f->db);
+	open_it(f);
+	const struct binding_change changes[] = { change(1, false), change(2, false) };
+	assert_int_equal(store_commit(f->store, changes, 2, now), 0);
+	close_it(f);
+	assert_int_equal(rename(f->db, ret_fresh), 0);
+}
+
+static void what_was_rescued_survives_a_kill_before_it_is_in_its_place(void **state)
+{
+	struct fixture *f = *state;
+	char fresh[128];
+	leave_only_the_rescued_one(f, fresh);
+	open_it(f);
+	assert_true(f->found.adopted);
+	assert_string_equal(f->found.moved_aside, "");
+	assert_int_equal(access(fresh, F_OK), -1);
+	load_at(f, now);
+	assert_int_equal(f->n, 2);
+	reopen(f);
+	assert_false(f->found.adopted);
+}
+
+static void what_was_rescued_is_rescued_again_where_it_was_damaged(void **state)
+{
+	struct fixture *f = *state;
+	char fresh[128];
+	leave_only_the_rescued_one(f, fresh);
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(fresh, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TABLE stranger(x)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	open_it(f);
+	assert_true(f->found.adopted);
+	assert_string_not_equal(f->found.moved_aside, "");
+	assert_int_equal(f->found.rescued, 2);
+	load_at(f, now);
+	assert_int_equal(f->n, 2);
+}
+
+static void what_was_rescued_is_nothing_to_go_by_beside_a_sound_one(void **state)
+{
+	struct fixture *f = *state;
+	char fresh[128];
+	leave_only_the_rescued_one(f, fresh);
+	char kept[128];
+	snprintf(kept, sizeof kept, "%s/kept", f->dir);
+	assert_int_equal(rename(fresh, kept), 0);
+	open_it(f);
+	const struct binding_change c = change(3, false);
+	assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+	close_it(f);
+	assert_int_equal(rename(kept, fresh), 0);
+	open_it(f);
+	assert_false(f->found.adopted);
+	load_at(f, now);
+	assert_int_equal(f->n, 1);
+	assert_int_equal(access(fresh, F_OK), -1);
+}
+
 static void rows_that_cannot_be_are_passed_over_and_counted(void **state)
 {
 	static const struct {
@@ -1059,6 +1123,9 @@ int main(void)
 		STORE_TEST(notes_outlive_a_restart),
 		STORE_TEST(what_is_owed_comes_onto_the_disk_with_the_next_commit),
 		STORE_TEST(what_a_killed_first_start_left_is_no_hindrance),
+		STORE_TEST(what_was_rescued_survives_a_kill_before_it_is_in_its_place),
+		STORE_TEST(what_was_rescued_is_rescued_again_where_it_was_damaged),
+		STORE_TEST(what_was_rescued_is_nothing_to_go_by_beside_a_sound_one),
 		STORE_TEST(a_later_change_replaces_and_an_erased_one_is_gone),
 		STORE_TEST(lifetimes_go_on_over_a_reboot),
 		STORE_TEST(a_wall_clock_that_went_back_makes_nothing_immortal),
