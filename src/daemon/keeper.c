@@ -19,7 +19,8 @@ enum {
 	REMIND_MS = 600000,
 	IDLE_MS = 50,        /* without a commit, after which none is likely to come at once */
 	CLOCK_SET_MS = 2000, /* the wall clock was set where it moves more against the monotonic */
-	LOOK_MS = 1000,      /* between looks for whether the file is still there */
+	LOOK_MS = 1000,      /* between looks for whether the file is still there, with commits */
+	LOOK_IDLE_MS = 5000, /* and where nobody comes */
 	FAULT_MAX = 256,
 	OWED_MS = 20, /* after the start's last note, if no commit has taken them along by then */
 };
@@ -28,7 +29,7 @@ struct keeper {
 	const char *state_dir;
 	void (*on_loaded)(void *ctx);
 	void *ctx;
-	struct loop_timer *retry_timer, *owed_timer, *idle_timer;
+	struct loop_timer *retry_timer, *owed_timer, *idle_timer, *look_timer;
 	struct loop_watch *clock_watch;
 	int clock_fd; /* readable when the wall clock was set */
 
@@ -44,6 +45,7 @@ struct keeper {
 	bool behind; /* commits were missed: everything is written anew when it works again */
 	bool loaded; /* what it held is in memory */
 	bool corrupt;
+	bool ending;
 	bool unchecked; /* it was taken for sound when it was opened */
 	uint64_t retry_at_ms, told_at_ms, looked_at_ms;
 	int64_t offset_ms; /* of the wall clock from the monotonic one, as it is in the store */
@@ -253,7 +255,8 @@ static int reopen(struct keeper *k)
 	if (r == 0 && !k->loaded) {
 		size_t changed; /* all of them are written anew below */
 		r = load(k, &changed);
-		k->on_loaded(k->ctx);
+		if (!k->ending)
+			k->on_loaded(k->ctx);
 	}
 	/* Clients know us by the one that we have used since, and would not find us under another
 	 * after a restart. */
@@ -325,6 +328,55 @@ static void on_idle(void *ctx)
 		store_tidy(k->store, true);
 }
 
+/* It would be written to as ever, and be gone with the last who has it open. */
+static bool is_gone(struct keeper *k)
+{
+	k->looked_at_ms = clock_mono_ms();
+	return k->store && !k->behind && store_moved(k->store);
+}
+
+static void let_go(struct keeper *k)
+{
+	store_close(k->store);
+	k->store = NULL;
+	broke(k, -ESTALE, "file");
+}
+
+static void on_look(void *ctx)
+{
+	struct keeper *k = (struct keeper *)ctx;
+	if (is_gone(k))
+		let_go(k);
+	loop_timer_set(k->look_timer, LOOK_IDLE_MS);
+}
+
+/* What is not on the disk now is in no memory afterwards. */
+static void store_the_rest(struct keeper *k)
+{
+	k->ending = true;
+	if (is_gone(k)) {
+		log_warn("store",
+			 "somebody has deleted or moved the database: all bindings are written "
+			 "anew before the end",
+			 kv_str("file", k->path));
+		store_close(k->store);
+		k->store = NULL;
+		k->behind = true;
+	} else {
+		keeper_settle(k);
+	}
+	if (!k->behind || !k->dhcp6)
+		return;
+	int r = reopen(k);
+	if (r < 0)
+		log_error("store",
+			  "the bindings could not be stored before the end: what was granted since "
+			  "they could is lost",
+			  kv_str("file", k->path), kv_errno(r), kv_str("advice", advice_on(r)));
+	else
+		log_info("store", "all bindings are stored", kv_str("file", k->path));
+}
+
 int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void *ctx), void *ctx,
 	       struct keeper **ret_keeper)
 {
@@ -342,6 +394,8 @@ int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void 
 	if (r == 0)
 		r = loop_timer_new(loop, on_idle, k, &k->idle_timer);
 	if (r == 0)
+		r = loop_timer_new(loop, on_look, k, &k->look_timer);
+	if (r == 0)
 		r = clock_watch_new(&k->clock_fd);
 	if (r == 0)
 		r = loop_watch_fd(loop, k->clock_fd, on_clock_set, k, &k->clock_watch);
@@ -357,11 +411,12 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
-	keeper_settle(k);
+	store_the_rest(k);
 	loop_unwatch(k->clock_watch);
 	loop_timer_free(k->retry_timer);
 	loop_timer_free(k->owed_timer);
 	loop_timer_free(k->idle_timer);
+	loop_timer_free(k->look_timer);
 	if (k->clock_fd >= 0)
 		close(k->clock_fd);
 	store_close(k->store);
@@ -374,6 +429,7 @@ void keeper_open(struct keeper *k, bool sound)
 	int r = open_store(k, sound);
 	if (r < 0)
 		broke(k, r, "open");
+	loop_timer_set(k->look_timer, LOOK_IDLE_MS);
 }
 
 void keeper_duid(struct keeper *k, const struct duid *fresh, struct duid *ret_duid)
@@ -464,8 +520,10 @@ int keeper_load(struct keeper *k, struct dhcp6_server *dhcp6)
 	if (!k->store)
 		return 0;
 	int r = load(k, &changed);
-	if (r == -EUCLEAN && k->unchecked)
+	if (r == -EUCLEAN && k->unchecked) {
+		k->dhcp6 = NULL; /* what it has is not all there is, and not to be written */
 		return r;
+	}
 	if (r == 0 && changed)
 		r = catch_up(k);
 	if (r < 0)
@@ -485,24 +543,12 @@ void keeper_commit(struct keeper *k, const struct batch *b, uint64_t now_ms)
 		broke(k, r, "commit");
 }
 
-/* It would be written to as ever, and be gone with the last who has it open. */
-static bool is_gone(struct keeper *k)
-{
-	uint64_t now_ms = clock_mono_ms();
-	if (now_ms - k->looked_at_ms < LOOK_MS)
-		return false;
-	k->looked_at_ms = now_ms;
-	return store_moved(k->store);
-}
-
 void keeper_tidy(struct keeper *k)
 {
 	if (!k->store)
 		return;
-	if (!k->behind && is_gone(k)) {
-		store_close(k->store);
-		k->store = NULL;
-		broke(k, -ESTALE, "file");
+	if (clock_mono_ms() - k->looked_at_ms >= LOOK_MS && is_gone(k)) {
+		let_go(k);
 		return;
 	}
 	store_tidy(k->store, false);

@@ -21,7 +21,8 @@ struct keeper;
  * start. -ENOMEM, or timerfd_create(2)'s errors. */
 int keeper_new(struct loop *loop, const char *state_dir, void (*on_loaded)(void *ctx), void *ctx,
 	       struct keeper **ret_keeper);
-void keeper_free(struct keeper *k); /* NULL is allowed */
+/* Where the file is gone, or was behind, all is written anew before. NULL is allowed. */
+void keeper_free(struct keeper *k);
 
 /* First of all; then what is kept beside the bindings can be asked for. sound: as store_open(). */
 void keeper_open(struct keeper *k, bool sound);

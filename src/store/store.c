@@ -48,8 +48,17 @@ struct numbers {
 	size_t n, room;
 };
 
+/* Which file stood under a name. */
+struct seen {
+	bool is;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct store {
 	sqlite3 *db;
+	char path[STORE_PATH_MAX];
+	struct seen file, log; /* when it was opened */
 	sqlite3_stmt *begin, *commit, *rollback, *put, *erase;
 	struct wal wal;
 	struct owed duid, notes[ARRAY_LEN(note_keys)];
@@ -324,6 +333,26 @@ static bool take_image(struct store *s)
 	return r == 0;
 }
 
+static struct seen see(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) < 0
+		       ? (struct seen){ 0 }
+		       : (struct seen){ .is = true, .dev = st.st_dev, .ino = st.st_ino };
+}
+
+static bool is_another(const struct seen *before, const char *path)
+{
+	struct seen now = see(path);
+	return before->is && (!now.is || now.dev != before->dev || now.ino != before->ino);
+}
+
+/* SQLite's own name of it: beside what a symbolic link points to. */
+static const char *log_path(const struct store *s)
+{
+	return sqlite3_filename_wal(sqlite3_db_filename(s->db, "main"));
+}
+
 /* known: as db_prepare() has it. rescue: filled where the file is -EUCLEAN; NULL is allowed. */
 static int open_file(const char *path, unsigned known, struct store **ret_store,
 		     int64_t *ret_version, struct rescue *rescue)
@@ -340,8 +369,12 @@ static int open_file(const char *path, unsigned known, struct store **ret_store,
 		drop_image(s); /* its tables are others now */
 	if (r == 0)
 		r = prepare(s);
-	if (r == 0)
+	if (r == 0) {
 		wal_init(&s->wal, s->db);
+		snprintf(s->path, sizeof s->path, "%s", path);
+		s->file = see(path);
+		s->log = see(log_path(s));
+	}
 	if (r == -EUCLEAN && rescue)
 		rescue_from(s->db, rescue);
 	if (r < 0) {
@@ -658,8 +691,9 @@ int store_commit(struct store *s, const struct binding_change *changes, size_t n
 bool store_moved(struct store *s)
 {
 	int moved = 0;
-	return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
-	       moved;
+	return (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+		moved) ||
+	       is_another(&s->file, s->path) || is_another(&s->log, log_path(s));
 }
 
 void store_tidy(struct store *s, bool idle)

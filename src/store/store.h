@@ -59,8 +59,8 @@ void store_close(struct store *s); /* NULL is allowed */
  */
 int store_move_aside(const char *dir, uint64_t unix_ms, char ret_moved[static STORE_PATH_MAX]);
 
-/* Whether somebody has deleted, moved or replaced the file since it was opened: what is committed
- * goes where no later start looks. */
+/* Whether somebody has deleted, moved or replaced the file, or its log, since it was opened: what
+ * is committed goes where no later start looks. A few stat(2). */
 bool store_moved(struct store *s);
 
 /* What whoever loads a record says of it. */

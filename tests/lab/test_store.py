@@ -319,6 +319,29 @@ def test_a_file_that_is_taken_away_while_it_is_used_is_written_anew(lab, volume,
     assert set(vbng.delegated()) == set(street.held.values())
 
 
+@pytest.mark.parametrize("what", ["leases.db", "leases.db-wal"])
+def test_a_file_that_is_deleted_is_noticed_though_nobody_comes(lab, volume, what):
+    vbng = lab.vbng(state=volume).wait_serving()
+    street = Street(lab).join(1, 2)
+    os.unlink(f"{volume}/{what}")
+    vbng.wait_log("works again, all bindings are stored")
+    assert re.search(r"error store .*going on from memory.*Stale file handle.*somebody has deleted or moved it", vbng.text())
+    wait_store(vbng, True)
+    kill_server(vbng)
+    assert known(vbng) == held(street)
+
+
+def test_a_file_that_is_deleted_right_before_a_stop_is_written_anew(lab, volume):
+    first = lab.vbng(state=volume).wait_serving()
+    street = Street(lab).join(1, 2)
+    for name in os.listdir(volume):
+        os.unlink(f"{volume}/{name}")
+    assert first.stop()[0] == 0
+    assert "all bindings are stored" in first.text()
+    vbng = lab.vbng(state=volume).wait_serving()
+    assert known(vbng) == held(street)
+
+
 def test_clients_of_a_lost_volume_still_find_the_server_that_they_know(lab, volume):
     first = lab.vbng(state=volume, **LONG).wait_serving()
     street = Street(lab).join(1, 2)

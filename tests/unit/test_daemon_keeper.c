@@ -536,6 +536,60 @@ static void what_clients_were_told_while_the_store_could_not_be_read_stands(void
 	assert_true(duid_equal(&duid, &f.duid));
 }
 
+static void remove_it(const char *end)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/leases.db%s", f.dir, end);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void what_is_deleted_while_it_runs_is_written_anew_before_the_end(void **state)
+{
+	(void)state;
+	static const char *const ends[] = { "", "-wal" };
+	begin();
+	for (size_t i = 0; i < 3; i++) {
+		for (uint32_t client = 0; client < 5; client++)
+			say(REQUEST, IA_PD, client + 5 * (uint32_t)i, 1);
+		carry_out();
+		for (size_t n = 0; n < 2; n++)
+			if (i == 2 || i == n)
+				remove_it(ends[n]);
+		/* Nobody has said anything since. */
+		list(f.before, &f.n_before);
+		const struct duid duid = f.duid;
+		uint8_t secret[STORE_NOTE_LEN];
+		memcpy(secret, f.secret, sizeof secret);
+		end();
+		begin();
+		assert_int_equal(f.n_before, 5 * (i + 1));
+		assert_nothing_lost();
+		assert_true(duid_equal(&duid, &f.duid));
+		assert_memory_equal(secret, f.secret, sizeof secret);
+	}
+	assert_int_equal(f.loaded_later, 0);
+}
+
+static void what_was_granted_while_it_could_not_be_stored_is_stored_before_the_end(void **state)
+{
+	(void)state;
+	char path[128];
+	snprintf(path, sizeof path, "%s/leases.db", f.dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	begin();
+	assert_non_null(keeper_fault(f.keeper));
+	say(REQUEST, IA_PD, 1, 1);
+	carry_out();
+	assert_int_equal(rmdir(path), 0);
+	list(f.before, &f.n_before);
+	end();
+	begin();
+	assert_null(keeper_fault(f.keeper));
+	assert_int_equal(f.n_before, 1);
+	assert_nothing_lost();
+	assert_int_equal(f.loaded_later, 0);
+}
+
 /* --- damage
  * -------------------------------------------------------------------------------------------------
  */
@@ -622,6 +676,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_clients_were_told_while_the_store_could_not_be_read_stands, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_deleted_while_it_runs_is_written_anew_before_the_end, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_was_granted_while_it_could_not_be_stored_is_stored_before_the_end,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_database_that_is_spoiled_while_it_runs_is_moved_aside_and_written_anew,
 			setup, teardown),

@@ -977,6 +977,46 @@ static void what_cannot_be_looked_at_is_not_taken_for_nothing(void **state)
 	assert_true(S_ISLNK(st.st_mode));
 }
 
+static void what_is_taken_away_shows(void **state)
+{
+	static const char *const ends[] = { "", "-wal" };
+	struct fixture *f = *state;
+	char name[sizeof f->db + 8], kept[sizeof f->db + 8];
+	snprintf(kept, sizeof kept, "%s/kept", f->dir);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(name, sizeof name, "%s%s", f->db, ends[i]);
+		open_it(f);
+		const struct binding_change c = change(1, false);
+		assert_int_equal(store_commit(f->store, &c, 1, now), 0);
+		assert_false(store_moved(f->store));
+		assert_int_equal(rename(name, kept), 0);
+		assert_true(store_moved(f->store));
+		/* Another one in its place is not it. */
+		int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+		assert_true(store_moved(f->store));
+		assert_int_equal(rename(kept, name), 0);
+		assert_false(store_moved(f->store));
+		close_it(f);
+	}
+}
+
+static void a_link_that_is_taken_away_shows(void **state)
+{
+	struct fixture *f = *state;
+	char elsewhere[sizeof f->db + 8];
+	snprintf(elsewhere, sizeof elsewhere, "%s/volume", f->dir);
+	int fd = open(elsewhere, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(symlink("volume", f->db), 0);
+	open_it(f);
+	assert_false(store_moved(f->store));
+	assert_int_equal(unlink(f->db), 0);
+	assert_true(store_moved(f->store));
+}
+
 /* --- schema
  * -------------------------------------------------------------------------------------------------
  */
@@ -1153,6 +1193,8 @@ int main(void)
 		STORE_TEST(a_directory_that_cannot_be_is_told_as_such),
 		STORE_TEST(a_symbolic_link_to_nothing_is_told_and_left_as_it_is),
 		STORE_TEST(what_cannot_be_looked_at_is_not_taken_for_nothing),
+		STORE_TEST(what_is_taken_away_shows),
+		STORE_TEST(a_link_that_is_taken_away_shows),
 		STORE_TEST(a_file_of_version_1_is_read),
 		STORE_TEST(a_damaged_file_of_version_1_is_rescued),
 		STORE_TEST(every_older_version_is_brought_up_to_date),
