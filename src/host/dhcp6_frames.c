@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -29,11 +30,9 @@ enum {
 	SOCKET_BUFFER = 16 << 20, /* as UDP's: a street that boots at once */
 	HEADERS = sizeof(struct ip6_hdr) + sizeof(struct udphdr),
 	HOP_LIMIT = 64,
-	PART_MAX = 256, /* of a message: behind relays' headers its transaction id is far inside */
-	SEEN_BYTES = HEADERS + PART_MAX,
+	SEEN_BYTES = HEADERS + DHCP6_SOCK_PACKET_MAX,
 	BATCH = DHCP6_SOCK_BATCH,
-	WAYS = 4,   /* messages with the same place */
-	RECENT = 2, /* dhcp6_frames_learn(), in which a message may still wait for UDP's turn */
+	WAYS = 4, /* messages with the same place */
 	SETS_LOG2 = 14,
 	ROUNDS_MAX = 256,
 };
@@ -41,9 +40,12 @@ enum {
 /* A message that came, and whose frame it was. */
 struct seen {
 	uint64_t message; /* print_of() it; 0, in an empty one */
+	uint64_t at_ns;   /* when it was taken in */
 	uint8_t lladdr[DHCP6_FRAMES_LLADDR];
-	uint16_t drain; /* the dhcp6_frames_learn() that it is from */
 };
+
+/* That of fair_take_over(), which asks for a message's sender the latest. */
+static const uint64_t AGE_MAX_NS = UINT64_C(5000000000);
 
 enum { SEEN_MEMORY = DHCP6_FRAMES_SEEN * sizeof(struct seen) };
 
@@ -57,7 +59,9 @@ struct dhcp6_frames {
 	int fd;
 	unsigned ifindex;
 	size_t mtu;
-	uint16_t drain; /* wraps: what is long gone is then taken for recent, and stands, once */
+	/* When the latest dhcp6_frames_learn() began, and the one before it: what came since then
+	 * may still wait for UDP's turn. */
+	uint64_t learning_ns, learned_ns;
 	uint8_t key[16];
 	struct mmsghdr in[BATCH];
 	struct iovec in_iov[BATCH];
@@ -201,21 +205,28 @@ size_t dhcp6_frames_max(const struct dhcp6_frames *f)
 	return f->mtu - HEADERS;
 }
 
+/* Of the clock that goes on through a suspend, as the ages of messages do. */
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_BOOTTIME, &t); /* fails for no clock that the kernel has */
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
 /*
  * What tells a message from all others, in a frame and in a packet: a keyed hash of where it is
- * from and of what it says. Never 0.
+ * from and of all that it says. Never 0.
  */
 static uint64_t print_of(const struct dhcp6_frames *f, const struct in6_addr *src,
 			 uint16_t src_port, size_t len, const uint8_t *bytes)
 {
-	struct {
+	const struct {
 		struct in6_addr src;
-		uint16_t src_port, len;
-		uint8_t part[PART_MAX];
-	} what = { .src = *src, .src_port = src_port, .len = (uint16_t)len };
-	size_t part = len < PART_MAX ? len : PART_MAX;
-	memcpy(what.part, bytes, part);
-	return siphash24(f->key, &what, sizeof what - PART_MAX + part) | 1;
+		uint64_t said;
+		uint32_t src_port, len;
+	} what = { *src, siphash24(f->key, bytes, len), src_port, (uint32_t)len };
+	static_assert(sizeof what == 32, "padded");
+	return siphash24(f->key, &what, sizeof what) | 1;
 }
 
 static size_t place_of(uint64_t message)
@@ -223,6 +234,11 @@ static size_t place_of(uint64_t message)
 	return message >> (64 - SETS_LOG2);
 }
 static_assert(DHCP6_FRAMES_SEEN / WAYS == 1 << SETS_LOG2, "place_of() gives so many bits");
+
+static bool is_fresh(const struct dhcp6_frames *f, const struct seen *s)
+{
+	return s->at_ns <= f->learning_ns && f->learning_ns - s->at_ns <= AGE_MAX_NS;
+}
 
 /*
  * Whoever says the same at once from another Ethernet address repeats what he heard: the first one
@@ -234,9 +250,9 @@ static void note_sender(struct dhcp6_frames *f, uint64_t message, const uint8_t 
 	size_t at = 0;
 	while (at < WAYS - 1 && set[at].message != message)
 		at++;
-	struct seen now = { .message = message, .drain = f->drain };
+	struct seen now = { .message = message, .at_ns = f->learning_ns };
 	memcpy(now.lladdr, lladdr, sizeof now.lladdr);
-	if (set[at].message == message && (uint16_t)(f->drain - set[at].drain) < RECENT)
+	if (set[at].message == message && set[at].at_ns >= f->learned_ns && is_fresh(f, &set[at]))
 		now = set[at];
 	memmove(set + 1, set, at * sizeof *set);
 	set[0] = now;
@@ -253,7 +269,7 @@ static void learn_one(struct dhcp6_frames *f, const uint8_t *head, size_t len,
 	if (message < sizeof h.udp)
 		return;
 	message -= sizeof h.udp; /* the frame may be longer: Ethernet's have a least length */
-	if (part < (message < PART_MAX ? message : PART_MAX))
+	if (part < message)
 		return;
 	note_sender(f, print_of(f, &h.ip6.ip6_src, ntohs(h.udp.source), message, head + sizeof h),
 		    from->sll_addr);
@@ -261,7 +277,8 @@ static void learn_one(struct dhcp6_frames *f, const uint8_t *head, size_t len,
 
 void dhcp6_frames_learn(struct dhcp6_frames *f)
 {
-	f->drain++;
+	f->learned_ns = f->learning_ns;
+	f->learning_ns = clock_ns();
 	/* As many as the socket can hold: what comes meanwhile has no end where somebody floods. */
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		for (size_t i = 0; i < BATCH; i++)
@@ -281,7 +298,7 @@ bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet
 	uint64_t message = print_of(f, &p->src, p->src_port, p->len, p->bytes);
 	const struct seen *set = f->seen[place_of(message)];
 	for (size_t i = 0; i < WAYS; i++) {
-		if (set[i].message != message)
+		if (set[i].message != message || !is_fresh(f, &set[i]))
 			continue;
 		memcpy(ret_lladdr, set[i].lladdr, sizeof set[i].lladdr);
 		return true;

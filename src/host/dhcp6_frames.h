@@ -4,7 +4,7 @@
  *
  * A UDP socket does not tell link-layer addresses, and to answer it needs a neighbour entry for
  * each client, of which the kernel keeps about a thousand for all of the host. A packet socket
- * beside it gets the first bytes of the same frames, before UDP does, and sends to an address that
+ * beside it gets the same frames, before UDP does, and sends to an address that
  * it is given.
  */
 #pragma once
@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	DHCP6_FRAMES_SEEN = 65536, /* messages remembered: 1 MiB, touched as they come */
+	DHCP6_FRAMES_SEEN = 65536, /* messages remembered: 1.5 MiB, touched as they come */
 	DHCP6_FRAMES_LLADDR = 6,
 };
 
@@ -39,8 +39,9 @@ void dhcp6_frames_learn(struct dhcp6_frames *f);
 /*
  * The Ethernet address from which this packet of the UDP socket's came: that of the first frame
  * with the same source and the same message. What others send in somebody's name says nothing of
- * what he sends. False where it is not known: it came in fragments, or more frames came than are
- * remembered. p is not truncated.
+ * what he sends. False where it is not known: it came in fragments, more frames came than are
+ * remembered, or its frame was taken in more than five seconds before the latest
+ * dhcp6_frames_learn(). p is not truncated.
  */
 bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet *p,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR]);

@@ -184,6 +184,69 @@ static void frames_tell_their_sender_and_answers_go_straight_to_it(void **state)
 	dhcp6_sock_close(s);
 }
 
+/* Told by all of what is said: what follows after equal hundreds of bytes counts. */
+static void messages_of_one_beginning_and_length_have_senders_of_their_own(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	static uint8_t said[2][DHCP6_SOCK_PACKET_MAX];
+	static uint8_t got[DHCP6_SOCK_PACKET_MAX];
+	struct dhcp6_frames *f = NULL;
+	struct dhcp6_sock *s = NULL;
+	assert_int_equal(dhcp6_frames_open("sub0", our_index, &f), 0);
+	assert_int_equal(dhcp6_sock_open("sub0", our_index, &s), 0);
+	int cpe = subscriber(SOCK_DGRAM, 0, 546);
+	said[1][sizeof said[1] - 1] = 1;
+	uint8_t lladdr[6];
+	for (size_t i = 0; i < 2; i++) {
+		run_in(sandbox.host_ns, i ? "ip link set cpe0 address 02:00:00:00:00:0d"
+					  : "ip link set cpe0 address 02:00:00:00:00:0c");
+		const struct dhcp6_packet p = { .bytes = said[i],
+						.len = sizeof said[i],
+						.src = unit_in6("fe80::c"),
+						.src_port = 546 };
+		assert_false(dhcp6_frames_sender(f, &p, lladdr));
+		send_to(cpe, "ff02::1:2", 547, said[i], sizeof said[i]);
+		assert_true(readable(dhcp6_sock_fd(s), WAIT_MS));
+		assert_int_equal(recv(dhcp6_sock_fd(s), got, sizeof got, 0), sizeof got);
+		dhcp6_frames_learn(f);
+		assert_true(dhcp6_frames_sender(f, &p, lladdr));
+		assert_memory_equal(lladdr, i ? "\2\0\0\0\0\x0d" : "\2\0\0\0\0\x0c", 6);
+	}
+	(void)close(cpe); /* read to its end */
+	dhcp6_frames_close(f);
+	dhcp6_sock_close(s);
+}
+
+/* However often was looked meanwhile: it is the time that counts. */
+static void a_frame_of_long_ago_tells_no_sender(void **state)
+{
+	(void)state;
+	NEEDS_SANDBOX();
+	struct dhcp6_frames *f = NULL;
+	struct dhcp6_sock *s = NULL;
+	uint8_t lladdr[6];
+	const struct in6_addr cpe_addr = unit_in6("fe80::c");
+	assert_int_equal(dhcp6_frames_open("sub0", our_index, &f), 0);
+	assert_int_equal(dhcp6_sock_open("sub0", our_index, &s), 0);
+	int cpe = subscriber(SOCK_DGRAM, 0, 546);
+	arrives(cpe, s, 'o');
+	dhcp6_frames_learn(f);
+	for (unsigned i = 0; i < 65536; i++)
+		dhcp6_frames_learn(f);
+	(void)sleep(6); /* ended early, the next line says so */
+	dhcp6_frames_learn(f);
+	assert_false(is_from(f, &cpe_addr, 'o', lladdr));
+	run_in(sandbox.host_ns, "ip link set cpe0 address 02:00:00:00:00:0e");
+	arrives(cpe, s, 'o');
+	dhcp6_frames_learn(f);
+	assert_true(is_from(f, &cpe_addr, 'o', lladdr));
+	assert_memory_equal(lladdr, "\2\0\0\0\0\x0e", 6);
+	(void)close(cpe); /* read to its end */
+	dhcp6_frames_close(f);
+	dhcp6_sock_close(s);
+}
+
 static void dhcp6_packets_come_with_their_circumstances(void **state)
 {
 	(void)state;
@@ -438,6 +501,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_tell_their_sender_and_answers_go_straight_to_it),
+		cmocka_unit_test(messages_of_one_beginning_and_length_have_senders_of_their_own),
+		cmocka_unit_test(a_frame_of_long_ago_tells_no_sender),
 		cmocka_unit_test(dhcp6_packets_come_with_their_circumstances),
 		cmocka_unit_test(dhcp6_burst_is_not_lost),
 		cmocka_unit_test(dhcp6_hears_its_own_link_only),
