@@ -45,7 +45,7 @@ struct intake {
 	struct intake_params p;
 	struct fair *fair;
 	uint64_t crowd_at_ms;
-	uint64_t truncated, foreign;
+	uint64_t truncated, foreign, unknown_sender;
 	uint64_t taken_over, lost; /* that no record was made of */
 	uint64_t told;             /* of those that were crowded out */
 	struct ratelimit log_crowd;
@@ -115,14 +115,17 @@ static bool from_here(const struct config *c, const struct in6_addr *src)
 	return here;
 }
 
-static void know_sender(const struct intake *in, struct pkt_meta *m, const uint8_t *bytes,
-			size_t len)
+/* On an Ethernet link, without an Ethernet address. Its sender could be somebody new with each
+ * message, and have what no station's limit counts; a client whose frame was lost asks again. */
+static bool nobodys(const struct intake *in, const struct pkt_meta *m)
 {
-	const struct dhcp6_packet p = {
-		.bytes = bytes, .len = len, .src = m->src, .src_port = m->src_port
-	};
+	return in->p.frames && IN6_IS_ADDR_LINKLOCAL(&m->src) && !m->lladdr_len;
+}
+
+static void know_sender(const struct intake *in, struct pkt_meta *m, const struct dhcp6_packet *p)
+{
 	if (!m->lladdr_len && in->p.frames && IN6_IS_ADDR_LINKLOCAL(&m->src) &&
-	    dhcp6_frames_sender(in->p.frames, &p, m->lladdr))
+	    dhcp6_frames_sender(in->p.frames, p, m->lladdr))
 		m->lladdr_len = DHCP6_FRAMES_LLADDR;
 }
 
@@ -144,8 +147,11 @@ static bool is_ours(void *ctx, struct fair_packet *packet)
 	    m->hop_limit > 255 || (m->lladdr_len && m->lladdr_len != DHCP6_FRAMES_LLADDR) ||
 	    !from_here(in->p.config, &m->src))
 		return false;
-	know_sender(in, m, packet->bytes, packet->len);
-	return true;
+	const struct dhcp6_packet p = {
+		.bytes = packet->bytes, .len = packet->len, .src = m->src, .src_port = m->src_port
+	};
+	know_sender(in, m, &p);
+	return !nobodys(in, m);
 }
 
 /* It died while it received: the kernel told it of packets, and it nobody. */
@@ -161,7 +167,8 @@ static void take_received(struct intake *in, uint64_t now_ms, const struct own *
 		packet.meta = meta_of(&p);
 		packet.len = (uint16_t)p.len;
 		memcpy(packet.bytes, s->packet.bytes, p.len);
-		if (at_ms > now_ms || now_ms - at_ms > FAIR_AGE_MAX_MS || !is_ours(in, &packet)) {
+		if (at_ms > now_ms || now_ms - at_ms > FAIR_AGE_MAX_MS ||
+		    (in->p.frames && p.fragmented) || !is_ours(in, &packet)) {
 			in->lost++;
 			continue;
 		}
@@ -245,10 +252,18 @@ static size_t look_at(struct intake *in, uint64_t now_ms, size_t n,
 	/* The frames of these packets have been there before them. */
 	if (in->p.frames)
 		dhcp6_frames_learn(in->p.frames);
-	for (size_t i = 0; i < kept; i++)
-		know_sender(in, in->metas[i], in->packets[places[i]].bytes,
-			    in->packets[places[i]].len);
-	return kept;
+	size_t known = 0;
+	for (size_t i = 0; i < kept; i++) {
+		know_sender(in, in->metas[i], &in->packets[places[i]]);
+		if (nobodys(in, in->metas[i])) {
+			fair_forget(in->fair, places[i]);
+			in->unknown_sender++;
+			continue;
+		}
+		in->metas[known] = in->metas[i];
+		places[known++] = places[i];
+	}
+	return known;
 }
 
 /* Said at once, then at most once a minute. */
@@ -348,6 +363,7 @@ struct intake_stats intake_stats(const struct intake *in)
 {
 	return (struct intake_stats){ .truncated = in->truncated,
 				      .foreign = in->foreign,
+				      .unknown_sender = in->unknown_sender,
 				      .crowded_out = fair_stats(in->fair)->crowded_out,
 				      .server_died = fair_stats(in->fair)->lost + in->lost };
 }

@@ -44,8 +44,9 @@ struct intake_stats {
 	uint64_t truncated; /* longer than any message */
 	uint64_t
 		foreign; /* from an address that is none of ours: who has it would get the answer */
-	uint64_t crowded_out; /* others had a right to be served first */
-	uint64_t server_died; /* over it, or while they waited for too long */
+	uint64_t unknown_sender; /* it is not known which Ethernet address they came from */
+	uint64_t crowded_out;    /* others had a right to be served first */
+	uint64_t server_died;    /* over it, or while they waited for too long */
 };
 
 struct intake;

@@ -56,7 +56,7 @@ struct server {
 	const struct config *c;
 	struct loop *loop;
 	struct loop_timer *expiry_timer, *forwarding_timer, *dhcp6_timer, *rest_timer;
-	struct loop_watch *init_watch, *dhcp6_watch, *control_watch;
+	struct loop_watch *init_watch, *dhcp6_watch, *frames_watch, *control_watch;
 	struct metrics *metrics;
 
 	struct dhcp6_server *dhcp6;
@@ -402,6 +402,14 @@ static void on_dhcp6(void *ctx, int fd)
 	serve_dhcp6(ctx);
 }
 
+/* UDP may never have a packet of theirs. */
+static void on_frames(void *ctx, int fd)
+{
+	const struct server *s = (const struct server *)ctx;
+	(void)fd;
+	dhcp6_frames_look(s->p->dhcp6_frames);
+}
+
 /* --- control
  * ------------------------------------------------------------------------------------------------
  */
@@ -676,6 +684,8 @@ static void begin_serving(struct server *s)
 	s->serving = true;
 	if (loop_watch_fd(s->loop, dhcp6_sock_fd(s->p->dhcp6_sock), on_dhcp6, s, &s->dhcp6_watch) <
 		    0 ||
+	    (s->p->dhcp6_frames && loop_watch_fd(s->loop, dhcp6_frames_fd(s->p->dhcp6_frames),
+						 on_frames, s, &s->frames_watch) < 0) ||
 	    advertiser_begin(s->advertiser, &s->link.link_local) < 0) {
 		s->exit_code = EX_OSERR;
 		loop_stop(s->loop);

@@ -57,6 +57,7 @@ struct tally tally_sum(const struct tally *before, const struct tally *now)
 	add(sum.advertiser.drops, before->advertiser.drops, ARRAY_LEN(sum.advertiser.drops));
 	sum.intake.truncated += before->intake.truncated;
 	sum.intake.foreign += before->intake.foreign;
+	sum.intake.unknown_sender += before->intake.unknown_sender;
 	sum.intake.crowded_out += before->intake.crowded_out;
 	sum.intake.server_died += before->intake.server_died;
 	sum.ra_heard += before->ra_heard;

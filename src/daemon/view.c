@@ -55,6 +55,8 @@ static uint64_t list_drops(const struct tally *n, struct view_text *t)
 	t->drops[t->n_drops++] = (struct status_drop){ "overlong", n->intake.truncated, false };
 	t->drops[t->n_drops++] = (struct status_drop){ "foreign_source", n->intake.foreign, false };
 	t->drops[t->n_drops++] =
+		(struct status_drop){ "unknown_sender", n->intake.unknown_sender, false };
+	t->drops[t->n_drops++] =
 		(struct status_drop){ "crowded_out", n->intake.crowded_out, false };
 	t->drops[t->n_drops++] =
 		(struct status_drop){ "server_died", n->intake.server_died, false };
@@ -162,6 +164,7 @@ struct status_view view_of(const struct view_sources *s, struct view_text *t)
 			     st->na.declined, st->na.exhausted } },
 		.n_pools = c->ia_na ? 2 : 1,
 		.counters = { .dhcpv6_received = st->received + s->tally->intake.foreign +
+						 s->tally->intake.unknown_sender +
 						 s->tally->intake.crowded_out +
 						 s->tally->intake.server_died,
 			      .dhcpv6_answered = st->answered,

@@ -41,7 +41,7 @@ struct view_text {
 	char more_transfer_texts[CONFIG_MAX_TRANSFERS - 1][PREFIX6_STRLEN];
 	const char *more_transfers[CONFIG_MAX_TRANSFERS - 1];
 	char transfer[PREFIX6_STRLEN], pool[PREFIX6_STRLEN], addresses[PREFIX6_STRLEN];
-	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 4];
+	struct status_drop drops[D6_DROP_COUNT + ND_UNKNOWN_TYPE + 5];
 	size_t n_drops;
 	char wanted_ll[INET6_ADDRSTRLEN];
 	struct status_router routers[FOREIGN_MAX];

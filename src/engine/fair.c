@@ -209,6 +209,11 @@ const struct fair_packet *fair_serve(struct fair *f, size_t at)
 	return &s->packet;
 }
 
+void fair_forget(struct fair *f, size_t at)
+{
+	set_state(&f->memory->arrivals[at], FAIR_VACANT);
+}
+
 void fair_deciding(struct fair *f, size_t place)
 {
 	f->memory->deciding = (uint32_t)place + 1;

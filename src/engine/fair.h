@@ -110,7 +110,7 @@ void fair_begin(struct fair *f);
  * after the one before. */
 uint8_t *fair_room(struct fair *f, size_t at);
 /* There a packet is now, len <= FAIR_PACKET_MAX. What is known of it, to be added to. One of the
- * two that follow is what becomes of it. */
+ * three that follow is what becomes of it. */
 struct pkt_meta *fair_arrived(struct fair *f, size_t at, uint64_t now_ms,
 			      const struct pkt_meta *meta, size_t len);
 /*
@@ -118,6 +118,8 @@ struct pkt_meta *fair_arrived(struct fair *f, size_t at, uint64_t now_ms,
  * batch. meta's lladdr is the sender; without one its source address. Valid until fair_begin().
  */
 const struct fair_packet *fair_serve(struct fair *f, size_t at);
+/* It is not to be served, after all. */
+void fair_forget(struct fair *f, size_t at);
 /* It goes into its queue. Where there is no room the oldest of whoever has most waiting goes, which
  * may be this one. */
 void fair_queue(struct fair *f, size_t at);

@@ -35,6 +35,8 @@ struct datagram_arrival datagram_arrival(const struct msghdr *m)
 			a.ifindex = info.ipi6_ifindex;
 		} else if (holds(m, c, IPV6_HOPLIMIT, sizeof a.hop_limit)) {
 			memcpy(&a.hop_limit, CMSG_DATA(c), sizeof a.hop_limit);
+		} else if (holds(m, c, IPV6_RECVFRAGSIZE, sizeof(int))) {
+			a.fragmented = true; /* the kernel tells the size of no others */
 		}
 	}
 	return a;

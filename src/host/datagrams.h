@@ -4,25 +4,27 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
 /* Room for the ancillary data of an arrival. */
 enum {
-	DATAGRAM_CONTROL_MAX = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)),
+	DATAGRAM_CONTROL_MAX = CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)),
 };
 
 struct datagram_arrival {
 	struct in6_addr dst; /* :: where the kernel does not tell */
 	unsigned ifindex;    /* 0: likewise */
 	int hop_limit;       /* -1: likewise */
+	bool fragmented;     /* it came in pieces; false: likewise */
 };
 
 /* group: as text. setsockopt(2)'s errors. */
 int datagrams_join(int fd, const char *group, unsigned ifindex);
 
-/* Out of a received message of a socket with IPV6_RECVPKTINFO and IPV6_RECVHOPLIMIT. Whatever its
- * ancillary data says, nothing outside of it is read. */
+/* Out of a received message of a socket with IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT and
+ * IPV6_RECVFRAGSIZE. Whatever its ancillary data says, nothing outside of it is read. */
 struct datagram_arrival datagram_arrival(const struct msghdr *m);
 
 /*

@@ -30,11 +30,13 @@ enum {
 	SOCKET_BUFFER = 16 << 20, /* as UDP's: a street that boots at once */
 	HEADERS = sizeof(struct ip6_hdr) + sizeof(struct udphdr),
 	HOP_LIMIT = 64,
-	SEEN_BYTES = HEADERS + DHCP6_SOCK_PACKET_MAX,
+	SEEN_BYTES = HEADERS + sizeof(struct ip6_frag) + DHCP6_SOCK_PACKET_MAX,
+	PIECE = 256, /* of a fragmented message, that its first fragment has at least */
 	BATCH = DHCP6_SOCK_BATCH,
 	WAYS = 4, /* messages with the same place */
 	SETS_LOG2 = 14,
-	ROUNDS_MAX = 256,
+	ROUNDS_MAX = 256, /* what the socket can hold, and more */
+	LOOK_ROUNDS = 8,  /* a millisecond */
 };
 
 /* A message that came, and whose frame it was. */
@@ -62,6 +64,7 @@ struct dhcp6_frames {
 	/* When the latest dhcp6_frames_learn() began, and the one before it: what came since then
 	 * may still wait for UDP's turn. */
 	uint64_t learning_ns, learned_ns;
+	uint64_t now_ns; /* as of the latest look at the socket */
 	uint8_t key[16];
 	struct mmsghdr in[BATCH];
 	struct iovec in_iov[BATCH];
@@ -75,23 +78,58 @@ struct dhcp6_frames {
 };
 
 /*
- * IPv6, for us and not of another VLAN, no extension headers, UDP to port 547: of those the first
- * bytes. Offsets count from the IPv6 header, as SOCK_DGRAM has it.
+ * What the UDP socket takes, of clients and relays on the link: IPv6, for us and not of another
+ * VLAN, from a link-local address, to one of ours or to the groups of servers (RFC 9915 §7.1), no
+ * extension headers but that of a first fragment, UDP to port 547, of a length that a message has.
+ * Offsets count from the IPv6 header, as SOCK_DGRAM has it; X is the length of what is between it
+ * and UDP's.
  */
 static int attach_filter(int fd)
 {
 	enum {
 		NEXT_HEADER = offsetof(struct ip6_hdr, ip6_nxt),
+		SRC = offsetof(struct ip6_hdr, ip6_src),
+		DST = offsetof(struct ip6_hdr, ip6_dst),
+		DST_END = DST + sizeof(struct in6_addr) - sizeof(uint32_t),
+		FRAGMENT_OF = sizeof(struct ip6_hdr) + offsetof(struct ip6_frag, ip6f_nxt),
+		FRAGMENT_AT = sizeof(struct ip6_hdr) + offsetof(struct ip6_frag, ip6f_offlg),
+		FRAGMENT_OFFSET = 0xfff8,
 		DST_PORT = sizeof(struct ip6_hdr) + offsetof(struct udphdr, dest),
+		LENGTH = sizeof(struct ip6_hdr) + offsetof(struct udphdr, len),
 		VLAN_ID = 0xfff,
+		LINK_LOCAL = 0xfe80,
+		LINK_LOCAL_BITS = 0xffc0,
+		MULTICAST = 0xff,
+		SERVERS_AND_RELAYS = 0x10002, /* the end of ff02::1:2 */
+		SERVERS = 0x10003,            /* the end of ff05::1:3 */
+		LENGTH_MIN = sizeof(struct udphdr) + 1,
+		LENGTH_MAX = sizeof(struct udphdr) + DHCP6_SOCK_PACKET_MAX,
 	};
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 10),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, DST_PORT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 8),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 28),
+		BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NEXT_HEADER),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_FRAGMENT, 0, 24),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FRAGMENT_OF),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 22),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, FRAGMENT_AT),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FRAGMENT_OFFSET, 20, 0),
+		BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, sizeof(struct ip6_frag)),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, DST_PORT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PORT, 0, 17),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, LENGTH),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, LENGTH_MIN, 0, 15),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, LENGTH_MAX, 14, 0),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SRC),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, LINK_LOCAL_BITS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LINK_LOCAL, 0, 11),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, DST),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MULTICAST, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, DST_END),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SERVERS_AND_RELAYS, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SERVERS, 0, 6),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG)),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, VLAN_ID), /* 0: a priority alone */
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
@@ -215,16 +253,18 @@ static uint64_t clock_ns(void)
 
 /*
  * What tells a message from all others, in a frame and in a packet: a keyed hash of where it is
- * from and of all that it says. Never 0.
+ * from and of all that it says; of what comes in fragments, which no client's message need, of how
+ * it begins. Never 0.
  */
-static uint64_t print_of(const struct dhcp6_frames *f, const struct in6_addr *src,
-			 uint16_t src_port, size_t len, const uint8_t *bytes)
+static uint64_t print_of(const struct dhcp6_frames *f, const struct dhcp6_packet *p)
 {
 	const struct {
 		struct in6_addr src;
 		uint64_t said;
-		uint32_t src_port, len;
-	} what = { *src, siphash24(f->key, bytes, len), src_port, (uint32_t)len };
+		uint16_t src_port, fragmented;
+		uint32_t len;
+	} what = { p->src, siphash24(f->key, p->bytes, p->fragmented ? PIECE : p->len), p->src_port,
+		   p->fragmented, (uint32_t)p->len };
 	static_assert(sizeof what == 32, "padded");
 	return siphash24(f->key, &what, sizeof what) | 1;
 }
@@ -237,7 +277,7 @@ static_assert(DHCP6_FRAMES_SEEN / WAYS == 1 << SETS_LOG2, "place_of() gives so m
 
 static bool is_fresh(const struct dhcp6_frames *f, const struct seen *s)
 {
-	return s->at_ns <= f->learning_ns && f->learning_ns - s->at_ns <= AGE_MAX_NS;
+	return s->at_ns <= f->now_ns && f->now_ns - s->at_ns <= AGE_MAX_NS;
 }
 
 /*
@@ -250,7 +290,7 @@ static void note_sender(struct dhcp6_frames *f, uint64_t message, const uint8_t 
 	size_t at = 0;
 	while (at < WAYS - 1 && set[at].message != message)
 		at++;
-	struct seen now = { .message = message, .at_ns = f->learning_ns };
+	struct seen now = { .message = message, .at_ns = f->now_ns };
 	memcpy(now.lladdr, lladdr, sizeof now.lladdr);
 	if (set[at].message == message && set[at].at_ns >= f->learned_ns && is_fresh(f, &set[at]))
 		now = set[at];
@@ -262,25 +302,33 @@ static void learn_one(struct dhcp6_frames *f, const uint8_t *head, size_t len,
 		      const struct sockaddr_ll *from)
 {
 	struct frame_headers h;
+	size_t at = sizeof h.ip6;
 	if (len < sizeof h || from->sll_halen != DHCP6_FRAMES_LLADDR)
 		return;
-	memcpy(&h, head, sizeof h);
-	size_t message = ntohs(h.udp.len), part = len - sizeof h;
-	if (message < sizeof h.udp)
+	memcpy(&h.ip6, head, sizeof h.ip6);
+	struct dhcp6_packet p = { .src = h.ip6.ip6_src,
+				  .fragmented = h.ip6.ip6_nxt == IPPROTO_FRAGMENT };
+	if (p.fragmented)
+		at += sizeof(struct ip6_frag);
+	if (len < at + sizeof h.udp)
 		return;
-	message -= sizeof h.udp; /* the frame may be longer: Ethernet's have a least length */
-	if (part < message)
+	memcpy(&h.udp, head + at, sizeof h.udp);
+	at += sizeof h.udp;
+	if (ntohs(h.udp.len) < sizeof h.udp)
 		return;
-	note_sender(f, print_of(f, &h.ip6.ip6_src, ntohs(h.udp.source), message, head + sizeof h),
-		    from->sll_addr);
+	/* The frame may be longer: Ethernet's have a least length. */
+	p.len = ntohs(h.udp.len) - sizeof h.udp;
+	p.src_port = ntohs(h.udp.source);
+	p.bytes = head + at;
+	if (len - at < (p.fragmented ? PIECE : p.len))
+		return;
+	note_sender(f, print_of(f, &p), from->sll_addr);
 }
 
-void dhcp6_frames_learn(struct dhcp6_frames *f)
+/* At most so many at once: what comes meanwhile has no end where somebody floods. */
+static void take_in(struct dhcp6_frames *f, int rounds)
 {
-	f->learned_ns = f->learning_ns;
-	f->learning_ns = clock_ns();
-	/* As many as the socket can hold: what comes meanwhile has no end where somebody floods. */
-	for (int round = 0; round < ROUNDS_MAX; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < BATCH; i++)
 			f->in[i].msg_hdr.msg_namelen = sizeof f->from[i];
 		int n = recvmmsg(f->fd, f->in, BATCH, MSG_DONTWAIT, NULL);
@@ -292,10 +340,30 @@ void dhcp6_frames_learn(struct dhcp6_frames *f)
 	}
 }
 
+void dhcp6_frames_learn(struct dhcp6_frames *f)
+{
+	f->learned_ns = f->learning_ns;
+	f->learning_ns = f->now_ns = clock_ns();
+	take_in(f, ROUNDS_MAX);
+}
+
+void dhcp6_frames_look(struct dhcp6_frames *f)
+{
+	f->now_ns = clock_ns();
+	take_in(f, LOOK_ROUNDS);
+}
+
+int dhcp6_frames_fd(const struct dhcp6_frames *f)
+{
+	return f->fd;
+}
+
 bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet *p,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR])
 {
-	uint64_t message = print_of(f, &p->src, p->src_port, p->len, p->bytes);
+	if (p->fragmented && p->len < PIECE)
+		return false;
+	uint64_t message = print_of(f, p);
 	const struct seen *set = f->seen[place_of(message)];
 	for (size_t i = 0; i < WAYS; i++) {
 		if (set[i].message != message || !is_fresh(f, &set[i]))

@@ -36,12 +36,17 @@ void dhcp6_frames_close(struct dhcp6_frames *f); /* NULL is allowed */
 /* Takes in whatever waits, so that dhcp6_frames_sender() knows it; after packets are read from the
  * UDP socket, which their frames have passed before. */
 void dhcp6_frames_learn(struct dhcp6_frames *f);
+/* Readable while frames wait. Some of them are none of a packet that ever comes (its checksum is
+ * wrong, the filter drops it): dhcp6_frames_look() takes in at most a thousand, so that they are
+ * not in others' way. */
+int dhcp6_frames_fd(const struct dhcp6_frames *f);
+void dhcp6_frames_look(struct dhcp6_frames *f);
 /*
  * The Ethernet address from which this packet of the UDP socket's came: that of the first frame
  * with the same source and the same message. What others send in somebody's name says nothing of
- * what he sends. False where it is not known: it came in fragments, more frames came than are
- * remembered, or its frame was taken in more than five seconds before the latest
- * dhcp6_frames_learn(). p is not truncated.
+ * what he sends. False where it is not known: its frame was lost, more came since than are
+ * remembered, or it came more than five seconds before the latest look; it came in fragments, of
+ * which the first had less than 256 bytes of it. p is not truncated.
  */
 bool dhcp6_frames_sender(const struct dhcp6_frames *f, const struct dhcp6_packet *p,
 			 uint8_t ret_lladdr[static DHCP6_FRAMES_LLADDR]);

@@ -8,6 +8,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <netinet/ip6.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -27,6 +29,21 @@ struct dhcp6_sock {
 	struct sockaddr_in6 to[DHCP6_SOCK_BATCH];
 };
 
+/* Nothing between IPv6's header and UDP's. What came in pieces has been put together by then. */
+static int attach_filter(int fd)
+{
+	enum { NEXT_HEADER = offsetof(struct ip6_hdr, ip6_nxt) };
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_NET_OFF + NEXT_HEADER)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = { .len = ARRAY_LEN(code), .filter = code };
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno
+											  : 0;
+}
+
 static int prepare(int fd, const char *ifname, unsigned ifindex)
 {
 	sock_set_buffers(fd, SOCKET_BUFFER, SOCKET_BUFFER);
@@ -37,6 +54,10 @@ static int prepare(int fd, const char *ifname, unsigned ifindex)
 		r = sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	if (r == 0)
 		r = sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	if (r == 0)
+		r = sock_set_int(fd, IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1);
+	if (r == 0)
+		r = attach_filter(fd);
 	if (r < 0)
 		return r;
 	struct sockaddr_in6 at = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
@@ -108,6 +129,7 @@ static struct dhcp6_packet packet_of(const struct mmsghdr *in, const struct sock
 		.bytes = bytes,
 		.len = in->msg_len,
 		.truncated = in->msg_hdr.msg_flags & MSG_TRUNC,
+		.fragmented = a.fragmented,
 		.hop_limit = a.hop_limit,
 		.ifindex = a.ifindex,
 		.dst = a.dst,

@@ -21,7 +21,8 @@ struct dhcp6_packet {
 	const uint8_t
 		*bytes; /* in the buffers that the socket was given: valid until the next receive */
 	size_t len;
-	bool truncated; /* longer than DHCP6_SOCK_PACKET_MAX */
+	bool truncated;  /* longer than DHCP6_SOCK_PACKET_MAX */
+	bool fragmented; /* it came in pieces */
 	unsigned ifindex;
 	int hop_limit; /* -1: unknown */
 	uint16_t src_port;
@@ -41,7 +42,8 @@ struct dhcp6_sock;
 /*
  * Bound to the interface alone, port 547, a member of ff02::1:2 (and ff05::1:3, where relays send).
  * Belongs to the namespace in which it is opened. -EADDRINUSE: another DHCPv6 server is there;
- * -EACCES: no CAP_NET_BIND_SERVICE; -EPERM: no CAP_NET_RAW.
+ * -EACCES: no CAP_NET_BIND_SERVICE; -EPERM: no CAP_NET_RAW. Packets with extension headers, which
+ * no client has a use for and of which nothing tells whose frame they came in, do not reach it.
  */
 int dhcp6_sock_open(const char *ifname, unsigned ifindex, struct dhcp6_sock **ret_sock);
 void dhcp6_sock_close(struct dhcp6_sock *s); /* NULL is allowed */

@@ -50,6 +50,57 @@ def test_frames_in_anothers_name_do_not_lead_its_answers_away(lab, vbng):
     assert routes(vbng) == [(prefix, victim.address)]
 
 
+def test_frames_that_udp_refuses_leave_room_for_those_of_others(lab):
+    """Nobody ever has a packet of theirs. Who comes next has a place of its own, by the frame that it came in."""
+    vbng = lab.vbng(WIREGUARD_BACKEND="none", DHCPV6_RAPID_COMMIT="on").wait_serving()
+    honest, thief = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
+    udp = UDP(sport=546, dport=547, chksum=0x1234) / p.message(p.SOLICIT, p.client_id(7), p.ELAPSED_0, p.ia_pd(1))
+    frame = thief.frame(udp, p.ALL_SERVERS, hop_limit=1)
+    for _ in range(FRAMES):
+        thief.wire.send(frame)
+    reply = honest.ask(p.message(p.SOLICIT, p.client_id(1), p.ELAPSED_0, p.opt(p.RAPID_COMMIT), p.ia_pd(1)))
+    assert reply.frame.dst == honest.mac
+    assert routes(vbng) == [(reply.prefix(), honest.address)]
+    assert entries(vbng.own) == {honest.address: honest.mac}
+
+
+def in_fragments(cpe, src, data, first):
+    """The first one has so many bytes of the UDP packet, a multiple of 8."""
+    whole = Ether(cpe.frame(UDP(sport=546, dport=547) / data, p.ALL_SERVERS, src=src, hop_limit=1))
+    udp, number = bytes(whole[UDP]), p.xid()
+    for at, end, more in (0, first, 1), (first, len(udp), 0):
+        part = si6.IPv6ExtHdrFragment(nh=17, offset=at // 8, m=more, id=number) / Raw(udp[at:end])
+        cpe.wire.send(cpe.frame(part, p.ALL_SERVERS, src=src, hop_limit=1))
+
+
+def test_a_station_hides_behind_no_header(lab):
+    """It is one station under whatever link-local addresses, also where its messages come in fragments; where nothing tells that, it is not
+    served."""
+    vbng = lab.vbng(WIREGUARD_BACKEND="none", DHCPV6_STATION_LIMIT="4").wait_serving()
+    cpe, honest = Cpe(lab, vbng, 1), Cpe(lab, vbng, 2)
+    server, sources = cpe.server_id(), [f"fe80::1:{i:x}" for i in range(1, 13)]
+
+    def request(i):
+        return p.message(p.REQUEST, p.client_id(1000 + i), server, p.ELAPSED_0, p.ia_pd(1), p.opt(65001, b"x" * 600))
+
+    def bound():
+        honest.solicit(2)  # the others were read before it
+        return sum(x["state"] == "bound" for x in vbng.leases())
+
+    for i, src in enumerate(sources):
+        for header in si6.IPv6ExtHdrDestOpt(), si6.IPv6ExtHdrHopByHop(), si6.IPv6ExtHdrFragment(id=i):
+            cpe.wire.send(cpe.frame(header / UDP(sport=546, dport=547) / request(i), p.ALL_SERVERS, src=src, hop_limit=1))
+    assert bound() == 0
+    for i, src in enumerate(sources):
+        in_fragments(cpe, src, request(i), 64)
+    assert bound() == 0
+    assert vbng.status()["counters"]["drops"]["unknown_sender"] == len(sources)
+    for i, src in enumerate(sources):
+        in_fragments(cpe, src, request(i), 512)
+    assert bound() == 4
+    assert set(entries(vbng.own).values()) == {cpe.mac}
+
+
 @pytest.mark.parametrize("limit", ["64", "0"], ids=["", "stations without a limit"])
 def test_nobody_gives_back_what_is_anothers(lab, limit):
     """By itself, from the other's address, by a relay that is none, and on a VLAN that we are not in."""
