@@ -102,7 +102,7 @@ static int attach_filter(int fd)
 		MULTICAST = 0xff,
 		SERVERS_AND_RELAYS = 0x10002, /* the end of ff02::1:2 */
 		SERVERS = 0x10003,            /* the end of ff05::1:3 */
-		LENGTH_MIN = sizeof(struct udphdr) + 1,
+		LENGTH_MIN = sizeof(struct udphdr),
 		LENGTH_MAX = sizeof(struct udphdr) + DHCP6_SOCK_PACKET_MAX,
 	};
 	struct sock_filter code[] = {
