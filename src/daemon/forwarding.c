@@ -44,6 +44,7 @@ struct putting_right {
 	unsigned again;           /* dumps that may lack something */
 	bool lacks;               /* the one under way does */
 	uint64_t kept, added, removed, refused;
+	uint64_t begun_ms;
 };
 
 struct forwarding {
@@ -350,6 +351,7 @@ int forwarding_put_right(struct forwarding *f, const struct dhcp6_server *s)
 	if (r == 0)
 		r = route_batch_new(&f->right.dump);
 	f->right.n = t->n_begun;
+	f->right.begun_ms = clock_mono_ms();
 	f->right.seen = calloc(t->n_begun / 8 + 1, 1);
 	if (r == 0 && !f->right.seen)
 		r = -ENOMEM;
@@ -660,7 +662,8 @@ int forwarding_go_on(struct forwarding *f, const struct dhcp6_server *s)
 			  kv_u64("refused", f->right.refused));
 	if (f->right.added || f->right.removed)
 		log_info("route", "reconciled", kv_u64("kept", f->right.kept),
-			 kv_u64("added", f->right.added), kv_u64("removed", f->right.removed));
+			 kv_u64("added", f->right.added), kv_u64("removed", f->right.removed),
+			 kv_u64("ms", clock_mono_ms() - f->right.begun_ms));
 	stop_putting_right(f);
 	return 0;
 }
