@@ -138,9 +138,7 @@ static int attach_filter(int fd)
 		BPF_STMT(BPF_RET | BPF_K, SEEN_BYTES),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog program = { .len = ARRAY_LEN(code), .filter = code };
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno
-											  : 0;
+	return sock_attach_filter(fd, code, ARRAY_LEN(code));
 }
 
 static int prepare(int fd, unsigned ifindex)

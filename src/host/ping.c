@@ -85,11 +85,9 @@ static int see_our_answers_alone(int fd, uint16_t identifier)
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	const struct sock_fprog ours = { ARRAY_LEN(code), code };
-	if (setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &types, sizeof types) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &ours, sizeof ours) < 0)
+	if (setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &types, sizeof types) < 0)
 		return -errno;
-	return 0;
+	return sock_attach_filter(fd, code, ARRAY_LEN(code));
 }
 
 int ping_open(const char *ifname, const struct in6_addr *src, struct ping **ret_ping)

@@ -3,12 +3,22 @@
 #pragma once
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 /* An option that is a number. A negative errno of setsockopt(2). */
 static inline int sock_set_int(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+/* A classic BPF program of n instructions. A negative errno of setsockopt(2). */
+static inline int sock_attach_filter(int fd, struct sock_filter *code, size_t n)
+{
+	const struct sock_fprog program = { .len = (unsigned short)n, .filter = code };
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno
+											  : 0;
 }
 
 /*
