@@ -76,6 +76,15 @@ static int allow_if(scmp_filter_ctx f, const struct conditional *c, size_t n)
 	return r;
 }
 
+static int allow_all(scmp_filter_ctx f, const char *const *names, size_t n)
+{
+	static const struct scmp_arg_cmp none = { 0 };
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add(f, SCMP_ACT_ALLOW, names[i], 0, none);
+	return r;
+}
+
 static int allow_fcntl(scmp_filter_ctx f)
 {
 	static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
@@ -98,9 +107,7 @@ static int allow_looking(scmp_filter_ctx f)
 static int fill_server(scmp_filter_ctx f)
 {
 	static const struct scmp_arg_cmp none = { 0 };
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < LEN(server_calls); i++)
-		r = add(f, SCMP_ACT_ALLOW, server_calls[i], 0, none);
+	int r = allow_all(f, server_calls, LEN(server_calls));
 	const struct conditional conditional[] = {
 		{ "clone", SCMP_A0_64(SCMP_CMP_MASKED_EQ, namespaces, 0) },
 		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
@@ -120,10 +127,9 @@ static int fill_server(scmp_filter_ctx f)
 
 static int fill_init(scmp_filter_ctx f)
 {
-	static const struct scmp_arg_cmp none = { 0 };
 	int r = fill_server(f);
-	for (size_t i = 0; r == 0 && i < LEN(init_calls); i++)
-		r = add(f, SCMP_ACT_ALLOW, init_calls[i], 0, none);
+	if (r == 0)
+		r = allow_all(f, init_calls, LEN(init_calls));
 	const struct conditional conditional[] = {
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_NETLINK) },
 		{ "socket", SCMP_A0_64(SCMP_CMP_EQ, AF_UNIX) },
@@ -144,10 +150,7 @@ static int fill_init(scmp_filter_ctx f)
 
 static int fill_fib(scmp_filter_ctx f)
 {
-	static const struct scmp_arg_cmp none = { 0 };
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < LEN(fib_calls); i++)
-		r = add(f, SCMP_ACT_ALLOW, fib_calls[i], 0, none);
+	int r = allow_all(f, fib_calls, LEN(fib_calls));
 	const struct conditional conditional[] = {
 		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
@@ -157,10 +160,7 @@ static int fill_fib(scmp_filter_ctx f)
 
 static int fill_resolver(scmp_filter_ctx f)
 {
-	static const struct scmp_arg_cmp none = { 0 };
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < LEN(resolver_calls); i++)
-		r = add(f, SCMP_ACT_ALLOW, resolver_calls[i], 0, none);
+	int r = allow_all(f, resolver_calls, LEN(resolver_calls));
 	const struct conditional conditional[] = {
 		{ "mmap", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
 		{ "mprotect", SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
