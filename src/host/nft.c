@@ -387,9 +387,6 @@ int nft_guard_close(struct nft_guard *g)
 		return 0;
 	end_loader(g);
 	int r = remove_one(g, NFT_MSG_DELTABLE, NULL);
-	if (r < 0 && r != -ENOENT &&
-	    r != -ETIMEDOUT) /* short of something, perhaps, for a moment */
-		r = remove_one(g, NFT_MSG_DELTABLE, NULL);
 	if (r >= 0 || r == -ENOENT)
 		nft_guard_drop(g);
 	return r;

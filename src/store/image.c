@@ -180,7 +180,7 @@ static int row_at(struct walk *w, const struct tree_page *p, uint32_t i, uint32_
 		return -EUCLEAN;
 	w->begun = true;
 	w->last = number;
-	return w->fn(w->ctx, number, record, (size_t)len);
+	return w->fn ? w->fn(w->ctx, number, record, (size_t)len) : 0;
 }
 
 static int walk(struct walk *w, uint32_t page);

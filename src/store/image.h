@@ -31,7 +31,7 @@ typedef int (*image_row_fn)(void *ctx, int64_t number, const uint8_t *record, si
 /*
  * Calls fn for each row of the table whose tree has its root on that page (from 1), by increasing
  * numbers. What fn says where that is < 0; -EUCLEAN: unusual, and fn has seen what comes before
- * that.
+ * that. fn NULL: the tree alone is looked at.
  */
 int image_table(struct image *im, uint32_t root, image_row_fn fn, void *ctx);
 

@@ -289,15 +289,6 @@ static bool find_roots(struct store *s)
 	return rc == SQLITE_DONE && rows == ARRAY_LEN(tables) && found == rows;
 }
 
-static int pass_by(void *ctx, int64_t number, const uint8_t *record, size_t len)
-{
-	(void)ctx;
-	(void)number;
-	(void)record;
-	(void)len;
-	return 0;
-}
-
 static int look_at(void *ctx, int64_t number, const uint8_t *record, size_t len)
 {
 	++*(size_t *)ctx;
@@ -318,7 +309,7 @@ static bool take_image(struct store *s)
 		return false;
 	int r = image_open(s->image_bytes, s->image_len, &im);
 	if (r == 0)
-		r = image_table(&im, SCHEMA_ROOT, pass_by, NULL);
+		r = image_table(&im, SCHEMA_ROOT, NULL, NULL);
 	if (r == 0)
 		r = image_leaf(&im, s->meta_root);
 	if (r == 0)

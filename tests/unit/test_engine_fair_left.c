@@ -180,9 +180,9 @@ static void a_batch_has_a_second_try_and_no_third(void **state)
 	end(&l);
 }
 
-static void the_one_that_was_being_decided_has_none(void **state)
+/* It has come to decide the second of a batch of three. */
+static struct life in_its_second_of_three(void)
 {
-	(void)state;
 	struct life l = begin();
 	fair_note(l.fair, 1000, &sender, rd_of("\1", 1));
 	fair_begin(l.fair);
@@ -192,6 +192,13 @@ static void the_one_that_was_being_decided_has_none(void **state)
 	}
 	fair_deciding(l.fair, 0);
 	fair_deciding(l.fair, 1);
+	return l;
+}
+
+static void the_one_that_was_being_decided_has_none(void **state)
+{
+	(void)state;
+	struct life l = in_its_second_of_three();
 	l = next_life(&l, 1000);
 	assert_int_equal(fair_stats(l.fair)->lost, 1);
 	assert_next(&l, 0);
@@ -203,15 +210,7 @@ static void the_one_that_was_being_decided_has_none(void **state)
 static void what_was_answered_is_not_served_again(void **state)
 {
 	(void)state;
-	struct life l = begin();
-	fair_note(l.fair, 1000, &sender, rd_of("\1", 1));
-	fair_begin(l.fair);
-	for (uint8_t id = 0; id < 3; id++) {
-		arrive(&l, 1000, id, id);
-		(void)fair_serve(l.fair, id);
-	}
-	fair_deciding(l.fair, 0);
-	fair_deciding(l.fair, 1);
+	struct life l = in_its_second_of_three();
 	fair_decided(l.fair, 2);
 	fair_answered(l.fair);
 	l = next_life(&l, 1000);
